@@ -1,0 +1,1 @@
+"""dedupe: a scraped news corpus goes in, a clean one comes out."""

@@ -1,0 +1,1 @@
+"""Records in, records out: formats, field detection, reader, quarantine, writer, manifest."""

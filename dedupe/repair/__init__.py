@@ -1,0 +1,1 @@
+"""Repairing what scraping and spinning broke: match, gate, evidence, grammar, layout, encoding."""

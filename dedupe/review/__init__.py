@@ -1,0 +1,1 @@
+"""Reviewing: the ledger of decisions, their application, and the report."""

@@ -1,0 +1,1 @@
+"""Text as material: normal form, tokens, alignment, the algebra of edit spans, and the lexicon that reads rules/."""
