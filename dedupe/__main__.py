@@ -1,0 +1,5 @@
+"""`python -m dedupe`: the command line."""
+
+from dedupe.cli import main
+
+main()

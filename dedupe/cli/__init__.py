@@ -1,0 +1,67 @@
+"""The command line: parse, one call of the Python API, print. The only folder that prints.
+
+Commands are loaded when they are asked for, so that `dedupe --help` is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from dedupe import __version__
+from dedupe.errors import DedupeError
+
+COMMANDS = {
+    "run": "the whole job: find, choose, repair, write a clean corpus and a report",
+    "find": "find overlapping articles; write pairs and clusters only",
+    "repair": "repair texts only; a filter by default",
+    "apply": "write the clean corpus again with the decisions of a review",
+    "undo": "restore the input of a run",
+    "rules": "make, list, check and tidy rule tables",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports `dedupe.cli.<name>` when the command <name> is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands, in the order of their use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"dedupe.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the commands with their one-line helps, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command; an expected error becomes one line on stderr and its exit code."""
+        try:
+            return super().invoke(ctx)
+        except DedupeError as error:
+            click.echo(f"dedupe: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="dedupe")
+def main() -> None:
+    """Turn a scraped news corpus into a clean one: find overlapping articles, repair spun text, keep one version of each.
+
+    \b
+    Example:
+      dedupe run crawl/ -o clean/
+    """

@@ -1,0 +1,59 @@
+"""Resolution: one documented total order decides between overlapping proposals.
+
+First what acts by itself before what only asks; then layout before wording; then the longer span; then the one that named
+its neighbours; then the tier (safe, context, witness, spun, ask, flag); then the place in the text; then the rule id.
+Adjacent edits are allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dedupe.model import AUTOMATIC_TIERS, Tier
+
+_TIER_ORDER: tuple[Tier, ...] = ("safe", "context", "witness", "spun", "ask", "flag")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A replacement of `text[start:end]` by `after` that a rule proposes; `contextual` if the rule named neighbours."""
+
+    start: int
+    end: int
+    after: str
+    rules: tuple[str, ...]
+    tier: Tier
+    contextual: bool
+    evidence: tuple[str, ...] = ()
+
+
+def resolve(proposals: Iterable[Proposal]) -> list[Proposal]:
+    """The proposals that win, sorted by start, disjoint.
+
+    >>> short = Proposal(0, 6, "security", ("a",), "spun", False)
+    >>> long = Proposal(0, 14, "security guarantees", ("b",), "safe", False)
+    >>> resolve([short, long]) == [long]
+    True
+    """
+    chosen: list[Proposal] = []
+    taken: set[int] = set()
+    for proposal in sorted(proposals, key=_rank):
+        cells = range(proposal.start, max(proposal.end, proposal.start + 1))
+        if taken.isdisjoint(cells):
+            taken.update(cells)
+            chosen.append(proposal)
+    return sorted(chosen, key=lambda proposal: proposal.start)
+
+
+def _rank(proposal: Proposal) -> tuple[bool, bool, int, bool, int, int, tuple[str, ...], str]:
+    return (
+        proposal.tier not in AUTOMATIC_TIERS,
+        not proposal.rules[0].startswith("layout."),
+        proposal.start - proposal.end,
+        not proposal.contextual,
+        _TIER_ORDER.index(proposal.tier),
+        proposal.start,
+        proposal.rules,
+        proposal.after,
+    )

@@ -1,0 +1,109 @@
+"""Typed spans of a text: paragraphs, quotations, and what no rule may enter (addresses, handles, code, allowed phrases)."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+
+Range = tuple[int, int]
+
+_PARAGRAPH = re.compile(r"[^\n]*\S[^\n]*")
+_PROTECTED = re.compile(
+    r"https?://[^\s<>\"”]+|www\.[^\s<>\"”]+"
+    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+    r"|(?<![\w/])[@#]\w+"
+    r"|`[^`\n]+`"
+    r"|\b[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|gov|edu|io|co\.uk|info|news)\b(?:/\S*)?"
+    r"|\[sic\]",
+    re.IGNORECASE,
+)
+# A line of code, not of prose: ends in a brace or semicolon, or assigns, calls, declares.
+_CODE_LINE = re.compile(
+    r"^[ \t]*(?:[^\n]*[;{}][ \t]*|(?:def|class|function|return|import|from|const|let|var|if|for|while)\b[^\n]*[(){};=:][^\n]*"
+    r"|[\w.\[\]]+[ \t]*[-+*/]?=[^\n=][^\n]*)$",
+    re.MULTILINE,
+)
+_PROSE_END = re.compile(r"[a-z]{2,} [a-z]{2,}[^;{}=]*[;{}]?[ \t]*$")
+
+
+def find_paragraphs(text: str) -> list[Range]:
+    """The ranges of the lines that hold any text; a line is a paragraph here, with or without a blank line between.
+
+    >>> find_paragraphs("One.\\n\\nTwo.\\n")
+    [(0, 4), (6, 10)]
+    """
+    return [match.span() for match in _PARAGRAPH.finditer(text)]
+
+
+def find_quotations(text: str) -> list[Range]:
+    """The ranges inside double quotation marks, curly or straight, marks excluded, sorted.
+
+    A quotation ends with its paragraph at the latest, for one that runs on is opened again in the next. Quotation marks of the
+    same kind inside a quotation are part of it.
+
+    >>> [("“a “b” c” d")[start:end] for start, end in find_quotations("“a “b” c” d")]
+    ['a “b” c']
+    """
+    quotations = []
+    for start, end in find_paragraphs(text):
+        depth, opened, straight = 0, 0, False
+        for mark in re.finditer(r"[“”\"]", text[start:end]):
+            at = start + mark.start()
+            opens = mark[0] == "“" or (mark[0] == '"' and not straight and depth == 0)
+            if opens:
+                depth += 1
+                straight = mark[0] == '"'
+                if depth == 1:
+                    opened = at + 1
+            elif depth:
+                depth -= 1
+                if depth == 0 or mark[0] == '"':
+                    quotations.append((opened, at))
+                    depth, straight = 0, False
+        if depth:
+            quotations.append((opened, end))
+    return quotations
+
+
+def find_protected(text: str, allowed: re.Pattern[str] | None = None) -> list[Range]:
+    """The ranges no rule may enter, sorted and merged: URLs, mail addresses, handles, code, "[sic]", allowed phrases."""
+    ranges = [match.span() for match in _PROTECTED.finditer(text)]
+    if any(mark in text for mark in ("{", ";", "=")):
+        ranges += [match.span() for match in _CODE_LINE.finditer(text) if not _PROSE_END.search(match[0])]
+    if allowed is not None:
+        ranges += [match.span() for match in allowed.finditer(text)]
+    return merge_ranges(ranges)
+
+
+def compile_allowed(phrases: Iterable[str]) -> re.Pattern[str] | None:
+    """One pattern for all allowed phrases as whole words; a phrase in small letters matches any case. None if there is none."""
+    patterns = []
+    for phrase in sorted(phrases, key=len, reverse=True):
+        escaped = re.escape(phrase).replace("'", "['’]")
+        patterns.append(rf"(?i:{escaped})" if phrase == phrase.lower() else escaped)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(patterns)})(?!\w)") if patterns else None
+
+
+def merge_ranges(ranges: Iterable[Range]) -> list[Range]:
+    """The ranges sorted, overlapping ones merged.
+
+    >>> merge_ranges([(5, 9), (0, 3), (2, 4)])
+    [(0, 4), (5, 9)]
+    """
+    merged: list[Range] = []
+    for start, end in sorted(ranges):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def overlapping(ranges: list[Range], start: int, end: int) -> Range | None:
+    """The first of the sorted, disjoint `ranges` that shares a code point with [start, end), or None."""
+    at = max(bisect_right(ranges, (start, start)) - 1, 0)
+    for low, high in ranges[at : at + 2]:
+        if low < end and start < high:
+            return low, high
+    return None

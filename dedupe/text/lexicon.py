@@ -1,0 +1,192 @@
+"""The lexicon: every table of a rules folder as frozen values. The only reader of `rules/`.
+
+A folder of tables holds one sub-folder per language. The built-in one lists its rule tables in `manifest.toml`; in a
+user's folder every `.tsv` is a rule table, except `allow.tsv`. Later folders win per rule id.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import get_args
+
+from dedupe.errors import RuleError, did_you_mean
+from dedupe.model import Rule, Tier
+from dedupe.text.inflect import Irregulars, PartOfSpeech
+
+RULE_COLUMNS = ("id", "spun", "original", "tier", "when", "unless", "example", "counterexample", "source")
+_SEPARATORS = {"original": "|", "when": ";", "unless": ";", "example": "||", "counterexample": "||"}
+
+
+@dataclass(frozen=True)
+class GateSettings:
+    """The thresholds of the spin gate; rules/settings.toml says what each means."""
+
+    strong: float
+    spun_strong: int
+    spun_score: float
+    suspect_strong: int
+    suspect_score: float
+    shortest: int
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """All tables of one language.
+
+    `rules` are sorted by id. `word_lists` maps the names of neighbour classes to their words. `markers` maps a spun form to its
+    weight in nats. `allow` holds phrases nothing may touch. `layout` pairs the role of a line with the pattern that tells it.
+    """
+
+    rules: tuple[Rule, ...]
+    allow: tuple[str, ...]
+    irregulars: Irregulars
+    word_lists: dict[str, frozenset[str]]
+    markers: dict[str, float]
+    layout: tuple[tuple[str, re.Pattern[str]], ...]
+    gate: GateSettings
+
+
+def builtin_rules() -> Traversable:
+    """The folder of rule tables that ship with dedupe: dedupe/rules when installed, rules/ beside dedupe/ in a checkout.
+
+    Raises RuleError when neither is there.
+
+    >>> (builtin_rules() / "manifest.toml").is_file()
+    True
+    """
+    for folder in (files("dedupe") / "rules", Path(__file__).resolve().parents[2] / "rules"):
+        if (folder / "manifest.toml").is_file():  # never take somebody else's site-packages/rules
+            return folder
+    raise RuleError("the rule tables are missing from this installation; reinstall article-dedupe")
+
+
+def load_lexicon(
+    language: str = "en", folders: Sequence[str | Path] = (), disable: Iterable[str] = (), allow: Iterable[str] = ()
+) -> Lexicon:
+    """The built-in tables of `language` with the users' folders laid over them, later ones winning per rule id.
+
+    `disable` names rule ids, or prefixes ending in "*". A language without tables gives an empty lexicon of rules.
+    Raises RuleError, with file and line, for a table that is not well formed or an unknown id in `disable`.
+    """
+    builtin = builtin_rules()
+    rules = {rule.id: rule for table in builtin_tables(language) for rule in read_rules(table)}
+    allowed = list(allow) + [row[0] for _, row in _rows(builtin / language / "allow.tsv", ("phrase", "reason"))]
+    for folder in folders:
+        for table in user_tables(Path(folder), language):
+            if table.name == "allow.tsv":
+                allowed += [row[0] for _, row in _rows(table, ("phrase", "reason"))]
+            else:
+                rules |= {rule.id: rule for rule in read_rules(table)}
+    for name in disable:
+        hit = [rule_id for rule_id in rules if rule_id == name or (name.endswith("*") and rule_id.startswith(name[:-1]))]
+        if not hit:
+            raise RuleError(f"cannot disable {name!r}: no such rule; {did_you_mean(name, list(rules)[:5000])}")
+        for rule_id in hit:
+            del rules[rule_id]
+    grammar = builtin / "en"
+    settings = tomllib.loads((builtin / "settings.toml").read_text("utf-8"))
+    return Lexicon(
+        rules=tuple(rules[rule_id] for rule_id in sorted(rules)),
+        allow=tuple(dict.fromkeys(allowed)),
+        irregulars=dict(_irregulars(grammar / "irregular.tsv")),
+        word_lists={row[0]: frozenset(row[1].split()) for _, row in _rows(grammar / "wordlists.tsv", ("class", "words"))},
+        markers={row[0]: float(row[1]) for _, row in _rows(builtin / language / "markers.tsv", ("form", "weight"))},
+        layout=tuple((row[0], re.compile(row[1])) for _, row in _rows(grammar / "layout.tsv", ("role", "pattern"))),
+        gate=GateSettings(**settings["gate"]),
+    )
+
+
+def builtin_tables(language: str) -> list[Traversable]:
+    """The built-in rule tables of a language, in the order of the manifest."""
+    builtin = builtin_rules()
+    manifest = tomllib.loads((builtin / "manifest.toml").read_text("utf-8"))
+    return [builtin / language / entry["file"] for entry in manifest.get(language, [])]
+
+
+def user_tables(folder: Path, language: str) -> list[Path]:
+    """The tables of a user's folder: its own `.tsv` files and those of its sub-folder for the language, sorted.
+
+    Raises RuleError for a folder that is missing or holds no table.
+    """
+    if not folder.is_dir():
+        raise RuleError("no such rules folder; make one with `dedupe rules init DIR`", path=str(folder))
+    tables = sorted(folder.glob("*.tsv")) + sorted((folder / language).glob("*.tsv"))
+    if not tables:
+        raise RuleError("holds no .tsv table; make a starter with `dedupe rules init DIR`", path=str(folder))
+    return tables
+
+
+def read_rules(table: Traversable) -> list[Rule]:
+    """The rules of one TSV table, in file order.
+
+    Raises RuleError with file and line for a missing column, an unknown tier, an empty spun form, an id used twice.
+    """
+    rules, seen = [], set[str]()
+    for line, row in _rows(table, RULE_COLUMNS):
+        cells = dict(zip(RULE_COLUMNS, row, strict=True))
+        if cells["tier"] not in get_args(Tier):
+            raise RuleError(
+                f"unknown tier {cells['tier']!r}; {did_you_mean(cells['tier'], get_args(Tier))}", path=str(table), line=line
+            )
+        if not cells["id"] or not cells["spun"] or not (cells["original"] or cells["tier"] == "flag"):
+            raise RuleError("a rule needs an id, a spun form and an original", path=str(table), line=line)
+        if cells["id"] in seen:
+            message = f"the id {cells['id']!r} is used twice; give the second sense the ending .2"
+            raise RuleError(message, path=str(table), line=line)
+        seen.add(cells["id"])
+        parts = {name: _parts(cells[name], separator) for name, separator in _SEPARATORS.items()}
+        rules.append(
+            Rule(
+                id=cells["id"],
+                spun=cells["spun"],
+                originals=parts["original"],
+                tier=cells["tier"],  # type: ignore[arg-type]  # checked above
+                when=parts["when"],
+                unless=parts["unless"],
+                example=parts["example"],
+                counterexample=parts["counterexample"],
+                source=cells["source"],
+                origin=f"{table}:{line}",
+            )
+        )
+    return rules
+
+
+def _parts(cell: str, separator: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in cell.split(separator) if part.strip())
+
+
+def _rows(table: Traversable, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
+    """The (line number, cells) of a table; extra columns are ignored, lost trailing tabs put back, comments skipped."""
+    if not table.is_file():
+        return
+    header = None
+    for number, line in enumerate(table.read_text("utf-8-sig").split("\n"), 1):
+        cells = line.rstrip("\r").split("\t")
+        if not line.strip() or line.startswith("#"):
+            continue
+        if header is None:
+            header = cells
+            if tuple(cells[: len(columns)]) != columns:
+                raise RuleError(
+                    f"the header must be the columns {', '.join(columns)}, split by tabs", path=str(table), line=number
+                )
+            continue
+        if len(cells) > len(header):
+            raise RuleError(f"{len(cells)} columns where the header has {len(header)}", path=str(table), line=number)
+        yield number, [cell.strip() for cell in (cells + [""] * len(columns))[: len(columns)]]
+
+
+def _irregulars(table: Traversable) -> Iterator[tuple[tuple[PartOfSpeech, str], tuple[str, ...]]]:
+    slots: dict[str, tuple[PartOfSpeech, int]] = {"v": ("v", 5), "n": ("n", 2), "a": ("a", 3)}
+    for line, (part, forms) in _rows(table, ("part", "forms")):
+        words = tuple(forms.split())
+        if part not in slots or len(words) != slots[part][1]:
+            raise RuleError("write v and five forms, n and two, or a and three", path=str(table), line=line)
+        yield (slots[part][0], words[0]), words
