@@ -1,0 +1,111 @@
+"""The choice of a canonical: which version of a text survives, and why, in words.
+
+The preferences are a list in the settings. Each in turn keeps the members it likes best and drops the others, until
+one is left; the smallest id decides at last. Each preference that dropped somebody is named in the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from dedupe.config import ChooseSettings
+from dedupe.detect.dates import parse_date
+from dedupe.errors import UsageError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What the choice needs to know of an article.
+
+    `verdict` and `score` are the spin gate's; `truncated` says that the text breaks off; `length` counts the words of
+    the body; `source` and `date` are the article's own strings.
+    """
+
+    id: str
+    length: int
+    verdict: Literal["clean", "suspect", "spun"] = "clean"
+    score: float = 0.0
+    truncated: bool = False
+    source: str = ""
+    date: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Preference:
+    """`rank` gives the lowest number to the best candidate; `reason` tells what the winner has and a loser has not."""
+
+    rank: Callable[[Candidate, ChooseSettings], Any]
+    reason: Callable[[Candidate, Candidate], str]
+
+
+def choose_canonical(members: Sequence[Candidate], settings: ChooseSettings) -> tuple[str, str]:
+    """The id of the member that survives, and the reason in words. Independent of the order of the members.
+
+    Raises UsageError for a preference of an unknown name.
+
+    >>> members = [Candidate("a.txt", 400), Candidate("b.txt", 410, "spun", 14.2), Candidate("c.txt", 380)]
+    >>> choose_canonical(members, ChooseSettings())
+    ('a.txt', 'kept because it is not spun (b.txt scores 14.2) and is the longest (400 words; c.txt has 380); 2 other versions')
+    """
+    preferences = [_preference(name) for name in settings.prefer]
+    remaining = sorted(members, key=lambda member: member.id)
+    dropped: list[tuple[_Preference, Candidate]] = []
+    for preference in (*preferences, _PREFERENCES["smallest-id"]):
+        ranks = [preference.rank(member, settings) for member in remaining]
+        best = min(ranks)
+        losers = [member for member, rank in zip(remaining, ranks, strict=True) if rank != best]
+        if losers:
+            dropped.append((preference, losers[0]))
+            remaining = [member for member, rank in zip(remaining, ranks, strict=True) if rank == best]
+    winner = remaining[0]
+    reasons = " and ".join(preference.reason(winner, loser) for preference, loser in dropped)
+    others = len(members) - 1
+    return winner.id, f"kept because it {reasons}; {others} other version{'s' if others != 1 else ''}"
+
+
+def _preference(name: str) -> _Preference:
+    if name not in _PREFERENCES:
+        raise UsageError(f"unknown preference {name!r}; {did_you_mean(name, _PREFERENCES)}")
+    return _PREFERENCES[name]
+
+
+def _rank_trust(candidate: Candidate, settings: ChooseSettings) -> int:
+    """Trusted sources in the order of the settings, all others after them."""
+    trusted = [source.casefold() for source in settings.trusted_sources]
+    source = candidate.source.casefold()
+    return trusted.index(source) if source in trusted else len(trusted)
+
+
+def _rank_date(candidate: Candidate, settings: ChooseSettings) -> datetime:
+    return parse_date(candidate.date) or datetime.max.replace(tzinfo=UTC)
+
+
+_PREFERENCES = {
+    "unspun": _Preference(
+        lambda member, _: ("clean", "suspect", "spun").index(member.verdict),
+        lambda winner, loser: f"is {'not' if winner.verdict == 'clean' else 'less'} spun ({loser.id} scores {loser.score:.1f})",
+    ),
+    "complete": _Preference(
+        lambda member, _: member.truncated,
+        lambda winner, loser: f"is complete ({loser.id} breaks off)",
+    ),
+    "trusted": _Preference(
+        _rank_trust,
+        lambda winner, loser: f"comes from the trusted source {winner.source} ({loser.id}: {loser.source or 'none'})",
+    ),
+    "longest": _Preference(
+        lambda member, _: -member.length,
+        lambda winner, loser: f"is the longest ({winner.length} words; {loser.id} has {loser.length})",
+    ),
+    "earliest": _Preference(
+        _rank_date,
+        lambda winner, loser: f"is the earliest ({winner.date}; {loser.id}: {loser.date or 'no date'})",
+    ),
+    "smallest-id": _Preference(
+        lambda member, _: member.id,
+        lambda winner, loser: f"has the smallest id of what was left (before {loser.id})",
+    ),
+}

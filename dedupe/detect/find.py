@@ -1,0 +1,134 @@
+"""Finding: from profiles to verified pairs.
+
+    identical digests → one representative each → bands → candidates → exact similarity → pairs
+
+Identical texts are collapsed before the bands, so that 50,000 copies of one text cost what one text costs. Of a group
+of identical texts the smallest id represents the others: `exact` pairs join each copy to it (a star, not each with
+each), and `near` pairs are those between representatives. A text without any word is related to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dedupe.config import FindSettings
+from dedupe.detect.lsh import choose_bands, expected_recall, find_candidates
+from dedupe.detect.profile import Profiles
+from dedupe.detect.verify import measure_pairs
+from dedupe.errors import UsageError, did_you_mean
+from dedupe.model import Pair
+
+KINDS = ("exact", "near")
+
+
+@dataclass(frozen=True, slots=True)
+class HotGroup:
+    """Many texts that agree in one band: not each was compared with each. `example` is the smallest id among them."""
+
+    band: int
+    texts: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The verified pairs, by (a, b), and what the summary tells of how they were found.
+
+    `candidates` were compared exactly; `recall` is the share of near pairs the bands are expected to find.
+    """
+
+    pairs: tuple[Pair, ...]
+    candidates: int
+    bands: int
+    rows: int
+    recall: float
+    hot: tuple[HotGroup, ...]
+
+
+def find_pairs(profiles: Profiles, ids: Sequence[str], settings: FindSettings) -> Found:
+    """The exact and near pairs among the profiled texts, each verified; independent of the order of the texts.
+
+    ids: the id of each row of `profiles`, all distinct. Near pairs have a Jaccard similarity of at least
+    `settings.near`; every one reported is true, and the bands are chosen to miss less than 1 - `settings.recall`.
+    Raises UsageError for settings that make no sense.
+
+    >>> from dedupe.detect.profile import profile_texts
+    >>> story = "the minister said on friday that the talks would go on until both sides agree"
+    >>> profiles = profile_texts([story, story.upper() + "!", story + " today", "nothing alike"], FindSettings())
+    >>> for pair in find_pairs(profiles, ["a", "b", "c", "d"], FindSettings()).pairs:
+    ...     print(pair.a, pair.b, pair.kind, round(pair.jaccard, 3), pair.containment)
+    a b exact 1.0 1.0
+    a c near 0.917 1.0
+    """
+    for kind in settings.kinds:
+        if kind not in KINDS:
+            raise UsageError(f"unknown kind {kind!r}; {did_you_mean(kind, KINDS)}")
+    bands, rows = _bands(settings)
+    # Everything below counts in ranks of ids, so that the order of the input does not matter.
+    order = np.array(sorted(range(len(ids)), key=ids.__getitem__), np.int64)
+    representatives = represent_copies(profiles.digests[order])
+    wordless = profiles.words[order] == 0
+    pairs: list[Pair] = []
+    if "exact" in settings.kinds:
+        copies = np.flatnonzero((representatives != np.arange(len(order))) & ~wordless)
+        pairs += [
+            Pair(ids[order[a]], ids[order[b]], "exact", 1.0, 1.0)
+            for a, b in zip(representatives[copies].tolist(), copies.tolist(), strict=True)
+        ]
+    compared = 0
+    hot: tuple[HotGroup, ...] = ()
+    if "near" in settings.kinds:
+        unique = order[(representatives == np.arange(len(order))) & ~wordless]
+        candidates = find_candidates(profiles.signatures[unique], bands, rows)
+        compared = len(candidates.a)
+        pairs += _verify(profiles, ids, unique[candidates.a], unique[candidates.b], settings.near)
+        hot = tuple(HotGroup(h.band, h.rows, ids[unique[h.first]]) for h in candidates.hot_buckets)
+    pairs.sort(key=lambda pair: (pair.a, pair.b))
+    return Found(tuple(pairs), compared, bands, rows, expected_recall(settings.near, bands, rows), hot)
+
+
+def represent_copies(digests: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """For each row the first row with the same digest: int64, shape (rows,). digests: uint8, shape (rows, 16).
+
+    >>> represent_copies(np.array([[7] * 16, [8] * 16, [7] * 16], np.uint8)).tolist()
+    [0, 1, 0]
+    """
+    halves = np.ascontiguousarray(digests).view(np.uint64)
+    order = np.lexsort((halves[:, 1], halves[:, 0]))
+    new = np.ones(len(order), np.bool_)
+    new[1:] = (halves[order[1:]] != halves[order[:-1]]).any(axis=1)
+    first = order[new]
+    representatives = np.empty(len(order), np.int64)
+    representatives[order] = first[np.cumsum(new) - 1]
+    return representatives
+
+
+def _bands(settings: FindSettings) -> tuple[int, int]:
+    chosen = choose_bands(settings.near, settings.permutations, settings.recall)
+    if not settings.bands and not settings.rows:
+        return chosen
+    if settings.bands < 1 or settings.rows < 1 or settings.bands * settings.rows > settings.permutations:
+        raise UsageError(
+            f"{settings.bands} bands of {settings.rows} rows do not fit {settings.permutations} permutations; "
+            "set both, or neither to have them chosen"
+        )
+    return settings.bands, settings.rows
+
+
+def _verify(
+    profiles: Profiles, ids: Sequence[str], a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], near: float
+) -> list[Pair]:
+    # A Jaccard similarity is never above the ratio of the sizes: most false candidates end here.
+    sizes = np.diff(profiles.offsets)
+    possible = np.minimum(sizes[a], sizes[b]) / np.maximum(sizes[a], sizes[b]) >= near
+    a, b = a[possible], b[possible]
+    jaccard, containment = measure_pairs(profiles.hashes, profiles.offsets, a, b)
+    true = np.flatnonzero(jaccard >= near)
+    return [
+        Pair(ids[a[i]], ids[b[i]], "near", jaccard, containment)
+        for i, jaccard, containment in zip(true.tolist(), jaccard[true].tolist(), containment[true].tolist(), strict=True)
+    ]

@@ -1,0 +1,106 @@
+"""The profile: what one pass over the texts leaves for later steps, as numbers in columns, one row per text.
+
+The texts themselves are not kept. A row costs 16 bytes of digest, 4 per signature value (512 at 128 permutations),
+4 per distinct shingle (1.8 KB for an article of 450 words) and 16 of counts and offsets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dedupe.config import FindSettings
+from dedupe.detect.minhash import draw_permutations, sign_sets
+from dedupe.detect.shingles import hash_shingles
+from dedupe.errors import UsageError
+from dedupe.text.normal import digest_texts, tokenize
+
+# Characters of text worked on at once; more only takes memory (some 60 bytes a character while a batch is in work).
+_BATCH = 400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Profiles:
+    """The columns, in the order the texts came.
+
+    digests: uint8, shape (texts, 16), of the normal forms.
+    words: int64, shape (texts,), the number of words of the normal form.
+    hashes, offsets: uint32 shingle hashes, ascending and distinct within a text; text d has those from offsets[d] to
+    offsets[d + 1] (int64, shape (texts + 1,)).
+    signatures: uint32, shape (texts, permutations).
+    """
+
+    digests: npt.NDArray[np.uint8]
+    words: npt.NDArray[np.int64]
+    hashes: npt.NDArray[np.uint32]
+    offsets: npt.NDArray[np.int64]
+    signatures: npt.NDArray[np.uint32]
+
+    def __len__(self) -> int:
+        """The number of texts."""
+        return len(self.words)
+
+
+class Profiler:
+    """Takes texts one by one and gives their `Profiles` at the end.
+
+    Raises UsageError for settings that make no shingles or no signature.
+
+    >>> profiler = Profiler(FindSettings())
+    >>> profiler.add("The first text.")
+    >>> profiler.add("Another one, a little longer than the first.")
+    >>> profiler.finish().words.tolist()
+    [3, 8]
+    """
+
+    def __init__(self, settings: FindSettings) -> None:
+        if settings.shingle_words < 1 or settings.permutations < 1:
+            raise UsageError("shingle_words and permutations must be at least 1")
+        if not 0 <= settings.seed < 2**32:
+            raise UsageError(f"seed is {settings.seed}; it must be from 0 to 2^32 - 1")
+        self._settings = settings
+        self._permutations = draw_permutations(settings.permutations, settings.seed)
+        self._texts: list[str] = []
+        self._characters = 0
+        self._batches: list[Profiles] = []
+
+    def add(self, text: str) -> None:
+        """Take one text; its row is the number of texts taken before."""
+        self._texts.append(text)
+        self._characters += len(text)
+        if self._characters >= _BATCH:
+            self._profile_batch()
+
+    def finish(self) -> Profiles:
+        """The profiles of all texts taken."""
+        self._profile_batch()
+        sizes = np.concatenate([np.diff(batch.offsets) for batch in self._batches])
+        return Profiles(
+            np.concatenate([batch.digests for batch in self._batches]),
+            np.concatenate([batch.words for batch in self._batches]),
+            np.concatenate([batch.hashes for batch in self._batches]),
+            np.concatenate([[0], np.cumsum(sizes)]),
+            np.concatenate([batch.signatures for batch in self._batches]),
+        )
+
+    def _profile_batch(self) -> None:
+        tokens = tokenize(self._texts)
+        hashes, offsets = hash_shingles(tokens, self._settings.shingle_words, self._settings.hash)
+        signatures = sign_sets(hashes, offsets, *self._permutations)
+        self._batches.append(Profiles(digest_texts(tokens), tokens.counts(), hashes, offsets, signatures))
+        self._texts, self._characters = [], 0
+
+
+def profile_texts(texts: Iterable[str], settings: FindSettings) -> Profiles:
+    """The profiles of the texts, in their order; the texts are read once and not kept.
+
+    >>> profile_texts(["one text", "one text"], FindSettings()).signatures.shape
+    (2, 128)
+    """
+    profiler = Profiler(settings)
+    for text in texts:
+        profiler.add(text)
+    return profiler.finish()

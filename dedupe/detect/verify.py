@@ -1,0 +1,70 @@
+"""Verification: exact Jaccard and containment of candidate pairs, on the sets of shingle hashes.
+
+Nothing is reported on an estimate. One count of shared shingles gives both numbers:
+
+    jaccard = shared / (|A| + |B| - shared),   containment = shared / min(|A|, |B|)
+
+The sets hold 32-bit hashes, so two unrelated shingles fall together once in 4·10⁹ comparisons of them: about 5·10⁻⁵
+falsely shared shingles in a pair of ordinary articles.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+# Hashes merged at once: few enough for the second-level cache.
+_BLOCK = 65536
+
+_Hashes = npt.NDArray[np.uint32]
+_Rows = npt.NDArray[np.int64]
+_Ratios = npt.NDArray[np.float64]
+
+
+def measure_pairs(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows) -> tuple[_Ratios, _Ratios]:
+    """The exact Jaccard similarity and containment of each pair of rows (a[i], b[i]).
+
+    hashes: uint32, ascending and distinct within a row; offsets: int64, shape (rows + 1,); a, b: int64, shape
+    (pairs,). Returns two float64 arrays of shape (pairs,); both are 0 where one of the sets is empty.
+
+    >>> sets = np.array([1, 2, 3, 2, 3], np.uint32)
+    >>> measure_pairs(sets, np.array([0, 3, 5]), np.array([0]), np.array([1]))
+    (array([0.66666667]), array([1.]))
+    """
+    sizes = np.diff(offsets)
+    shared = count_shared(hashes, offsets, a, b)
+    union, smaller = sizes[a] + sizes[b] - shared, np.minimum(sizes[a], sizes[b])
+    return shared / np.maximum(union, 1), shared / np.maximum(smaller, 1)
+
+
+def count_shared(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows) -> _Rows:
+    """The number of hashes that rows a[i] and b[i] share: int64, shape (pairs,).
+
+    Scratch memory is bounded by _BLOCK hashes, or by the two sets of the largest pair.
+    """
+    sizes = np.diff(offsets)
+    work = np.cumsum(sizes[a] + sizes[b])
+    shared = np.zeros(len(a), np.int64)
+    low = 0
+    while low < len(a):
+        done = int(work[low - 1]) if low else 0
+        high = max(low + 1, int(np.searchsorted(work, done + _BLOCK, side="right")))
+        shared[low:high] = _count_block(hashes, offsets, a[low:high], b[low:high])
+        low = high
+    return shared
+
+
+def _count_block(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows) -> _Rows:
+    """Both sides as (pair, hash) keys, each ascending already: a stable sort merges them in linear time."""
+    keys = np.concatenate([_keys(hashes, offsets, a), _keys(hashes, offsets, b)])
+    keys.sort(kind="stable")
+    twice = keys[1:][keys[1:] == keys[:-1]]
+    return np.bincount((twice >> np.uint64(32)).astype(np.int64), minlength=len(a))
+
+
+def _keys(hashes: _Hashes, offsets: _Rows, rows: _Rows) -> npt.NDArray[np.uint64]:
+    sizes = offsets[rows + 1] - offsets[rows]
+    places = np.arange(int(sizes.sum())) + np.repeat(offsets[rows] - (np.cumsum(sizes) - sizes), sizes)
+    keys = np.repeat(np.arange(len(rows), dtype=np.uint64) << np.uint64(32), sizes)
+    keys |= hashes[places]
+    return keys
