@@ -1,1 +1,1 @@
-"""Records in, records out: formats, field detection, reader, quarantine, writer, manifest."""
+"""Records in, records out: formats, field detection, reader, quarantine, writer, manifest, undo."""

@@ -1,0 +1,147 @@
+"""The content of an input, cut into pieces: bytes in, bytes out, memory bounded by the size limit of a record.
+
+Lines end at b"\n" only: U+2028, NEL and VT are characters like any other, and CRLF keeps its CR. Damaged compression
+is an error, never a short file.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from dedupe.corpus.record import Compression, Format, Piece
+from dedupe.corpus.table import QuoteState, find_header_fault, sniff_delimiter
+from dedupe.errors import DedupeError, InputError, UsageError
+
+BOM = b"\xef\xbb\xbf"
+UNLIMITED = 1 << 62
+
+
+@contextmanager
+def open_content(path: Path, compression: Compression) -> Iterator[BinaryIO]:
+    """The decompressed content of a file, as a binary stream. All members of a .gz are read.
+
+    Raises InputError when the file cannot be read or its compressed data is truncated or damaged.
+    """
+    try:
+        with gzip.open(path, "rb") if compression else open(path, "rb", buffering=1 << 20) as stream:
+            yield cast(BinaryIO, stream)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"truncated or damaged gzip ({error}); fetch the file again", path=str(path)) from None
+    except DedupeError:
+        raise
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", path=str(path)) from None
+
+
+def split_content(path: Path, format: Format, compression: Compression, limit: int = UNLIMITED) -> Iterator[Piece]:
+    """The pieces of a file: head, records, tail. `limit` is the most bytes that a record may have.
+
+    A .txt is one record. A record above `limit` comes in pieces of at most `limit + 1` bytes, each with an error.
+    Raises InputError for damaged files, UsageError for a .json that is one document rather than lines.
+    """
+    with open_content(path, compression) as stream:
+        if format == "txt":
+            yield from _split_whole(stream, limit)
+        elif format == "jsonl":
+            yield from _split_jsonl(stream, limit, path)
+        else:
+            yield from _split_table(stream, limit, format)
+
+
+def _split_whole(stream: BinaryIO, limit: int) -> Iterator[Piece]:
+    yield Piece(b"", "head")
+    raw = stream.read() if limit >= UNLIMITED else stream.read(limit + 1)
+    if len(raw) <= limit:
+        yield Piece(raw, "record")
+    else:
+        yield Piece(raw, "record", _oversize(limit))
+        while raw := stream.read(limit + 1):
+            yield Piece(raw, "rest", _oversize(limit))
+    yield Piece(b"", "tail")
+
+
+def _split_jsonl(stream: BinaryIO, limit: int, path: Path) -> Iterator[Piece]:
+    yield Piece(_read_bom(stream), "head")
+    first = True
+    for piece in _split_lines(stream, limit, lambda chunk: chunk.endswith(b"\n"), b" \t\r\n"):
+        if first and piece.role == "record":
+            _refuse_document(piece.raw, path)
+            first = False
+        yield piece
+
+
+def _split_table(stream: BinaryIO, limit: int, format: Format) -> Iterator[Piece]:
+    bom = _read_bom(stream)
+    delimiter = sniff_delimiter(format, stream.read(1 << 16))
+    stream.seek(len(bom))
+    state = QuoteState(delimiter)
+    pieces = _split_lines(stream, limit, state.ends_record, b"\r\n")
+    header = next(pieces)
+    fault = header.error or find_header_fault(header.raw, delimiter)
+    if header.role == "tail" or fault:
+        yield Piece(bom, "head")
+        yield header._replace(error=fault)
+    else:
+        yield Piece(bom + header.raw, "head")
+    for piece in pieces:
+        error = piece.error
+        if piece.role == "record" and state.in_quotes:
+            error = error or "a quotation mark is opened here and never closed"
+        yield piece if piece.role == "tail" else piece._replace(error=fault or error)
+
+
+def _split_lines(stream: BinaryIO, limit: int, ends_record: Callable[[bytes], bool], blank: bytes) -> Iterator[Piece]:
+    """The records and the tail; lines of nothing but `blank` bytes belong to the record that follows them."""
+    raw = bytearray()
+    started = within_oversize = False
+    while chunk := stream.readline(-1 if limit >= UNLIMITED else limit + 1 - len(raw)):
+        raw += chunk
+        started = started or bool(chunk.strip(blank))
+        ended = ends_record(chunk)
+        if len(raw) > limit:
+            yield Piece(bytes(raw), "rest" if within_oversize else "record", _oversize(limit))
+            within_oversize = not ended
+        elif ended and within_oversize:
+            yield Piece(bytes(raw), "rest", _oversize(limit))
+            within_oversize = False
+        elif ended and started:
+            yield Piece(bytes(raw), "record")
+        else:
+            continue
+        raw.clear()
+        started = False
+    if within_oversize and raw:
+        yield Piece(bytes(raw), "rest", _oversize(limit))
+        raw.clear()
+    elif started:
+        yield Piece(bytes(raw), "record")
+        raw.clear()
+    yield Piece(bytes(raw), "tail")
+
+
+def _read_bom(stream: BinaryIO) -> bytes:
+    start = stream.read(3)
+    if start == BOM:
+        return BOM
+    stream.seek(0)
+    return b""
+
+
+def _refuse_document(raw: bytes, path: Path) -> None:
+    start = raw.strip()
+    if ".json" in path.suffixes and (start.startswith(b"[") or start == b"{"):
+        unpack = ".[]" if start.startswith(b"[") else "."
+        raise UsageError(
+            "one JSON document, where JSON lines (one object a line) are needed; "
+            f"convert it: jq -c '{unpack}' {path.name} > {path.name.split('.')[0]}.jsonl",
+            path=str(path),
+        )
+
+
+def _oversize(limit: int) -> str:
+    return f"larger than max_record_bytes ({limit})"
