@@ -78,7 +78,7 @@ class Document:
 
 
 def undo(text: str, rows: tuple[Row, ...]) -> str:
-    """The text with every row undone. A row inside another (a spun word in a caption that goes) is left to the outer."""
+    """The text with all rows undone; of a row inside another (a spun word in a caption) only the outer counts."""
     parts, at = [], 0
     for row in sorted(rows, key=lambda row: (row.start, -row.end)):
         if row.start >= at:
@@ -157,11 +157,10 @@ def render(paragraphs: list[str], separator: str) -> tuple[str, list[Row]]:
         line, marks = read_marks(furniture["text"] if furniture else paragraph, start)
         text += line
         rows += marks
-        if furniture and i < last_body:
-            rows.append(Row(start, len(text) + len(separator), line + separator, "", "", "layout", False, furniture["note"]))
-        elif furniture:
-            before = start - len(separator)
-            rows.append(Row(before, len(text), separator + line, "", "", "layout", False, furniture["note"]))
+        if furniture:
+            before, after = ("", separator) if i < last_body else (separator, "")
+            start, taken = start - len(before), before + line + after
+            rows.append(Row(start, start + len(taken), taken, "", "", "layout", False, furniture["note"]))
     return text, sorted(rows, key=lambda row: (row.start, -row.end))
 
 
