@@ -3,8 +3,8 @@
     python benchmarks/exact_pairs.py --data ARTICLES.jsonl [--near 0.7 0.5] [--write PAIRS.tsv]
 
 The independent side: 5-word shingles over lower-cased `\\w+`, 64-bit BLAKE2b hashes, an inverted index over all
-articles, Jaccard from the counts of shared shingles. Its words differ from ours, which also fold apostrophes, accents'
-compositions and invisible characters; pairs that differ are listed with both numbers.
+articles, Jaccard from the counts of shared shingles. Its words differ from ours where ours fold more (NFKC, invisible
+characters) or cut otherwise (marks, scripts without spaces); pairs that differ are listed with both numbers.
 """
 
 from __future__ import annotations

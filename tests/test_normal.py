@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from dedupe.text.normal import LONGEST_WORD, digest_texts, tokenize
 
-TEXT = st.text(st.characters(), max_size=60) | st.text(
-    "aB'’_ .\n\u0301\u200dİΣßéÉकाกจ東カ\ufe0f\u1100\u1161ﬁ…", max_size=40
-)
+TEXT = st.text(st.characters(), max_size=60) | st.text("aB'’ʼŉ_ .\n\u0301\u200dİΣßéÉकाกจ東カ\ufe0f\u1100\u1161ﬁ…", max_size=40)
 
 
 def words(text: str) -> list[str]:
@@ -32,7 +30,7 @@ def plain_words(text: str) -> list[str]:
         return "".join(c for c in re.sub(invisible, "", text) if unicodedata.category(c) != "Cf")
 
     folded = visible(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible(text)).casefold()))
-    folded = folded.replace("’", "'").replace("ʼ", "'")
+    folded = folded.replace("ʼ", "'").replace("ʻ", "'")
     unspaced = (
         "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3038-\u303b\u3041-\u30ff\u31f0-\u31ff"
         "\u3400-\u4dbf\u4e00-\u9fff\ua9e0-\ua9ff\uaa60-\uaa7f\uf900-\ufaff\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
@@ -42,11 +40,7 @@ def plain_words(text: str) -> list[str]:
     def is_word(c: str) -> bool:
         return c == "_" or unicodedata.category(c)[0] in "LNM"
 
-    spaced = ""
-    for i, c in enumerate(folded):
-        inner = c == "'" and 0 < i < len(folded) - 1 and is_word(folded[i - 1]) and is_word(folded[i + 1])
-        spaced += c if is_word(c) else "" if inner else " "
-    return spaced.split()
+    return "".join(c if is_word(c) else " " for c in folded).split()
 
 
 @given(st.lists(TEXT, max_size=6))
@@ -75,7 +69,7 @@ def test_the_normal_form_is_its_own_normal_form(text):
     [
         ("plain lower case words", "plain lower case words"),
         ("Ends. “Quoted,” she said — twice…", "ends quoted she said twice"),
-        ("don't don’t donʼt dont", "dont dont dont dont"),
+        ("don't don’t donʼt don`t don?t", "don t don t don t don t don t"),
         ("'quoted' dogs' 'n'", "quoted dogs n"),
         ("soft\u00adhyphen zero\u200bwidth \ufeffmark", "softhyphen zerowidth mark"),
         ("STRASSE Straße ﬁnal ＦＵＬＬ", "strasse strasse final full"),

@@ -2,9 +2,10 @@
 
 Normal form = NFKC, casefold, invisible characters dropped, everything that is not a word turned into one space. It is
 lossy and is never emitted; it only serves comparison. Words are runs of letters, digits, marks and underscores (as
-`\\w`, plus marks, so that Indic words stay whole). An apostrophe between two word characters is folded away ("don't",
-"don’t" and "dont" are one word). Scripts written without spaces (Han, Kana, Thai, Lao, Khmer, Myanmar) give one token
-per code point, so that they shingle too. A word of more than LONGEST_WORD code points (encoded data, mostly) is cut.
+`\\w`, plus marks, so that Indic words stay whole). An apostrophe of any shape is a separator: scraped pages lose it to
+a space, a question mark or a backtick, and so "don't", "don’t" and "don t" are the same two words. Scripts written
+without spaces (Han, Kana, Thai, Lao, Khmer, Myanmar) give one token per code point, so that they shingle too. A word
+of more than LONGEST_WORD code points (encoded data, mostly) is cut.
 
 All texts of a batch are worked on together in arrays; there is no Python object per token.
 """
@@ -25,8 +26,9 @@ import numpy.typing as npt
 LONGEST_WORD = 128
 
 _SEPARATOR, _WORD, _UNSPACED = 0, 1, 2
-_SPACE, _NEWLINE, _APOSTROPHE = 0x20, 0x0A, 0x27
-_APOSTROPHES = "'’ʼ"
+_SPACE, _NEWLINE = 0x20, 0x0A
+# Letters to Unicode, apostrophes to who writes them.
+_APOSTROPHE_LETTERS = "\N{MODIFIER LETTER TURNED COMMA}\N{MODIFIER LETTER APOSTROPHE}"
 # Default-ignorable marks and letters; the format characters (category Cf) are found by their category.
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 # Han, Hiragana and Katakana with their supplements; Thai; Lao; Myanmar; Khmer.
@@ -81,14 +83,13 @@ def tokenize(texts: Sequence[str]) -> Tokens:
 
     >>> tokens = tokenize(["Don’t  PANIC!", "", "naïve ﬁle"])
     >>> [tokens.normal_form(d).decode() for d in range(len(tokens))]
-    ['dont panic', '', 'naïve file']
+    ['don t panic', '', 'naïve file']
     >>> tokens.documents.tolist()
-    [0, 2, 2, 4]
+    [0, 3, 3, 5]
     """
     # The newline divides texts from here on; at the end it also closes the last word.
     joined = "".join([text.replace("\n", " ") + "\n" for text in texts])
     codes, is_word = _ascii_words(joined) if joined.isascii() else _unicode_words(joined)
-    codes, is_word = _without_inner_apostrophes(codes, is_word)
     tokens = _assemble(codes, is_word)
     if np.any(tokens.ends - tokens.starts > LONGEST_WORD):
         tokens = _assemble(*_cut_long_words(codes, is_word))
@@ -149,7 +150,7 @@ def _unicode_words(joined: str) -> tuple[_Codes, _Mask]:
 
 
 def _fold(text: str) -> str:
-    """NFKC and casefold with invisible characters dropped and apostrophes made equal; ASCII letters stay as they are.
+    """NFKC and casefold with invisible characters dropped; ASCII letters stay as they are.
 
     Characters fold one by one (each distinct character is replaced throughout), except in a line that holds one which
     may combine with its neighbour: that line is normalised as a whole. Both ways give the same result.
@@ -178,8 +179,6 @@ def _fold_case(text: str) -> str:
 
 
 def _visible(character: str) -> str:
-    if character in _APOSTROPHES:
-        return "'"
     invisible = unicodedata.category(character) == "Cf" or _INVISIBLE.match(character)
     return "" if invisible else character
 
@@ -191,15 +190,9 @@ def _combines(character: str) -> bool:
 
 
 def _character_class(character: str) -> int:
-    if unicodedata.category(character)[0] not in "LNM":
+    if unicodedata.category(character)[0] not in "LNM" or character in _APOSTROPHE_LETTERS:
         return _SEPARATOR
     return _UNSPACED if _UNSPACED_SCRIPTS.match(character) else _WORD
-
-
-def _without_inner_apostrophes(codes: _Codes, is_word: _Mask) -> tuple[_Codes, _Mask]:
-    places = np.flatnonzero(codes == _APOSTROPHE)
-    inner = places[is_word[places - 1] & is_word[places + 1]]
-    return (np.delete(codes, inner), np.delete(is_word, inner)) if len(inner) else (codes, is_word)
 
 
 def _cut_long_words(codes: _Codes, is_word: _Mask) -> tuple[_Codes, _Mask]:
