@@ -150,9 +150,9 @@ def describe_type(value: object) -> str:
 
 def _parse_object(text: str) -> Row:
     try:
-        row = json.loads(text, parse_int=Number, parse_float=Number)
+        row = json.loads(text.rstrip("\r\n"), parse_int=Number, parse_float=Number)
     except json.JSONDecodeError as error:
-        raise Malformed(f"not JSON: {error.msg} at character {error.pos}") from None
+        raise Malformed(f"not JSON: {error.msg}: character {error.pos}") from None
     except RecursionError:
         raise Malformed("JSON nested too deeply") from None
     if not isinstance(row, dict):

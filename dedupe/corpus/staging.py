@@ -1,7 +1,7 @@
 """All or nothing on disk: files are written to a staging folder, made durable, and renamed into place, manifest last.
 
-Once the staging folder holds a manifest the outcome is decided: whoever comes next, even after a crash between two
-renames, finishes the installation. Before that, a leftover staging folder is worth nothing and is removed.
+Files are written to <staging>/new. When all are durable, one rename to <staging>/ready decides: whoever comes next, even
+after a crash between two later renames, finishes the installation. Before that, a leftover is worth nothing and is removed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from dedupe.errors import InputError, UsageError
 
 MANIFEST = "manifest.json"
 STAGING = ".dedupe-staging"
+_READY = "ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,28 +88,33 @@ class _Tap:
 
 
 class Staging:
-    """The staging folder inside `folder`: fresh when made, gone after `install` or `discard`."""
+    """The staging folder inside `folder`: fresh when made, gone after `install` or `discard`.
+
+    The caller has seen to it that no interrupted installation is pending there.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._made_folder = not folder.exists()
-        self._staging = folder / STAGING
-        folder.mkdir(parents=True, exist_ok=True)
+        self._staging, self._new = folder / STAGING, folder / STAGING / "new"
         shutil.rmtree(self._staging, ignore_errors=True)
-        self._staging.mkdir()
+        self._new.mkdir(parents=True)
 
     def create(self, name: str, compression: Compression = "") -> Output:
         """A new file, to be installed as `name`. Raises UsageError for a name that leads outside the folder."""
-        return Output(self._staging / check_name(name), name, compression)
+        return Output(self._new / check_name(name), name, compression)
 
     def install(self) -> None:
         """Put the files in place; a staged manifest goes last and replaces the files that the earlier one names."""
-        _sync_folders({Path(parent) for parent, _, _ in os.walk(self._staging)})
+        _sync_folders(Path(parent) for parent, _, _ in os.walk(self._new))
+        os.replace(self._new, self._staging / _READY)
+        _sync_folders([self._staging, self.folder])
         finish_installation(self.folder)
 
     def discard(self) -> None:
-        """Remove what was staged, and the folder if it was made for it."""
-        shutil.rmtree(self._staging, ignore_errors=True)
+        """Remove what was staged, if its installation is not decided, and the folder if it was made for it."""
+        if not is_interrupted(self.folder):
+            shutil.rmtree(self._staging, ignore_errors=True)
         if self._made_folder and not any(self.folder.iterdir()):
             self.folder.rmdir()
 
@@ -127,12 +133,12 @@ def check_name(name: str) -> str:
 
 def is_interrupted(folder: Path) -> bool:
     """Whether an installation in the folder was decided but not finished."""
-    return (folder / STAGING / MANIFEST).is_file()
+    return (folder / STAGING / _READY).is_dir()
 
 
 def finish_installation(folder: Path) -> None:
     """Rename everything staged in the folder into place and drop the staging folder; safe to repeat after a crash."""
-    staging = folder / STAGING
+    staging = folder / STAGING / _READY
     staged = sorted(path.relative_to(staging).as_posix() for path in staging.rglob("*") if path.is_file())
     if MANIFEST in staged:
         staged.remove(MANIFEST)
@@ -146,7 +152,7 @@ def finish_installation(folder: Path) -> None:
             _sync_folders({(folder / other).parent for other in staged})
         os.replace(staging / name, target)
     _sync_folders({(folder / name).parent for name in staged} | {folder})
-    shutil.rmtree(staging)
+    shutil.rmtree(folder / STAGING)
 
 
 def read_json(path: Path) -> Any:
