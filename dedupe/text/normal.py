@@ -16,9 +16,8 @@ import hashlib
 import itertools
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,13 +38,19 @@ _UNSPACED_SCRIPTS = re.compile(
 )
 # Conjoining Hangul vowels and finals compose with what stands before them, as marks do.
 _JAMO = re.compile("[\u1160-\u11ff]")
-_ASCII_WORD = np.array([chr(code).isalnum() or chr(code) == "_" for code in range(128)])
-# Beyond so many, one pass over a table of all characters beats one fast pass per character.
-_MANY_CHARACTERS = 64
+# ASCII letters to lower case, every other ASCII character that is no word to a space; the newline stays.
+_ASCII_FORMS = bytes(
+    code + 32
+    if 65 <= code <= 90
+    else code
+    if code >= 128 or code == _NEWLINE or chr(code).isalnum() or chr(code) == "_"
+    else _SPACE
+    for code in range(256)
+)
 _TOO_LONG = re.compile(rf"\S{{{LONGEST_WORD}}}(?=\S)")
 
-_Codes = npt.NDArray[Any]
-_Mask = npt.NDArray[np.bool_]
+_Bytes = npt.NDArray[np.uint8]
+_Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +64,10 @@ class Tokens:
     A run of tokens within one text is therefore one slice of the buffer, joined by single spaces.
     """
 
-    buffer: npt.NDArray[np.uint8]
-    starts: npt.NDArray[np.int64]
-    ends: npt.NDArray[np.int64]
-    documents: npt.NDArray[np.int64]
+    buffer: _Bytes
+    starts: _Places
+    ends: _Places
+    documents: _Places
 
     def __len__(self) -> int:
         """The number of texts."""
@@ -89,10 +94,10 @@ def tokenize(texts: Sequence[str]) -> Tokens:
     """
     # The newline divides texts from here on; at the end it also closes the last word.
     joined = "".join([text.replace("\n", " ") + "\n" for text in texts])
-    codes, is_word = _ascii_words(joined) if joined.isascii() else _unicode_words(joined)
-    tokens = _assemble(codes, is_word)
+    spaced = _space_ascii(joined) if joined.isascii() else _space_unicode(joined)
+    tokens = _assemble(spaced)
     if np.any(tokens.ends - tokens.starts > LONGEST_WORD):
-        tokens = _assemble(*_cut_long_words(codes, is_word))
+        tokens = _assemble(_cut_long_words(spaced))
     return tokens
 
 
@@ -114,64 +119,108 @@ def digest_texts(tokens: Tokens) -> npt.NDArray[np.uint8]:
     return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 16)
 
 
-def _assemble(codes: _Codes, is_word: _Mask) -> Tokens:
-    """The tokens of folded characters: separators shrink to the one space after each word."""
+def _assemble(spaced: _Bytes) -> Tokens:
+    """The tokens of folded text in which all separators are spaces: of each run of those, one stays."""
+    is_word = spaced > _SPACE
     ends = np.flatnonzero(is_word[:-1] > is_word[1:]) + 1
-    documents = np.searchsorted(ends, np.flatnonzero(codes == _NEWLINE), side="right")
+    documents = np.searchsorted(ends, np.flatnonzero(spaced == _NEWLINE), side="right")
     kept = is_word.copy()
     kept[1:] |= is_word[:-1]
-    buffer = _utf8(np.where(is_word, codes, codes.dtype.type(_SPACE))[kept])
+    buffer = spaced[kept]
+    buffer[buffer == _NEWLINE] = _SPACE
     token_ends = np.flatnonzero(buffer == _SPACE)
     token_starts = np.zeros_like(token_ends)
     token_starts[1:] = token_ends[:-1] + 1
     return Tokens(buffer, token_starts, token_ends, np.concatenate([[0], documents]))
 
 
-def _ascii_words(joined: str) -> tuple[_Codes, _Mask]:
-    """Lower-cased characters and where they are word characters, for a batch that is pure ASCII."""
-    codes = np.frombuffer(joined.lower().encode("ascii"), np.uint8)
-    return codes, _ASCII_WORD[codes]
+def _space_ascii(joined: str) -> _Bytes:
+    return np.frombuffer(joined.encode("ascii").translate(_ASCII_FORMS), np.uint8)
 
 
-def _unicode_words(joined: str) -> tuple[_Codes, _Mask]:
-    """Folded code points and where they are word characters; code points of unspaced scripts are set apart."""
-    codes = _code_points(_fold(joined))
-    codes[(codes >= ord("A")) & (codes <= ord("Z"))] += ord("a") - ord("A")
-    table = np.zeros(int(codes.max(initial=128)) + 1, np.uint8)
-    table[:128] = _ASCII_WORD
-    for character in _distinct_beyond_ascii(codes):
-        table[ord(character)] = _character_class(character)
-    classes = table[codes]
-    unspaced = np.flatnonzero(classes == _UNSPACED)
-    if len(unspaced):
-        around = np.concatenate([unspaced, unspaced + 1])
-        codes, classes = np.insert(codes, around, _SPACE), np.insert(classes, around, _SEPARATOR)
-    return codes, classes != _SEPARATOR
+def _space_unicode(joined: str) -> _Bytes:
+    """The folded text in UTF-8 with all separators turned into spaces, and spaces round letters of unspaced scripts."""
+    text = _fold(_spread(joined.encode("utf-8", "replace")))  # lone surrogates become question marks
+    spaced = np.frombuffer(text.data.translate(_ASCII_FORMS), np.uint8).copy()
+    classes = np.array([_character_class(character) for character in text.characters], np.uint8)[text.which]
+    separators = classes == _SEPARATOR
+    for byte in range(4):
+        spaced[text.places[separators & (text.sizes > byte)] + byte] = _SPACE
+    unspaced = classes == _UNSPACED
+    if unspaced.any():
+        around = np.concatenate([text.places[unspaced], (text.places + text.sizes)[unspaced]])
+        spaced = np.insert(spaced, around, _SPACE)
+    return spaced
 
 
-def _fold(text: str) -> str:
-    """NFKC and casefold with invisible characters dropped; ASCII letters stay as they are.
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """UTF-8 text and its characters beyond ASCII: where they stand, their sizes in bytes, the distinct ones, which is
+    where. They are few in most scripts' punctuation and in all of English, and so cost little."""
 
-    Characters fold one by one (each distinct character is replaced throughout), except in a line that holds one which
-    may combine with its neighbour: that line is normalised as a whole. Both ways give the same result.
+    data: bytes
+    places: _Places
+    sizes: _Places
+    characters: list[str]
+    which: _Places
+
+
+def _spread(data: bytes) -> _Spread:
+    buffer = np.frombuffer(data, np.uint8)
+    places = np.flatnonzero(buffer >= 0xC0)
+    leads = buffer[places]
+    sizes = 2 + (leads >= 0xE0) + (leads >= 0xF0)
+    codes = leads.astype(np.int64) & (0x7F >> sizes)
+    for byte in range(1, 4):
+        longer = sizes > byte
+        codes[longer] = codes[longer] << 6 | (buffer[places[longer] + byte] & 0x3F)
+    ranks = np.zeros(int(codes.max(initial=0)) + 1, np.int64)
+    ranks[codes] = 1
+    distinct = np.flatnonzero(ranks)
+    ranks[distinct] = np.arange(len(distinct))
+    return _Spread(data, places, sizes, list(map(chr, distinct.tolist())), ranks[codes])
+
+
+def _fold(text: _Spread) -> _Spread:
+    """NFKC and casefold with invisible characters dropped; ASCII letters and separators may stay as they are.
+
+    Characters fold one by one, except in a line that holds one which may combine with its neighbour: that line is
+    normalised as a whole. Both ways give the same result.
     """
-    characters = _distinct_beyond_ascii(_code_points(text))
-    text = _replace(text, [(character, _visible(character)) for character in characters])
-    combining = list(filter(_combines, characters))
-    if combining:
-        lines = text.split("\n")
-        text = "\n".join([_fold_case(line) if any(map(line.__contains__, combining)) else line for line in lines])
-        characters = _distinct_beyond_ascii(_code_points(text))
-    return _replace(text, [(character, "".join(map(_visible, _fold_case(character)))) for character in characters])
+    text = _fold_combining_lines(_rewrite(text, _visible))
+    return _rewrite(text, _folded_character)
 
 
-def _replace(text: str, forms: list[tuple[str, str]]) -> str:
-    changed = [(character, form) for character, form in forms if form != character]
-    if len(changed) > _MANY_CHARACTERS:
-        return text.translate({ord(character): form for character, form in changed})
-    for character, form in changed:
-        text = text.replace(character, form)
-    return text
+def _rewrite(text: _Spread, form: Callable[[str], str]) -> _Spread:
+    """The text with each character beyond ASCII replaced by its form."""
+    forms = [form(character).encode() for character in text.characters]
+    is_other = np.array([form.decode() != c for form, c in zip(forms, text.characters, strict=True)], np.bool_)
+    changed = np.flatnonzero(is_other[text.which])
+    if not len(changed):
+        return text
+    starts, ends = text.places[changed].tolist(), (text.places + text.sizes)[changed].tolist()
+    pieces = [text.data[: starts[0]]]
+    for which, begin, end in zip(text.which[changed].tolist(), ends, [*starts[1:], len(text.data)], strict=True):
+        pieces += (forms[which], text.data[begin:end])
+    return _spread(b"".join(pieces))
+
+
+def _fold_combining_lines(text: _Spread) -> _Spread:
+    combining = np.array([_combines(character) for character in text.characters], np.bool_)
+    places = text.places[combining[text.which]]
+    if not len(places):
+        return text
+    lines = text.data.split(b"\n")
+    ends = np.cumsum([len(line) + 1 for line in lines])
+    for number in np.unique(np.searchsorted(ends, places, side="right")).tolist():
+        lines[number] = _fold_case(lines[number].decode()).encode()
+    return _spread(b"\n".join(lines))
+
+
+def _folded_character(character: str) -> str:
+    form = "".join(map(_visible, _fold_case(character)))
+    # What folds to separators alone (an ellipsis, a hard space) is one already.
+    return form if not form or any(map(_character_class, form)) else character
 
 
 def _fold_case(text: str) -> str:
@@ -195,25 +244,6 @@ def _character_class(character: str) -> int:
     return _UNSPACED if _UNSPACED_SCRIPTS.match(character) else _WORD
 
 
-def _cut_long_words(codes: _Codes, is_word: _Mask) -> tuple[_Codes, _Mask]:
-    spaced = np.where(is_word | (codes == _NEWLINE), codes, _SPACE)
-    cut = _code_points(_TOO_LONG.sub(r"\g<0> ", _decode(spaced)))
-    return cut, cut > _SPACE
-
-
-def _distinct_beyond_ascii(codes: _Codes) -> list[str]:
-    seen = np.zeros(int(codes.max(initial=128)) + 1, np.bool_)
-    seen[codes] = True
-    return [chr(code) for code in (np.flatnonzero(seen[128:]) + 128).tolist()]
-
-
-def _code_points(text: str) -> npt.NDArray[np.uint32]:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint32)
-
-
-def _decode(codes: _Codes) -> str:
-    return codes.astype("<u4").tobytes().decode("utf-32-le")
-
-
-def _utf8(codes: _Codes) -> npt.NDArray[np.uint8]:
-    return codes if codes.dtype == np.uint8 else np.frombuffer(_decode(codes).encode(), np.uint8)
+def _cut_long_words(spaced: _Bytes) -> _Bytes:
+    cut = _TOO_LONG.sub(r"\g<0> ", spaced.tobytes().decode())
+    return np.frombuffer(cut.encode(), np.uint8)
