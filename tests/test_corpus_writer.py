@@ -172,7 +172,8 @@ def test_the_manifest_states_inputs_outputs_and_counts(tmp_path: Path) -> None:
     with CorpusWriter(tmp_path / "out", corpus) as writer:
         for record in corpus:
             writer.keep(record) if record.article else writer.quarantine(record)
-        writer.write_file("pairs.jsonl", [dump_line({"a": 1}), dump_line({"b": "\ud800"})])
+        writer.append("pairs.jsonl", dump_line({"a": 1}))
+        writer.append("pairs.jsonl", dump_line({"b": "\ud800"}))
         returned = writer.finish({"version": "0", "settings": {"near": 0.7}})
     manifest = load_manifest(tmp_path / "out")
     assert manifest == returned
@@ -234,7 +235,7 @@ def test_a_changed_report_does_not_stop_undo(run: Path, tmp_path: Path) -> None:
     with CorpusWriter(run, corpus, overwrite=True) as writer:
         for record in corpus:
             writer.duplicate(record, "x", "near", 1.0, 1.0) if record.article else writer.quarantine(record)
-        writer.write_file("report.html", [b"<p>"])
+        writer.append("report.html", b"<p>")
         writer.finish({})
     (run / "report.html").write_text("changed")
     undo(run, tmp_path / "back")
@@ -307,6 +308,50 @@ def test_a_run_interrupted_at_any_point_has_the_old_state_or_the_new_one(
         assert digests(tmp_path / f"back{call}") == digests(tmp_path / "in")
     assert call > 10
     assert seen == {0, 1}
+
+
+def test_everything_is_synced_before_the_rename_that_decides(
+    tmp_path: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, unsynced = set[int](), []
+    fsync, replace = os.fsync, os.replace
+
+    def noting_fsync(descriptor: int) -> None:
+        synced.add(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    def noting_replace(source: Path, target: Path) -> None:
+        if target.name == "ready":
+            unsynced.extend(path for path in (source, *source.rglob("*")) if path.stat().st_ino not in synced)
+            synced.clear()
+        elif target.name == "manifest.json":
+            moved = {path.parent for path in (tmp_path / "out").rglob("*.*") if STAGING not in path.parts}
+            unsynced.extend(path for path in moved if path.is_dir() and path.stat().st_ino not in synced)
+            synced.clear()
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", noting_fsync)
+    monkeypatch.setattr(os, "replace", noting_replace)
+    write_all(corpus, tmp_path / "out", "krd")
+    assert unsynced == []
+    assert (tmp_path / "out").stat().st_ino in synced
+
+
+def test_a_file_name_that_is_not_unicode_passes(tmp_path: Path) -> None:
+    corpus = make_corpus(make_input(tmp_path / "in", os.fsdecode(b"caf\xe9.txt"), b"x"))
+    write_all(corpus, tmp_path / "out", "d")
+    undo(tmp_path / "out", tmp_path / "back")
+    assert digests(tmp_path / "back") == digests(tmp_path / "in")
+
+
+def test_undo_starts_again_after_it_was_killed(run: Path, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        fail_at(5, Killed(), patch)
+        with pytest.raises(Killed):
+            undo(run, tmp_path / "back")
+    assert (tmp_path / "back" / STAGING).exists()
+    undo(run, tmp_path / "back")
+    assert digests(tmp_path / "back") == digests(tmp_path / "in")
 
 
 def test_records_are_equal_whether_read_or_read_back_after_repair(tmp_path: Path, corpus: Corpus) -> None:

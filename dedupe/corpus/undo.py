@@ -19,7 +19,7 @@ from dedupe.corpus.inputs import Input
 from dedupe.corpus.manifest import REST, InputEntry, Manifest, decode_outcomes, load_manifest, verify_outputs
 from dedupe.corpus.reader import Content, Corpus, OpenPieces
 from dedupe.corpus.record import Piece
-from dedupe.corpus.staging import Staging, finish_installation, is_interrupted
+from dedupe.corpus.staging import STAGING, Staging, finish_installation, is_interrupted
 from dedupe.corpus.writer import DUPLICATES, ORIGINALS, QUARANTINE
 from dedupe.errors import InputError, UsageError
 
@@ -42,8 +42,7 @@ def undo(out: Path, destination: Path) -> UndoReport:
     A .gz comes back as a .gz of equal content. Raises UsageError when `out` holds no run or `destination` is not empty,
     InputError when files of `out` were changed after the run; then nothing is restored.
     """
-    if destination.is_symlink() or (destination.exists() and (not destination.is_dir() or any(destination.iterdir()))):
-        raise UsageError("is not an empty folder; choose another one to restore into", path=str(destination))
+    _check_destination(destination)
     manifest = _load_verified(out)
     stored = StoredPieces(out, manifest)
     staging = Staging(destination)
@@ -101,6 +100,13 @@ class StoredPieces:
             label, raw = open_record(_next(self._lines[name], self._out / name))
             yield Piece(raw, "rest" if letter == REST else "record", str(label.get("reason", "")))
         yield Piece(entry.tail, "tail")
+
+
+def _check_destination(folder: Path) -> None:
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise UsageError("is not a folder; choose another one to restore into", path=str(folder))
+    if folder.exists() and any(path.name != STAGING for path in folder.iterdir()):
+        raise UsageError("is not an empty folder; choose another one to restore into", path=str(folder))
 
 
 def _load_verified(out: Path) -> Manifest:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -31,7 +31,7 @@ from dedupe.corpus.manifest import (
 from dedupe.corpus.reader import Content, Corpus
 from dedupe.corpus.record import Record
 from dedupe.corpus.splice import splice_field
-from dedupe.corpus.staging import MANIFEST, STAGING, OutputFile, Staging, finish_installation, is_interrupted
+from dedupe.corpus.staging import MANIFEST, STAGING, Staging, finish_installation, is_interrupted
 from dedupe.errors import ConservationError, InputError, UsageError
 from dedupe.model import Article, Edit
 from dedupe.text.edits import Span, apply_spans
@@ -54,7 +54,6 @@ class CorpusWriter:
         self._staging = Staging(out)
         self._layout = make_layout(format, self._staging)
         self._beside = {name: self._staging.create(name) for name in (DUPLICATES, QUARANTINE, ORIGINALS)}
-        self._further_outputs: list[OutputFile] = []
         self._entries: list[InputEntry] = []
         self._counts = Counter[str]()
         self._coming = iter(corpus.inputs)
@@ -103,13 +102,11 @@ class CorpusWriter:
         self._advance(record, REST if record.rest else "q")
         self._seal(QUARANTINE, record, {"reason": record.error})
 
-    def write_file(self, name: str, chunks: Iterable[bytes]) -> OutputFile:
-        """A further output, such as pairs.jsonl; staged and listed in the manifest like the rest."""
-        output = self._staging.create(name)
-        for chunk in chunks:
-            output.write(chunk)
-        self._further_outputs.append(output.close())
-        return self._further_outputs[-1]
+    def append(self, name: str, chunk: bytes) -> None:
+        """Add to a further output, such as pairs.jsonl, made at its first chunk; it is listed in the manifest like the rest."""
+        if name not in self._beside:
+            self._beside[name] = self._staging.create(name)
+        self._beside[name].write(chunk)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -127,7 +124,7 @@ class CorpusWriter:
         beside = [output.close() for output in self._beside.values()]
         manifest = Manifest(
             inputs=tuple(self._entries),
-            outputs=tuple(sorted([*self._layout.outputs, *self._further_outputs, *beside], key=lambda file: file.name)),
+            outputs=tuple(sorted([*self._layout.outputs, *beside], key=lambda file: file.name)),
             counts=count_outcomes(self._entries),
             layout=self._format,
             settings=self._corpus.settings,
