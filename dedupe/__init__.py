@@ -1,3 +1,74 @@
-"""dedupe: a scraped news corpus goes in, a clean one comes out."""
+"""dedupe: a scraped news corpus goes in, a clean one comes out.
+
+The public API as a table of contents; each name is described where it lives.
+
+    run, find                   the whole job, or only the relations          dedupe.pipeline
+    repair_text                 one text                                      dedupe.texts
+    apply_decisions, undo       a reviewed run, a run taken back              dedupe.apply, dedupe.corpus.undo
+    Settings, load_settings     what a run may do                             dedupe.config
+    Article, Pair, ...          the nouns                                     dedupe.model
+
+Names are loaded when they are first used, so that `import dedupe` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from dedupe.apply import apply_decisions
+    from dedupe.config import Settings, load_settings
+    from dedupe.corpus.undo import undo
+    from dedupe.errors import ConservationError, DedupeError, InputError, RuleError, UsageError
+    from dedupe.model import Article, Cluster, Decision, Edit, Flag, Pair, Repair, Role, Rule
+    from dedupe.pipeline import Relations, find, run
+    from dedupe.review.summary import Summary
+    from dedupe.texts import RepairedText, repair_text
+
+__all__ = [
+    "Article",
+    "Cluster",
+    "ConservationError",
+    "Decision",
+    "DedupeError",
+    "Edit",
+    "Flag",
+    "InputError",
+    "Pair",
+    "Relations",
+    "Repair",
+    "RepairedText",
+    "Role",
+    "Rule",
+    "RuleError",
+    "Settings",
+    "Summary",
+    "UsageError",
+    "apply_decisions",
+    "find",
+    "load_settings",
+    "repair_text",
+    "run",
+    "undo",
+]
+
+_HOMES = {
+    "dedupe.apply": ("apply_decisions",),
+    "dedupe.config": ("Settings", "load_settings"),
+    "dedupe.corpus.undo": ("undo",),
+    "dedupe.errors": ("ConservationError", "DedupeError", "InputError", "RuleError", "UsageError"),
+    "dedupe.model": ("Article", "Cluster", "Decision", "Edit", "Flag", "Pair", "Repair", "Role", "Rule"),
+    "dedupe.pipeline": ("Relations", "find", "run"),
+    "dedupe.review.summary": ("Summary",),
+    "dedupe.texts": ("RepairedText", "repair_text"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(home), name)
+    raise AttributeError(f"module 'dedupe' has no attribute {name!r}")

@@ -17,6 +17,8 @@ from typing import Any, Literal
 
 from dedupe.errors import UsageError, did_you_mean
 
+EmitFormat = Literal["same", "jsonl", "csv", "txt"]
+
 
 @dataclass(frozen=True)
 class ReadSettings:
@@ -90,7 +92,7 @@ class RepairSettings:
 class EmitSettings:
     """What is written. `format` "same" keeps each input's layout and format."""
 
-    format: Literal["same", "jsonl", "csv", "txt"] = "same"
+    format: EmitFormat = "same"
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,7 @@ def with_values(settings: Settings, values: Mapping[str, Mapping[str, Any]], ori
     sections = {}
     for name, keys in values.items():
         if name not in Settings.__dataclass_fields__:
-            raise UsageError(
-                f"unknown section [{name}]; {did_you_mean(name, Settings.__dataclass_fields__)}", path=origin
-            )
+            raise UsageError(f"unknown section [{name}]; {did_you_mean(name, Settings.__dataclass_fields__)}", path=origin)
         section = getattr(settings, name)
         hints = typing.get_type_hints(type(section))
         checked = {}
@@ -148,9 +148,7 @@ def load_settings(path: str | Path, base: Settings | None = None) -> Settings:
         tables = tables.get("tool", {}).get("dedupe", {})
     for name, keys in tables.items():
         if not isinstance(keys, dict):
-            raise UsageError(
-                f"key {name!r} stands outside a section; write it under [read], [find], ...", path=str(path)
-            )
+            raise UsageError(f"key {name!r} stands outside a section; write it under [read], [find], ...", path=str(path))
     return with_values(base or Settings(), tables, str(path))
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
-from typing import Literal, Protocol
+from typing import Protocol
 
+from dedupe.config import EmitFormat
 from dedupe.corpus.envelope import dump_line
 from dedupe.corpus.inputs import Input
 from dedupe.corpus.staging import Output, OutputFile, Staging
 from dedupe.model import Article
 
-EmitFormat = Literal["same", "jsonl", "csv", "txt"]
 _COLUMNS = ("id", "title", "text", "url", "source", "date")
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dedupe.config import ReadSettings
+from dedupe.config import EmitFormat, ReadSettings
 from dedupe.corpus.fields import FieldChoice
 from dedupe.corpus.record import Compression, Format
 from dedupe.corpus.staging import MANIFEST, OutputFile, check_name, read_json
@@ -56,7 +56,7 @@ class Manifest:
     inputs: tuple[InputEntry, ...]
     outputs: tuple[OutputFile, ...]
     counts: Mapping[str, int]
-    layout: str
+    layout: EmitFormat
     settings: ReadSettings
     choices: Mapping[Format, FieldChoice]
     further: tuple[str, ...] = ()

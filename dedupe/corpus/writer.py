@@ -15,9 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from dedupe.config import EmitFormat
 from dedupe.corpus.envelope import seal_record
 from dedupe.corpus.inputs import Input
-from dedupe.corpus.layout import EmitFormat, make_layout
+from dedupe.corpus.layout import make_layout
 from dedupe.corpus.manifest import (
     OUTCOMES,
     REST,

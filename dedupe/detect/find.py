@@ -48,6 +48,12 @@ class Found:
     recall: float
     hot: tuple[HotGroup, ...]
 
+    def describe_hot(self) -> list[str]:
+        """In words, the largest groups of texts that were not compared each with each."""
+        largest = sorted(self.hot, key=lambda group: (-group.texts, group.example, group.band))
+        by_example = {group.example: group for group in reversed(largest)}
+        return [f"{g.texts:,} texts share a band with {g.example} (boilerplate?)" for g in list(by_example.values())[::-1][:5]]
+
 
 def find_pairs(profiles: Profiles, ids: Sequence[str], settings: FindSettings) -> Found:
     """The exact and near pairs among the profiled texts, each verified; independent of the order of the texts.

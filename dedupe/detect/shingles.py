@@ -26,8 +26,8 @@ _PRIME1, _PRIME2, _PRIME3, _PRIME4, _PRIME5 = (
 _LANES = np.array([[0x24234428], [0x85EBCA77], [0], [0x61C8864F]], np.uint32)
 _LANE_OFFSETS = np.array([[0], [4], [8], [12]])
 _LANE_ROTATIONS = np.array([[1], [7], [12], [18]], np.uint32)
-# Spans hashed at once: their scratch arrays (about 25 bytes of text each) then stay in a second-level cache.
-_BLOCK = 32768
+# Spans hashed at once: their scratch arrays then stay in the caches, and the calls are long enough.
+_BLOCK = 65536
 
 _Words = npt.NDArray[np.uint32]
 _Bytes = npt.NDArray[np.uint8]
@@ -115,12 +115,12 @@ def _xxh32_block(buffer: _Bytes, begins: _Offsets, lengths: _Offsets) -> _Words:
         size, position = int(sizes[low]) // 4 * 4, places[low:high].copy()
         _start(words, position, size, sizes[low:high], group)
         for _ in range(size % 16 // 4):
-            _mix(group, words[position], _PRIME3, 17, _PRIME4)
+            _mix(group, words.take(position), _PRIME3, 17, _PRIME4)
             position += 4
         tails = sizes[low:high] - size
         for taken in range(int(tails[-1])):
             longer = int(np.searchsorted(tails, taken, side="right"))
-            _mix(group[longer:], padded[position[longer:]].astype(np.uint32), _PRIME5, 11, _PRIME1)
+            _mix(group[longer:], padded.take(position[longer:]).astype(np.uint32), _PRIME5, 11, _PRIME1)
             position += 1
     _avalanche(accumulators)
     hashes = np.empty_like(accumulators)
@@ -135,7 +135,7 @@ def _start(words: _Words, position: _Offsets, size: int, sizes: _Offsets, group:
     else:
         lanes = np.repeat(_LANES, len(position), axis=1)
         for _ in range(size // 16):
-            lanes += words[position + _LANE_OFFSETS] * _PRIME2
+            lanes += words.take(position + _LANE_OFFSETS) * _PRIME2
             _rotate(lanes, np.uint32(13))
             lanes *= _PRIME1
             position += 16

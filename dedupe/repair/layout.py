@@ -71,11 +71,8 @@ def read_layout(text: str, field: str, lexicon: Lexicon) -> Layout:
     tail = len(text) - len(text.rstrip())
     if tail > 2 and text.strip() and set(text[-tail:]) <= set("\r\n \t"):
         edits.append((Span(len(text) - tail, len(text), "\n"), "layout.trailing-blank-lines"))
-    body = [
-        paragraph
-        for at, paragraph in enumerate(paragraphs)
-        if at not in {paragraphs.index((r.start, r.end)) for r in roles if (r.start, r.end) in paragraphs}
-    ]
+    typed = {(role.start, role.end) for role in roles}
+    body = [paragraph for paragraph in paragraphs if paragraph not in typed]
     return Layout(_disjoint(edits), roles, list(_flags(text, field, body)))
 
 
@@ -156,6 +153,21 @@ def _disjoint(edits: list[tuple[Span, str]]) -> list[tuple[Span, str]]:
     return sorted(kept)
 
 
+def is_truncated(text: str) -> bool:
+    """Whether the text breaks off: its last paragraph of some length ends in a word that no sentence ends with, or in a comma.
+
+    >>> is_truncated("The talks went on until Friday. They will resume in")
+    True
+    """
+    paragraphs = find_paragraphs(text)
+    return bool(paragraphs) and _breaks_off(text[slice(*paragraphs[-1])].strip())
+
+
+def _breaks_off(line: str) -> bool:
+    words = line.split()
+    return len(words) >= 6 and (words[-1].lower().strip(",") in _CUT_WORDS or line.endswith(","))
+
+
 def _flags(text: str, field: str, body: list[tuple[int, int]]) -> Iterator[Flag]:
     curly = sum(text[start:end].count("“") + text[start:end].count("’") for start, end in body)
     straight = sum(text[start:end].count('"') + text[start:end].count("'") for start, end in body)
@@ -163,8 +175,8 @@ def _flags(text: str, field: str, body: list[tuple[int, int]]) -> Iterator[Flag]
         line = text[start:end].strip()
         words = line.split()
         if len(words) >= 6 and not _TERMINAL.search(line):
-            certain = words[-1].lower().strip(",") in _CUT_WORDS or line.endswith(",")
-            yield Flag("truncated" if certain else "maybe-truncated", field, start, end, "the paragraph ends without a stop")
+            kind = "truncated" if _breaks_off(line) else "maybe-truncated"
+            yield Flag(kind, field, start, end, "the paragraph ends without a stop")
         marks = line.count('"') + line.count("'")
         if marks >= 2 and 0 < straight < curly and "“" not in line and "’" not in line:
             yield Flag("splice", field, start, end, "straight quotation marks in a text of curly ones")

@@ -126,6 +126,10 @@ class Repairer:
             score=judgement.score,
         )
 
+    def describe_skipped(self) -> list[str]:
+        """In words, which rules ran out of time and in how many articles they were skipped."""
+        return [f"rule {rule} ran out of time and was skipped in {n:,} articles" for rule, n in sorted(self.skipped.items())]
+
     def judge(self, article: Article) -> Judgement:
         """The gate's verdict alone, over the fields that may be repaired: what the choice of a canonical needs."""
         readings = [

@@ -1,0 +1,87 @@
+"""Applying decisions: the corpus of a finished run is written again as the ledger now says, from the run's folder alone.
+
+The proposals of the run are kept as they were made; only what is done with them changes. So deciding, applying and
+deciding otherwise always start from the same articles.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dedupe.corpus.manifest import load_manifest
+from dedupe.corpus.undo import read_back
+from dedupe.corpus.writer import CorpusWriter
+from dedupe.detect.clusters import Clustering
+from dedupe.emit import CLUSTERS, EDITS, PAIRS, REPAIRS, SUMMARY, Emission, emit_records, finish_emission
+from dedupe.model import Article, Cluster, Edit, Flag, Pair, Passage, Repair, Role
+from dedupe.review.ledger import Ledger
+from dedupe.review.report import read_views
+from dedupe.review.summary import Summary
+
+
+def apply_decisions(out: str | Path) -> Summary:
+    """The summary of writing the corpus in `out` again with the decisions in its ledger.
+
+    Edits that a person accepted are made, rejected ones are not, replacements are the person's words. Raises UsageError when
+    `out` holds no finished run, InputError when its files were changed since.
+    """
+    folder = Path(out)
+    manifest, ledger, corpus = load_manifest(folder), Ledger.load(folder), read_back(folder)
+    pairs, clustering, repairs = _load_pairs(folder), _load_clustering(folder), _load_repairs(folder)
+    earlier = json.loads((folder / SUMMARY).read_text("utf-8"))
+    emission = Emission(pairs, clustering, earlier["finding"], earlier["notes"])
+
+    def stored_repair(article: Article) -> Repair:
+        return repairs.get(article.id) or Repair(article.id, "")
+
+    with CorpusWriter(folder, corpus, format=manifest.layout, overwrite=True) as writer:
+        emit_records(writer, corpus, emission, stored_repair, ledger)
+        return finish_emission(writer, emission, ledger, manifest.details)
+
+
+def _load_pairs(folder: Path) -> list[Pair]:
+    pairs = []
+    for line in _read_lines(folder / PAIRS):
+        line["passages"] = tuple(Passage(**passage) for passage in line["passages"])
+        pairs.append(Pair(**line))
+    return pairs
+
+
+def _load_clustering(folder: Path) -> Clustering:
+    clusters, links = [], {}
+    for line in _read_lines(folder / CLUSTERS):
+        numbers = line.pop("links")
+        cluster = Cluster(**{**line, "members": tuple(line["members"]), "pairs": tuple(map(tuple, line["pairs"]))})
+        clusters.append(cluster)
+        for member, link in numbers.items():
+            a, b = sorted((member, cluster.canonical))
+            links[member] = Pair(a, b, **link)
+    return Clustering(tuple(clusters), links)
+
+
+def _load_repairs(folder: Path) -> dict[str, Repair]:
+    edits: dict[str, list[Edit]] = {}
+    for view in read_views(_read_lines(folder / EDITS)):
+        edits.setdefault(view.edit.article, []).append(view.edit)
+    repairs = {}
+    for line in _read_lines(folder / REPAIRS):
+        roles = [Role(**{key: value for key, value in role.items() if key != "text"}) for role in line["roles"]]
+        repairs[line["article"]] = Repair(
+            article=line["article"],
+            digest=line["digest"],
+            edits=tuple(edits.get(line["article"], ())),
+            flags=tuple(Flag(**flag) for flag in line["flags"]),
+            roles=tuple(roles),
+            verdict=line["verdict"],
+            score=line["score"],
+        )
+    return repairs
+
+
+def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open("rb") as file:
+        for line in file:
+            yield json.loads(line)

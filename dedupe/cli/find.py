@@ -1,0 +1,45 @@
+"""`dedupe find`: the relations only."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dedupe.cli.inputs import spooled_stdin
+from dedupe.cli.options import build_settings, settings_options
+from dedupe.cli.progress import track
+from dedupe.emit import write_findings
+from dedupe.model import as_dict
+from dedupe.pipeline import find
+
+
+@click.command("find")
+@click.argument("inputs", nargs=-1, required=True)
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="folder for pairs.jsonl and clusters.jsonl")
+@settings_options("read", "find", "choose")
+def command(inputs: tuple[str, ...], out: Path | None, config: Path | None, **flags: Any) -> None:
+    """Find the articles of INPUTS that overlap. Without -o the pairs go to standard output, one JSON object a line.
+
+    \b
+    Example:
+      dedupe find crawl/ --near 0.6 | head
+    """
+    settings = build_settings(config, flags)
+    with spooled_stdin(inputs) as spooled:
+        relations = find(inputs, settings, spooled=spooled, track=track)
+    found, clusters = relations.found, relations.clustering.clusters
+    if out is None:
+        for pair in found.pairs:
+            click.echo(json.dumps(as_dict(pair), ensure_ascii=False))
+    else:
+        write_findings(out, found.pairs, relations.clustering)
+    click.echo(
+        f"{relations.articles:,} articles: {len(found.pairs):,} pairs, {len(clusters):,} clusters"
+        f" ({found.candidates:,} candidates compared, {found.bands} bands of {found.rows} rows)",
+        err=True,
+    )
+    for note in found.describe_hot():
+        click.echo(f"note: {note}", err=True)

@@ -1,0 +1,255 @@
+"""Emitting: every record to its place, and beside the corpus what was found and done.
+
+canonical/  duplicates.jsonl  quarantine.jsonl  originals.jsonl      by corpus.writer
+pairs.jsonl  clusters.jsonl  edits.jsonl  repairs.jsonl              the findings, line by line
+summary.json  report.html  manifest.json                             the whole at a glance, and the proof
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from dedupe import __version__
+from dedupe.config import Settings, as_toml
+from dedupe.corpus.record import Record
+from dedupe.corpus.staging import Staging
+from dedupe.corpus.writer import check_output_folder
+from dedupe.detect.clusters import Clustering
+from dedupe.detect.find import Found
+from dedupe.model import Article, Cluster, Edit, Pair, Repair, as_dict
+from dedupe.repair.repairer import Repairer, article_fields
+from dedupe.review.ledger import Ledger
+from dedupe.review.report import EditView, ReportData, build_report
+from dedupe.review.summary import Summary
+
+EDITS, REPAIRS, PAIRS, CLUSTERS = "edits.jsonl", "repairs.jsonl", "pairs.jsonl", "clusters.jsonl"
+SUMMARY, REPORT = "summary.json", "report.html"
+CONTEXT = 60  # characters of the field shown on each side of an edit
+_EXAMPLES = 12
+_SMALLEST_SOURCE = 5  # articles; a smaller source that loses its half is no news
+
+
+class Writer(Protocol):
+    """Where records go: `corpus.writer.CorpusWriter`, or a `DryRun` that only counts."""
+
+    @property
+    def counts(self) -> dict[str, int]: ...
+    def keep(self, record: Record) -> None: ...
+    def repair(self, record: Record, edits: Sequence[Edit]) -> None: ...
+    def duplicate(self, record: Record, dup_of: str, kind: str, jaccard: float, containment: float) -> None: ...
+    def quarantine(self, record: Record) -> None: ...
+    def append(self, name: str, chunk: bytes) -> None: ...
+    def finish(self, details: Mapping[str, Any]) -> object: ...
+
+
+class DryRun:
+    """A writer that counts and writes nothing."""
+
+    def __init__(self) -> None:
+        self._counts = {"read": 0, "kept": 0, "repaired": 0, "duplicate": 0, "quarantined": 0}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The records counted so far: read, kept, repaired, duplicate, quarantined."""
+        return dict(self._counts)
+
+    def keep(self, record: Record) -> None:
+        """Count a kept record."""
+        self._count("kept")
+
+    def repair(self, record: Record, edits: Sequence[Edit]) -> None:
+        """Count a repaired record, or a kept one if there are no edits."""
+        self._count("repaired" if edits else "kept")
+
+    def duplicate(self, record: Record, dup_of: str, kind: str, jaccard: float, containment: float) -> None:
+        """Count a duplicate."""
+        self._count("duplicate")
+
+    def quarantine(self, record: Record) -> None:
+        """Count a quarantined record; the further pieces of a huge one are not counted."""
+        if not record.rest:
+            self._count("quarantined")
+
+    def append(self, name: str, chunk: bytes) -> None:
+        """Drop what would be written."""
+
+    def finish(self, details: Mapping[str, Any]) -> None:
+        """Nothing is left to do."""
+
+    def _count(self, outcome: str) -> None:
+        self._counts["read"] += 1
+        self._counts[outcome] += 1
+
+
+class Emission:
+    """What emission knows before it starts, and the numbers and examples it gathers on its way."""
+
+    def __init__(
+        self, pairs: Sequence[Pair], clustering: Clustering, finding: Mapping[str, Any], notes: Sequence[str] = ()
+    ) -> None:
+        self.pairs, self.clustering, self.finding = pairs, clustering, finding
+        self.notes = list(notes)
+        self.canonical_of = {m: c.canonical for c in clustering.clusters for m in c.members if m != c.canonical}
+        self.verdicts, self.tiers, self.rules = Counter[str](), Counter[str](), Counter[str]()
+        self.sources, self.removed = Counter[str](), Counter[str]()
+        self.known_edits: set[str] = set()
+        self.report = ReportData()
+
+    def note_repair(self, article: Article, repair: Repair, made: Sequence[Edit]) -> list[EditView]:
+        """Count what was proposed and made; the edits as they are shown, each with some text around it."""
+        self.verdicts[repair.verdict] += 1
+        made_ids = {(e.field, e.start, e.end) for e in made}
+        views = [_view(article, edit, (edit.field, edit.start, edit.end) in made_ids) for edit in repair.edits]
+        for view in views:
+            self.tiers[view.edit.tier] += 1
+            self.rules.update(view.edit.rules[:1])
+            self.report.add_edit(view)
+        if repair.verdict != "clean" or repair.flags:
+            self.report.add_article(repair)
+        return views
+
+
+def emit_records(
+    writer: Writer,
+    records: Iterable[Record],
+    emission: Emission,
+    repair: Callable[[Article], Repair],
+    ledger: Ledger,
+) -> None:
+    """Sends every record to its place: quarantine, duplicates, or the canonical corpus, repaired as the ledger allows."""
+    for record in records:
+        article = record.article
+        if article is None:
+            writer.quarantine(record)
+            if not record.rest:
+                emission.report.add_quarantined(record.where, record.error)
+            continue
+        emission.sources[article.source] += 1
+        if article.id in emission.canonical_of:
+            link = emission.clustering.links[article.id]
+            emission.removed[article.source] += 1
+            writer.duplicate(record, emission.canonical_of[article.id], link.kind, link.jaccard, link.containment)
+        else:
+            emit_repaired(writer, record, article, repair(article), emission, ledger)
+
+
+def emit_repaired(writer: Writer, record: Record, article: Article, repair: Repair, emission: Emission, ledger: Ledger) -> None:
+    """Writes one surviving record with the edits that the ledger lets pass, and the lines that tell of them."""
+    made = ledger.settle(repair.edits, article.source)
+    writer.repair(record, made)
+    for view in emission.note_repair(article, repair, made):
+        writer.append(EDITS, _line(view.as_dict()))
+        emission.known_edits.add(view.edit.id)
+    if repair.edits or repair.flags or repair.roles or repair.verdict != "clean":
+        writer.append(REPAIRS, _line(_repair_line(article, repair)))
+
+
+def finish_emission(writer: Writer, emission: Emission, ledger: Ledger, details: Mapping[str, Any]) -> Summary:
+    """Writes pairs, clusters, summary and report, then commits; the summary of it all."""
+    for name in (EDITS, REPAIRS, PAIRS, CLUSTERS):
+        writer.append(name, b"")
+    for name, line in _finding_lines(emission.pairs, emission.clustering):
+        writer.append(name, line)
+    summary = summarize(writer.counts, emission, ledger)
+    writer.append(SUMMARY, json.dumps(dataclasses.asdict(summary), indent=1, ensure_ascii=False).encode() + b"\n")
+    writer.append(REPORT, build_report(summary, emission.clustering.clusters, emission.report).encode("utf-8", "replace"))
+    writer.finish(details)
+    return summary
+
+
+def write_findings(out: Path, pairs: Iterable[Pair], clustering: Clustering) -> None:
+    """Writes pairs.jsonl and clusters.jsonl into the folder `out`, both or neither."""
+    check_output_folder(out, overwrite=False)
+    staging = Staging(out)
+    try:
+        outputs = {name: staging.create(name) for name in (PAIRS, CLUSTERS)}
+        for name, line in _finding_lines(pairs, clustering):
+            outputs[name].write(line)
+        for output in outputs.values():
+            output.close()
+        staging.install()
+    finally:
+        staging.discard()
+
+
+def _finding_lines(pairs: Iterable[Pair], clustering: Clustering) -> Iterator[tuple[str, bytes]]:
+    for pair in pairs:
+        yield PAIRS, _line(as_dict(pair))
+    for cluster in clustering.clusters:
+        yield CLUSTERS, _line(_cluster_line(cluster, clustering.links))
+
+
+def summarize(counts: Mapping[str, int], emission: Emission, ledger: Ledger) -> Summary:
+    """The summary of what was emitted."""
+    stale = ledger.stale_edits(emission.known_edits)
+    emptied = {
+        source: emission.removed[source] / number
+        for source, number in sorted(emission.sources.items())
+        if number >= _SMALLEST_SOURCE and emission.removed[source] > number / 2
+    }
+    return Summary(
+        counts=dict(counts),
+        relations=dict(Counter(pair.kind for pair in emission.pairs)),
+        clusters=len(emission.clustering.clusters),
+        verdicts=dict(sorted(emission.verdicts.items())),
+        edits=dict(sorted(emission.tiers.items())),
+        rules=dict(sorted(emission.rules.items(), key=lambda item: (-item[1], item[0]))),
+        emptied=emptied if len(emission.sources) > 1 else {},
+        notes=tuple(emission.notes),
+        examples=tuple(view.describe() for view in emission.report.examples(_EXAMPLES)),
+        decisions=len(ledger),
+        stale=tuple(stale),
+        finding=dict(emission.finding),
+    )
+
+
+def describe_finding(found: Found) -> dict[str, Any]:
+    """How the pairs were found, for the summary: the kernel, the bands and their expected recall, the pairs compared."""
+    return {
+        "kernel": "numpy",
+        "bands": found.bands,
+        "rows": found.rows,
+        "expected_recall": round(found.recall, 5),
+        "candidates": found.candidates,
+    }
+
+
+def run_details(settings: Settings, repairer: Repairer) -> dict[str, Any]:
+    """What the manifest tells of how the run was made: version, settings, a digest of the rules in force."""
+    rules = hashlib.sha256()
+    for rule in repairer.lexicon.rules:
+        plain = dataclasses.replace(rule, origin="")
+        rules.update(json.dumps(as_dict(plain), ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass"))
+    return {"version": __version__, "settings": as_toml(settings), "rules_sha256": rules.hexdigest()}
+
+
+def _cluster_line(cluster: Cluster, links: Mapping[str, Pair]) -> dict[str, Any]:
+    numbers = {
+        m: {"kind": p.kind, "jaccard": p.jaccard, "containment": p.containment} for m in cluster.members if (p := links.get(m))
+    }
+    return {**as_dict(cluster), "links": numbers}
+
+
+def _repair_line(article: Article, repair: Repair) -> dict[str, Any]:
+    fields = article_fields(article)
+    roles = [{**as_dict(role), "text": fields[role.field][role.start : role.end]} for role in repair.roles]
+    flags = [as_dict(flag) for flag in repair.flags]
+    head = {"article": repair.article, "verdict": repair.verdict, "score": repair.score, "digest": repair.digest}
+    return {**head, "edits": len(repair.edits), "flags": flags, "roles": roles}
+
+
+def _view(article: Article, edit: Edit, made: bool) -> EditView:
+    text = article_fields(article)[edit.field]
+    left = text[max(0, edit.start - CONTEXT) : edit.start].rpartition("\n")[2]
+    right = text[edit.end : edit.end + CONTEXT].partition("\n")[0]
+    return EditView(edit, made, left, right)
+
+
+def _line(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"

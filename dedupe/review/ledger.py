@@ -1,0 +1,147 @@
+"""The ledger: people's decisions, one line each in an append-only `decisions.jsonl`; the latest on a target counts.
+
+    target                          what it decides on                           precedence
+    edit:<id>                       one edit                                     first
+    article:<id>                    every edit of an article
+    pair@<source>:<before>→<after>  the same replacement in articles of a source
+    pair:<before>→<after>           the same replacement anywhere
+    rule@<source>:<rule id>         whatever a rule proposes for a source
+    rule:<rule id>                  whatever a rule proposes                     last
+
+Undo is one more line, with the verdict `revert`. Ledgers merge by concatenation.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import get_args
+
+from dedupe.errors import InputError, UsageError
+from dedupe.model import Decision, Edit, Verdict, as_dict
+
+FILE_NAME = "decisions.jsonl"
+_TARGET_KINDS = ("edit", "article", "pair", "rule")
+
+
+class Ledger:
+    """The decisions in force, and how they settle edits.
+
+    `cut_off` tells that the last line was incomplete, as after a crash, and was left out.
+
+    >>> edit = Edit("a", "text", 0, 5, "extra", "additional", ("word.extra",), "ask")
+    >>> ledger = Ledger([Decision("rule:word.extra", "accept"), Decision(f"edit:{edit.id}", "replace", "further")])
+    >>> [settled.after for settled in ledger.settle([edit], source="")]
+    ['further']
+    """
+
+    def __init__(self, decisions: Iterable[Decision] = (), cut_off: bool = False) -> None:
+        self.cut_off = cut_off
+        self._by_target: dict[str, Decision] = {}
+        for decision in decisions:
+            if decision.verdict == "revert":
+                self._by_target.pop(decision.target, None)
+            else:
+                self._by_target[decision.target] = decision
+
+    @classmethod
+    def load(cls, out: Path) -> Ledger:
+        """The ledger of an output folder, empty if it has none. Raises InputError for a line that is no decision."""
+        path = out / FILE_NAME
+        lines = path.read_text("utf-8").split("\n") if path.is_file() else []
+        cut_off = bool(lines) and lines[-1] != ""
+        return cls(_parse_lines(lines[:-1], str(path)), cut_off)
+
+    def __len__(self) -> int:
+        return len(self._by_target)
+
+    def find(self, edit: Edit, source: str) -> Decision | None:
+        """The decision that governs an edit in an article of `source`, by precedence; None if there is none."""
+        pair = f"{edit.before}→{edit.after}"
+        targets = [f"edit:{edit.id}", f"article:{edit.article}", f"pair@{source}:{pair}", f"pair:{pair}"]
+        targets += [f"rule@{source}:{rule}" for rule in edit.rules] + [f"rule:{rule}" for rule in edit.rules]
+        found = (self._by_target[target] for target in targets if target in self._by_target)
+        return next((decision for decision in found if decision.verdict != "skip"), None)
+
+    def settle(self, edits: Sequence[Edit], source: str) -> list[Edit]:
+        """The edits to be made: the automatic ones not rejected, the others if accepted; replacements put in.
+
+        An edit that would overlap one already taken is left out: decisions on single edits come first, then the automatic
+        ones in the order of the text.
+        """
+        taken: list[Edit] = []
+        for edit, decision in sorted(((e, self.find(e, source)) for e in edits), key=_urgency):
+            accepted = edit.automatic if decision is None else decision.verdict != "reject"
+            if accepted and not any(_overlap(edit, other) for other in taken):
+                replaced = decision is not None and decision.verdict == "replace"
+                after = decision.replacement or "" if decision and replaced else edit.after
+                taken.append(dataclasses.replace(edit, after=after))
+        return sorted(taken, key=lambda edit: (edit.field, edit.start, edit.end))
+
+    def stale_edits(self, known: set[str]) -> list[str]:
+        """The targets of decisions on single edits whose ids are not among the `known` ones: their text has changed."""
+        edits = (target for target in self._by_target if target.startswith("edit:"))
+        return sorted(target for target in edits if target.removeprefix("edit:") not in known)
+
+
+def append_decision(out: Path, decision: Decision) -> None:
+    """Writes one decision at the end of the ledger and waits until it is on disk.
+
+    Raises UsageError for a target of unknown kind, or a replacement missing from the verdict `replace`.
+    """
+    check_decision(decision)
+    line = json.dumps(as_dict(decision), ensure_ascii=False) + "\n"
+    path = out / FILE_NAME
+    with path.open("ab+") as file:
+        if file.tell() and not _ends_with_newline(path):
+            file.write(b"\n")  # after a crash: the torn line stays apart from this one
+        file.write(line.encode("utf-8", "surrogatepass"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def check_decision(decision: Decision) -> None:
+    """Nothing, if the decision is well formed; UsageError otherwise."""
+    kind = decision.target.partition(":")[0].partition("@")[0]
+    if kind not in _TARGET_KINDS or ":" not in decision.target:
+        raise UsageError(
+            f"unknown target {decision.target!r}; it begins with one of {', '.join(k + ':' for k in _TARGET_KINDS)}"
+        )
+    if decision.verdict not in get_args(Verdict):
+        raise UsageError(f"unknown verdict {decision.verdict!r}; known: {', '.join(get_args(Verdict))}")
+    if decision.verdict == "replace" and decision.replacement is None:
+        raise UsageError(f"the verdict replace on {decision.target!r} needs a replacement")
+
+
+def _parse_lines(lines: Sequence[str], path: str) -> Iterator[Decision]:
+    known = {field.name for field in dataclasses.fields(Decision)}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            decision = Decision(**{key: value for key, value in json.loads(line).items() if key in known})
+            check_decision(decision)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise InputError(f"is no decision ({error}); mend or remove the line", path=path, line=number) from None
+        yield decision
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def _urgency(item: tuple[Edit, Decision | None]) -> tuple[bool, bool, str, int, int]:
+    edit, decision = item
+    on_edit = decision is not None and decision.target.startswith("edit:")
+    return not on_edit, not edit.automatic, edit.field, edit.start, edit.end
+
+
+def _overlap(a: Edit, b: Edit) -> bool:
+    if a.field != b.field:
+        return False
+    return (a.start < b.end and b.start < a.end) or (a.start == b.start and a.end == b.end)
