@@ -19,6 +19,7 @@ from test_corpus_bytes import FILES, digests, first_word_edit, make_corpus, make
 
 from dedupe.corpus.envelope import dump_line, open_record, seal_record
 from dedupe.corpus.inputs import discover_inputs
+from dedupe.corpus.layout import EmitFormat
 from dedupe.corpus.manifest import load_manifest
 from dedupe.corpus.reader import Corpus
 from dedupe.corpus.record import Record
@@ -67,20 +68,23 @@ def test_a_finished_run_is_replaced_only_on_request_and_foreign_files_stay(run: 
     assert left == ["canonical.jsonl", *beside]
 
 
-def test_symbolic_links_are_refused(tmp_path: Path, corpus: Corpus) -> None:
-    target = tmp_path / "elsewhere"
-    target.mkdir()
-    (tmp_path / "link").symlink_to(target)
+def test_an_output_folder_that_is_a_symbolic_link_is_refused(tmp_path: Path, corpus: Corpus) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UsageError, match="symbolic link"):
         CorpusWriter(tmp_path / "link", corpus)
-    write_all(corpus, tmp_path / "out", "k")
-    for path in sorted((tmp_path / "out/canonical").rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    (tmp_path / "out/canonical").rmdir()
-    (tmp_path / "out/canonical").symlink_to(target)
+
+
+@pytest.mark.parametrize("format", ["same", "jsonl"])
+def test_nothing_is_written_or_removed_through_a_symbolic_link(
+    tmp_path: Path, corpus: Corpus, run: Path, format: EmitFormat
+) -> None:
+    (run / "canonical").rename(tmp_path / "elsewhere")
+    (run / "canonical").symlink_to(tmp_path / "elsewhere")
+    before = digests(tmp_path / "elsewhere")
     with pytest.raises(UsageError, match="symbolic link"):
-        write_all(corpus, tmp_path / "out", "k", overwrite=True)
-    assert list(target.iterdir()) == []
+        write_all(corpus, run, "d", format, overwrite=True)
+    assert digests(tmp_path / "elsewhere") == before
 
 
 @pytest.mark.parametrize("name", ["../a", "/a", "a/../../b", "", "..", "a\0b", f"{STAGING}/a"])
