@@ -1,6 +1,7 @@
 """Clusters: nobody is in one who does not pass against its canonical; and the choice of the canonical."""
 
 import random
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -17,16 +18,22 @@ from dedupe.errors import UsageError
 DEFAULTS = FindSettings()
 
 
-def cluster(texts: dict[str, str], choose=lambda members: (min(members), "smallest")) -> Clustering:
+def cluster(texts: dict[str, str], **best: int) -> Clustering:
+    """The clusters of the texts; the smallest id is preferred but for those given another length."""
     ids = list(texts)
     profiles = profile_texts(texts.values(), DEFAULTS)
-    return find_clusters(find_pairs(profiles, ids, DEFAULTS).pairs, profiles, ids, DEFAULTS.near, choose)
+    pairs = find_pairs(profiles, ids, DEFAULTS).pairs
+
+    def choose(members: Sequence[str]) -> tuple[str, str]:
+        return choose_canonical([Candidate(id, best.get(id, 100)) for id in members], ChooseSettings())
+
+    return find_clusters(pairs, profiles, ids, DEFAULTS.near, choose)
 
 
 def make_chain(length: int, step: int = 10, window: int = 100) -> dict[str, str]:
     """Texts of `window` words, each moved on by `step`: neighbours are alike, the ends share nothing."""
     words = [f"w{i}" for i in range(window + step * length)]
-    return {f"c{i:02}": " ".join(words[i * step : i * step + window]) for i in range(length)}
+    return {f"c{i:03}": " ".join(words[i * step : i * step + window]) for i in range(length)}
 
 
 def test_unrelated_texts_form_no_cluster():
@@ -45,8 +52,8 @@ def test_versions_form_one_cluster_with_their_links():
 
 
 def test_copies_form_an_exact_cluster():
-    found = cluster({"b": "Same text.", "a": "same TEXT"}, lambda members: (max(members), "largest"))
-    assert [(c.id, c.kind, c.canonical, c.reason) for c in found.clusters] == [("a", "exact", "b", "largest")]
+    found = cluster({"b": "Same text.", "a": "same TEXT"}, b=200)
+    assert [(c.id, c.kind, c.canonical) for c in found.clusters] == [("a", "exact", "b")]
     assert found.links["a"].kind == "exact"
 
 
@@ -63,9 +70,38 @@ def test_a_chain_is_cut_where_members_are_unlike_their_canonical():
 
 
 def test_a_member_alike_to_no_canonical_stays_single():
-    found = cluster(make_chain(3, step=12), lambda members: (min(members), "smallest"))
-    assert [c.members for c in found.clusters] == [("c00", "c01")]
-    assert "c02" not in found.links
+    found = cluster(make_chain(3, step=12))
+    assert [c.members for c in found.clusters] == [("c000", "c001")]
+    assert "c002" not in found.links
+
+
+def test_copies_stand_and_fall_together():
+    """Two groups of copies, alike: the canonical is a copy that no pair names with the other group's copies."""
+    body = " ".join(f"w{i}" for i in range(100))
+    texts = {"a": body, "b": body.upper(), "c": body + " more", "d": body + " More!"}
+    found = cluster(texts, d=200)
+    assert [(c.members, c.canonical, c.kind) for c in found.clusters] == [(("a", "b", "c", "d"), "d", "near")]
+    assert {id: (link.kind, link.jaccard == 1.0) for id, link in found.links.items()} == {
+        "a": ("near", False),
+        "b": ("near", False),
+        "c": ("exact", True),
+    }
+
+
+def test_members_of_a_hot_bucket_meet_their_canonical_through_its_first():
+    frame = [f"w{i}" for i in range(300)]
+    texts = {f"{i:03}": " ".join([*frame, f"tail{i}"]) for i in range(400)}
+    found = cluster(texts, **{"250": 200})
+    assert [(len(c.members), c.canonical) for c in found.clusters] == [(400, "250")]
+    assert len(found.clusters[0].pairs) < 400 * 399 / 4
+
+
+def test_a_long_chain_is_settled_link_by_link():
+    chain = make_chain(400)
+    for best in ({}, {id: 100 + number for number, id in enumerate(chain)}):
+        found = cluster(chain, **best)
+        assert len(found.clusters) >= 400 // 5
+        assert sum(len(c.members) for c in found.clusters) > 380
 
 
 @settings(max_examples=20, deadline=None)
@@ -78,11 +114,8 @@ def test_clusters_do_not_depend_on_the_order_of_the_texts(shuffler: random.Rando
 
 
 def test_the_reason_names_only_those_who_stayed():
-    def choose(members):
-        return choose_canonical([Candidate(id, 100) for id in members], ChooseSettings())
-
-    found = cluster(make_chain(3, step=12), choose)
-    assert found.clusters[0].reason == ("kept because it has the smallest id of what was left (before c01); 1 other version")
+    found = cluster(make_chain(3, step=12))
+    assert found.clusters[0].reason == ("kept because it has the smallest id of what was left (before c001); 1 other version")
 
 
 PLAIN = Candidate("m", 400, source="post", date="2019-01-04")

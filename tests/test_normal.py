@@ -102,6 +102,8 @@ def test_an_empty_batch_has_no_texts():
 def test_a_batch_with_many_kinds_of_characters_folds_like_one_with_few():
     many = " ".join(map(chr, range(0xC0, 0x600)))
     assert normal_forms([many]) == [" ".join(plain_words(many))]
+    few = "plain words in between " * 40 + many[:40]
+    assert normal_forms([few]) == [" ".join(plain_words(few))]
 
 
 def test_digests_differ_where_normal_forms_differ():

@@ -1,8 +1,10 @@
 """Clusters: versions of one text, each of which passes directly against the one that survives.
 
 Connected components alone chain: A is like B, B like C, and C would be removed for a likeness to A that it does not
-have. Therefore each component chooses its canonical, every member is compared with that canonical itself, and those
-who do not pass leave and form components among themselves, until nobody is left over.
+have. So an article becomes a canonical if it is the best of all within two steps of it in the graph of verified pairs
+(two, because a hot bucket joins its texts only through its first), and takes those of them that pass against it
+itself. The rest wait for a canonical of their own. Identical texts stand and fall together. However long a chain is,
+this costs about one look at the surroundings of each article.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from dedupe.detect.verify import measure_pairs
 from dedupe.model import Cluster, Pair
 
 Choose = Callable[[Sequence[str]], tuple[str, str]]
+_Likes = Mapping[str, Mapping[str, Pair]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +31,13 @@ class Clustering:
     links: Mapping[str, Pair]
 
 
-def find_clusters(pairs: Iterable[Pair], profiles: Profiles, ids: Sequence[str], near: float, choose: Choose) -> Clustering:
+def find_clusters(pairs: Sequence[Pair], profiles: Profiles, ids: Sequence[str], near: float, choose: Choose) -> Clustering:
     """The clusters that the pairs form, with every member checked against its canonical.
 
-    pairs: verified exact and near pairs. ids: the id of each row of `profiles`. near: the Jaccard similarity that a
-    member must have with its canonical (identical texts always pass). choose: gives the canonical of some member ids
-    and the reason; of any part of them that holds the canonical it must choose the same. The result depends on none of
-    the orders of its input. A member that passes against no canonical stays single.
+    pairs: verified exact and near pairs, identical texts joined to the smallest id among them (`find_pairs`). ids: the
+    id of each row of `profiles`. near: the Jaccard similarity that a member must have with its canonical (identical
+    texts always pass). choose: gives the best of some ids and the reason; it must follow one total order. The result
+    depends on none of the orders of the input. An article that passes against no canonical is in no cluster.
 
     >>> from dedupe.config import FindSettings
     >>> from dedupe.detect.find import find_pairs
@@ -46,82 +49,102 @@ def find_clusters(pairs: Iterable[Pair], profiles: Profiles, ids: Sequence[str],
     (Cluster(id='x', kind='exact', members=('x', 'y'), pairs=(('x', 'y'),), canonical='x', reason='first'),)
     """
     rows = {id: row for row, id in enumerate(ids)}
-    edges = sorted((pair.a, pair.b) for pair in pairs)
+    copies, likes = _gather_copies(pairs), _gather_likes(pairs)
+    best = {first: choose(group)[0] for first, group in copies.items()}
+    first_of = {id: first for first, id in best.items()}
+    waiting = set(copies)
+    homes: dict[str, list[str]] = {}
     links: dict[str, Pair] = {}
-    homes: dict[str, str] = {}
-    unsettled = edges
-    while unsettled:
-        # Leftovers of different components share no edge, so one round treats all components at once.
-        canonicals: dict[str, str] = {}
-        for members in connect_components(unsettled):
-            canonicals.update(dict.fromkeys(members, choose(members)[0]))
-        passed = _verify_members(canonicals, profiles, rows, near)
-        links.update(passed)
-        homes.update((id, canonical) for id, canonical in canonicals.items() if id in passed or id == canonical)
-        unsettled = [(a, b) for a, b in unsettled if a not in homes and b not in homes]
-    return Clustering(_build_clusters(edges, homes, links, choose), links)
+    for start in copies:
+        # Climb to ever better articles; those passed on the way get their turn when the better one is settled.
+        path = [start]
+        while path:
+            first = path[-1]
+            if first not in waiting:
+                path.pop()
+                continue
+            around = _look_around(first, likes, waiting)
+            winner = first_of[choose([best[other] for other in sorted({first, *around})])[0]]
+            if winner != first:
+                path.append(winner)
+                continue
+            taken = {first: Pair(first, first, "exact", 1.0, 1.0)}
+            taken |= _verify_around(first, around, likes, profiles, rows, near)
+            waiting -= taken.keys()
+            members = sorted(id for other in taken for id in copies[other])
+            if len(members) > 1:
+                homes[best[first]] = members
+                links |= _link_members(best[first], taken, copies)
+    return Clustering(_build_clusters(homes, pairs, links, choose), links)
 
 
-def connect_components(edges: Iterable[tuple[str, str]]) -> list[list[str]]:
-    """The connected components of a graph, each sorted, by their smallest members.
-
-    >>> connect_components([("b", "c"), ("x", "y"), ("a", "c")])
-    [['a', 'b', 'c'], ['x', 'y']]
-    """
-    parents: dict[str, str] = {}
-
-    def find_root(id: str) -> str:
-        parents.setdefault(id, id)
-        while parents[id] != id:
-            parents[id] = id = parents[parents[id]]
-        return id
-
-    for a, b in edges:
-        low, high = sorted((find_root(a), find_root(b)))
-        parents[high] = low
-    components: defaultdict[str, list[str]] = defaultdict(list)
-    for id in sorted(parents):
-        components[find_root(id)].append(id)
-    return list(components.values())
+def _gather_copies(pairs: Iterable[Pair]) -> dict[str, list[str]]:
+    """The articles of all pairs, grouped into identical texts by their smallest id."""
+    copies: dict[str, list[str]] = {}
+    smallest = {pair.b: pair.a for pair in pairs if pair.kind == "exact"}
+    for id in sorted({id for pair in pairs for id in (pair.a, pair.b)}):
+        copies.setdefault(smallest.get(id, id), []).append(id)
+    return copies
 
 
-def _verify_members(canonicals: Mapping[str, str], profiles: Profiles, rows: Mapping[str, int], near: float) -> dict[str, Pair]:
-    """The verified pair of each member with its canonical, for the members that pass."""
-    members = [id for id, canonical in canonicals.items() if id != canonical]
-    a = np.array([rows[canonicals[id]] for id in members], np.int64)
-    b = np.array([rows[id] for id in members], np.int64)
-    identical = (profiles.digests[a] == profiles.digests[b]).all(axis=1)
-    jaccard, containment = np.ones(len(members)), np.ones(len(members))
-    other = ~identical
-    jaccard[other], containment[other] = measure_pairs(profiles.hashes, profiles.offsets, a[other], b[other])
-    numbers = zip(members, identical.tolist(), jaccard.tolist(), containment.tolist(), strict=True)
+def _gather_likes(pairs: Iterable[Pair]) -> defaultdict[str, dict[str, Pair]]:
+    likes: defaultdict[str, dict[str, Pair]] = defaultdict(dict)
+    for pair in pairs:
+        if pair.kind != "exact":
+            likes[pair.a][pair.b] = likes[pair.b][pair.a] = pair
+    return likes
+
+
+def _look_around(first: str, likes: _Likes, waiting: set[str]) -> set[str]:
+    """The waiting articles within two steps of one, over waiting ones."""
+    direct = {other for other in likes.get(first, ()) if other in waiting}
+    return direct.union(*(likes[other].keys() & waiting for other in direct)) - {first}
+
+
+def _verify_around(
+    first: str, around: set[str], likes: _Likes, profiles: Profiles, rows: Mapping[str, int], near: float
+) -> dict[str, Pair]:
+    """The pairs of one article with those around it that pass: verified before, or measured now."""
+    passed = {other: likes[first][other] for other in around if other in likes[first]}
+    further = sorted(around - passed.keys())
+    if not further:
+        return passed
+    a = np.full(len(further), rows[first], np.int64)
+    b = np.array([rows[other] for other in further], np.int64)
+    jaccard, containment = measure_pairs(profiles.hashes, profiles.offsets, a, b)
+    for other, similarity, share in zip(further, jaccard.tolist(), containment.tolist(), strict=True):
+        if similarity >= near:
+            passed[other] = Pair(min(first, other), max(first, other), "near", similarity, share)
+    return passed
+
+
+def _link_members(canonical: str, taken: Mapping[str, Pair], copies: Mapping[str, list[str]]) -> dict[str, Pair]:
     return {
-        id: Pair(min(id, canonicals[id]), max(id, canonicals[id]), "exact" if same else "near", jaccard, containment)
-        for id, same, jaccard, containment in numbers
-        if same or jaccard >= near
+        id: Pair(min(id, canonical), max(id, canonical), pair.kind, pair.jaccard, pair.containment)
+        for other, pair in taken.items()
+        for id in copies[other]
+        if id != canonical
     }
 
 
 def _build_clusters(
-    edges: list[tuple[str, str]], homes: Mapping[str, str], links: Mapping[str, Pair], choose: Choose
+    homes: Mapping[str, list[str]], pairs: Iterable[Pair], links: Mapping[str, Pair], choose: Choose
 ) -> tuple[Cluster, ...]:
-    members: defaultdict[str, list[str]] = defaultdict(list)
-    for id in sorted(homes):
-        members[homes[id]].append(id)
+    home_of = {id: canonical for canonical, members in homes.items() for id in members}
     inner: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
-    for a, b in edges:
-        if homes.get(a, a) == homes.get(b, b):
-            inner[homes[a]].append((a, b))
-    return tuple(
+    for pair in pairs:
+        home = home_of.get(pair.a)
+        if home is not None and home == home_of.get(pair.b):
+            inner[home].append((pair.a, pair.b))
+    clusters = [
         Cluster(
-            id=ids[0],
-            kind="exact" if all(links[id].kind == "exact" for id in ids if id != canonical) else "near",
-            members=tuple(ids),
-            pairs=tuple(inner[canonical]),
+            id=members[0],
+            kind="exact" if all(links[id].kind == "exact" for id in members if id != canonical) else "near",
+            members=tuple(members),
+            pairs=tuple(sorted(inner[canonical])),
             canonical=canonical,
-            # Chosen once more for the reason: who has left the cluster must not be named in it.
-            reason=choose(ids)[1],
+            reason=choose(members)[1],
         )
-        for canonical, ids in members.items()
-        if len(ids) > 1
-    )
+        for canonical, members in homes.items()
+    ]
+    return tuple(sorted(clusters, key=lambda cluster: cluster.id))

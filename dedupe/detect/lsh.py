@@ -71,7 +71,7 @@ def expected_recall(threshold: float, bands: int, rows: int) -> float:
     0.9992 for the threshold 0.7, yet they miss one in a hundred of the pairs that lie just above it.
 
     >>> [round(expected_recall(0.7, bands, rows), 4) for bands, rows in ((32, 4), (25, 5), (14, 9))]
-    [1.0, 0.9984, 0.7501]
+    [1.0, 0.9984, 0.7505]
     """
     similarity = np.linspace(threshold, (1.0 + threshold) / 2, 1001)
     return float(np.mean(1.0 - (1.0 - similarity**rows) ** bands))

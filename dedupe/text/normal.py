@@ -47,6 +47,8 @@ _ASCII_FORMS = bytes(
     else _SPACE
     for code in range(256)
 )
+# Where more than every 16th byte begins a character to replace, one pass over all is faster and takes less memory.
+_DENSE = 16
 _TOO_LONG = re.compile(rf"\S{{{LONGEST_WORD}}}(?=\S)")
 
 _Bytes = npt.NDArray[np.uint8]
@@ -198,6 +200,9 @@ def _rewrite(text: _Spread, form: Callable[[str], str]) -> _Spread:
     changed = np.flatnonzero(is_other[text.which])
     if not len(changed):
         return text
+    if len(changed) * _DENSE > len(text.data):
+        table = {ord(character): form.decode() for character, form in zip(text.characters, forms, strict=True)}
+        return _spread(text.data.decode().translate(table).encode())
     starts, ends = text.places[changed].tolist(), (text.places + text.sizes)[changed].tolist()
     pieces = [text.data[: starts[0]]]
     for which, begin, end in zip(text.which[changed].tolist(), ends, [*starts[1:], len(text.data)], strict=True):
