@@ -204,6 +204,10 @@ def test_of_columns_with_one_name_the_last_is_read_and_spliced() -> None:
     assert splice_field(b"a,b\n", dialect, "text", [Span(0, 1, "c")]) == b"a,c\n"
 
 
+def test_an_emptied_row_of_one_column_does_not_become_a_blank_line() -> None:
+    assert splice_field(b"x\n", Dialect("csv", columns=("text",)), "text", [Span(0, 1, "")]) == b'""\n'
+
+
 def test_bytes_that_an_encoding_does_not_give_back_are_not_read() -> None:
     with pytest.raises(Malformed, match="iso2022_jp"):
         decode_record(b"\x1b(B\x1b(Bplain", Dialect("txt", "iso2022_jp"))

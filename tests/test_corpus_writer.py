@@ -117,7 +117,9 @@ def quarantine_all(records: Iterable[Record], corpus: Corpus, out: Path) -> None
 
 def test_a_record_left_out_doubled_or_out_of_order_commits_nothing(tmp_path: Path, corpus: Corpus) -> None:
     records = list(corpus)
-    for wrong in (records[:-1], records[1:], [records[0], *records], records[::-1], []):
+    swapped = [records[1], records[0], *records[2:]]
+    shortened = [dataclasses.replace(records[0], raw=b"{}\n"), *records[1:]]
+    for wrong in (records[:-1], records[1:], [records[0], *records], records[::-1], swapped, shortened, []):
         with pytest.raises(ConservationError):
             quarantine_all(wrong, corpus, tmp_path / "out")
         assert not (tmp_path / "out").exists()
@@ -232,6 +234,25 @@ def test_undo_of_a_run_whose_files_were_changed_is_an_error(
     with pytest.raises(InputError):
         read_back(run)
     assert not (tmp_path / "back").exists()
+
+
+def test_undo_proves_that_it_restored_the_input(run: Path, tmp_path: Path) -> None:
+    manifest = json.loads((run / "manifest.json").read_bytes())
+    manifest["inputs"][0]["tail"] = base64.b64encode(b"\n").decode()
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="differ from the input's SHA-256"):
+        undo(run, tmp_path / "back")
+    with pytest.raises(InputError, match="changed"):
+        list(read_back(run))
+    assert not (tmp_path / "back").exists()
+
+
+def test_an_input_that_grew_since_it_was_found_is_an_error(tmp_path: Path) -> None:
+    input = make_input(tmp_path, "a.jsonl", b'{"text": "x"}\n')
+    with open(input.path, "ab") as file:
+        file.write(b'{"text": "y"}\n')
+    with pytest.raises(InputError, match="changed while it was being read"):
+        write_all(make_corpus(input), tmp_path / "out", "k")
 
 
 def test_a_changed_report_does_not_stop_undo(run: Path, tmp_path: Path) -> None:

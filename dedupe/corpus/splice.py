@@ -17,7 +17,6 @@ from dedupe.errors import UsageError
 from dedupe.text.edits import Span, apply_spans
 
 _UNIT = re.compile(r"[^\\]++|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.", re.DOTALL)
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def splice_field(raw: bytes, dialect: Dialect, field: str, spans: Sequence[Span]) -> bytes:
@@ -75,10 +74,9 @@ def _literal_offsets(literal: str, wanted: Sequence[int]) -> dict[int, int]:
 
 def _escape(after: str, ascii_only: bool, encoding: str) -> str:
     plain = json.dumps(after, ensure_ascii=ascii_only)[1:-1]
-    plain = _SURROGATE.sub(lambda match: f"\\u{ord(match.group()):04x}", plain)
     try:
         plain.encode(encoding)
-    except UnicodeEncodeError:
+    except UnicodeEncodeError:  # a lone surrogate, or a character that the encoding lacks
         return json.dumps(after)[1:-1]
     return plain
 
