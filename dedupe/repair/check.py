@@ -27,7 +27,8 @@ _ALONE = RepairSettings(spin="assume", encoding=False, layout=False, fields=("te
 def check_rules(lexicon: Lexicon) -> Iterator[RuleError]:
     """Every fault of the lexicon's rules, each naming file and line; nothing when all is well."""
     parser = PatternParser(lexicon)
-    repairer = Repairer(lexicon, dataclasses.replace(_ALONE, spin="auto"), parser)
+    sound = [rule for rule in lexicon.rules if _is_sound(rule, lexicon, parser)]
+    repairer = Repairer(dataclasses.replace(lexicon, rules=tuple(sound)), dataclasses.replace(_ALONE, spin="auto"), parser)
     seen: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Rule] = {}
     for rule in lexicon.rules:
         try:
@@ -41,6 +42,15 @@ def check_rules(lexicon: Lexicon) -> Iterator[RuleError]:
         for fault in faults:
             place, _, line = rule.origin.rpartition(":")
             yield RuleError(f"rule {rule.id}: {fault}", path=place, line=int(line or 0))
+
+
+def _is_sound(rule: Rule, lexicon: Lexicon, parser: PatternParser) -> bool:
+    try:
+        for form in expand_rule(rule, lexicon, parser):
+            _ = form.rule.when, form.rule.unless  # parses them
+    except RuleError:
+        return False
+    return True
 
 
 def _check_rule(rule: Rule, lexicon: Lexicon, parser: PatternParser) -> Iterator[str]:

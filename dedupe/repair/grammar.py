@@ -8,6 +8,7 @@ from dedupe.text.inflect import takes_an
 
 # Small words that a title leaves in small letters.
 _SMALL_WORDS = frozenset("a an the and or but nor of in on at to for by with from as than via per vs".split())
+_TITLE_CASE = 0.7  # share of capitalised words from which a line is a title
 _ARTICLE_BEFORE = re.compile(r"(?<![\w'’-])(an?)(\s+[\"“‘'(]?)\Z", re.IGNORECASE)
 _FIRST_WORD = re.compile(r"[\w.]+")
 
@@ -78,3 +79,20 @@ def doubles_a_word(text: str, start: int, end: int, after: str) -> bool:
     following = re.match(r"\s+([\w'’]+)", text[end : end + 40])
     preceding = re.search(r"([\w'’]+)\s+\Z", text[max(0, start - 40) : start])
     return bool((following and following[1].lower() == words[-1]) or (preceding and preceding[1].lower() == words[0]))
+
+
+def is_name_part(text: str, start: int, end: int) -> bool:
+    """Whether a hit has a capital that neither the start of a sentence, or quotation, nor a title-case line explains.
+
+    >>> text = "He left the States. States differ."
+    >>> [is_name_part(text, 12, 18), is_name_part(text, 20, 26)]
+    [True, False]
+    """
+    if not text[start : start + 1].isupper():
+        return False
+    line_start, line_end = text.rfind("\n", 0, start) + 1, text.find("\n", end)
+    before = text[line_start:start].rstrip()
+    if not before or before[-1] in ".?!:“‘\"'([|–—-•" or text[start - 1] in "“‘\"'(":
+        return False
+    words = [word for word in re.findall(r"[^\W\d_]+", text[line_start : line_end if line_end >= 0 else None]) if len(word) > 3]
+    return sum(word[0].isupper() for word in words) < _TITLE_CASE * len(words)

@@ -21,7 +21,14 @@ from dedupe.model import Article, Edit, Flag, Repair, Role, Tier
 from dedupe.repair.encoding import fix_encoding
 from dedupe.repair.evidence import Witnesses
 from dedupe.repair.gate import TIER_WEIGHTS, Judgement, Verdict, judge
-from dedupe.repair.grammar import article_before, article_clashes, doubles_a_word, fitting_article, match_case
+from dedupe.repair.grammar import (
+    article_before,
+    article_clashes,
+    doubles_a_word,
+    fitting_article,
+    is_name_part,
+    match_case,
+)
 from dedupe.repair.layout import read_layout
 from dedupe.repair.match import Form, FormIndex, Hit, expand_rules, fold
 from dedupe.repair.neighbours import BORDER, Neighbourhood, PatternParser
@@ -242,9 +249,8 @@ class Repairer:
         """The tier at which a rule acts here; None where it must be silent."""
         tier = form.rule.rule.tier
         if verdict == "clean":
-            if tier == "safe":
-                return tier
-            return ("ask" if in_quote else tier) if tier == "context" else None
+            # a lone hit in a long clean text is more likely the writer's own wording than a trace of spin
+            return {"safe": tier, "context": "ask"}.get(tier)
         if tier == "spun" and verdict != "spun":
             return "ask"
         spare_quotes = verdict != "spun" or self.settings.quotes != "spun"
@@ -264,6 +270,8 @@ class Repairer:
         if tier == "flag":
             return Proposal(hit.start, hit.end, answers[0] if answers else before, (rule.id,), tier, len(rule.when) > 0)
         after, evidence = _choose(text, hit, answers, place, proof)
+        if tier == "spun" and not exact and is_name_part(text, hit.start, hit.end):
+            tier = "ask"
         if tier == "witness" and "witness" not in evidence:
             tier = "ask"
         if after == before or doubles_a_word(text, hit.start, hit.end, after):
