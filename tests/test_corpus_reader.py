@@ -159,6 +159,12 @@ def test_a_record_above_the_limit_comes_in_pieces_and_counts_once(tmp_path: Path
     assert write_all(corpus, tmp_path / "out", "k") == {"read": 2, "kept": 1, "repaired": 0, "duplicate": 0, "quarantined": 1}
 
 
+def test_json_nested_beyond_reason_is_quarantined(tmp_path: Path) -> None:
+    line = b'{"text": "x", "deep": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n"
+    [record] = make_corpus(make_input(tmp_path, "a.jsonl", line))
+    assert (record.raw, record.error) == (line, "JSON nested too deeply")
+
+
 def test_a_field_above_the_csv_modules_limit_is_read(tmp_path: Path) -> None:
     corpus = make_corpus(make_input(tmp_path, "a.csv", b'id,text\n1,"' + b"word " * 40_000 + b'"\n'))
     assert [len(record.article.text) for record in corpus if record.article] == [200_000]

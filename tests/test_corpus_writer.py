@@ -20,7 +20,7 @@ from test_corpus_bytes import FILES, digests, first_word_edit, make_corpus, make
 from dedupe.corpus.envelope import dump_line, open_record, seal_record
 from dedupe.corpus.inputs import discover_inputs
 from dedupe.corpus.layout import EmitFormat
-from dedupe.corpus.manifest import load_manifest
+from dedupe.corpus.manifest import InputEntry, count_outcomes, load_manifest
 from dedupe.corpus.reader import Corpus
 from dedupe.corpus.record import Record
 from dedupe.corpus.staging import STAGING, check_name
@@ -387,3 +387,10 @@ def test_records_are_equal_whether_read_or_read_back_after_repair(tmp_path: Path
     stored = read_back(tmp_path / "out")
     assert list(stored) == list(corpus)
     assert [dataclasses.replace(content) for content in stored.contents.values()] == list(corpus.contents.values())
+
+
+def test_outcomes_that_do_not_cover_the_records_are_a_conservation_error() -> None:
+    entry = InputEntry("a.txt", "txt", "", 1, "", "", records=3, outcomes="1k1q1c")
+    with pytest.raises(ConservationError, match="lost or doubled"):
+        count_outcomes([entry])
+    assert count_outcomes([dataclasses.replace(entry, records=2)])["read"] == 2
