@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedupe.config import FindSettings
-from dedupe.detect import verify
+from dedupe.detect import lsh, verify
 from dedupe.detect.find import find_pairs, represent_copies
 from dedupe.detect.lsh import choose_bands, expected_recall, find_candidates
 from dedupe.detect.profile import Profiler, profile_texts
@@ -120,10 +120,12 @@ def test_families_that_share_a_hot_bucket_are_still_found():
     assert [(hot.band, hot.rows, hot.first) for hot in found.hot_buckets] == [(0, 400, 0)]
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 3))
-def test_candidates_are_the_pairs_that_agree_in_a_band(seed, bands, rows):
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 3), st.sampled_from([1, 20, 2_000_000]))
+def test_candidates_are_the_pairs_that_agree_in_a_band(seed, bands, rows, pending):
     signatures = np.random.default_rng(seed).integers(0, 3, (12, 12), dtype=np.uint32)
-    found = find_candidates(signatures, bands, rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lsh, "_PENDING", pending)
+        found = find_candidates(signatures, bands, rows)
     expected = [
         (a, b)
         for a, b in itertools.combinations(range(12), 2)

@@ -22,8 +22,8 @@ from dedupe.errors import UsageError
 
 # A bucket of m rows gives m(m-1)/2 candidates; beyond this m it gives at most 2m.
 BUCKET_CAP = 128
-# Candidate codes gathered before repeated ones are dropped (8 bytes each).
-_PENDING = 4_000_000
+# Candidates made at once, and gathered before repeated ones are dropped (8 bytes each).
+_PENDING = 2_000_000
 
 _Rows = npt.NDArray[np.int64]
 _Codes = npt.NDArray[np.uint64]
@@ -92,25 +92,40 @@ def find_candidates(signatures: npt.NDArray[np.uint32], bands: int, rows: int, c
     >>> found.a.tolist(), found.b.tolist()
     ([0], [2])
     """
-    pending: list[_Codes] = []
+    gathered = _Gathered()
     hot: list[HotBucket] = []
     for band in range(bands):
         keys = band_keys(signatures, band, rows)
         order = np.argsort(keys, kind="stable")
         starts, sizes = _runs(keys[order])
         for size in np.unique(sizes[(sizes > 1) & (sizes <= cap)]).tolist():
-            members = order[starts[sizes == size][:, None] + np.arange(size)]
-            first, second = np.triu_indices(size, 1)
-            pending.append(_encode(members[:, first].ravel(), members[:, second].ravel()))
+            _link_buckets(order, starts[sizes == size], size, gathered)
         for start, size in zip(starts[sizes > cap].tolist(), sizes[sizes > cap].tolist(), strict=True):
             members = order[start : start + size]
             hot.append(HotBucket(band, size, int(members[0])))
-            pending += _link_hot_bucket(members, band_keys(signatures[members], (band + 1) % bands, rows))
-        if sum(map(len, pending)) > _PENDING:
-            pending = [np.unique(np.concatenate(pending))]
-    codes = np.unique(np.concatenate(pending)) if pending else np.empty(0, np.uint64)
+            _link_hot_bucket(members, band_keys(signatures[members], (band + 1) % bands, rows), gathered)
+    codes = gathered.distinct()
     a, b = (codes >> np.uint64(32)).astype(np.int64), (codes & np.uint64(0xFFFFFFFF)).astype(np.int64)
     return Candidates(a, b, tuple(hot))
+
+
+class _Gathered:
+    """Pairs of rows as numbers, repeated ones dropped now and then, so that memory follows the distinct ones."""
+
+    def __init__(self) -> None:
+        self._parts: list[_Codes] = [np.empty(0, np.uint64)]
+        self._count, self._limit = 0, _PENDING
+
+    def add(self, a: _Rows, b: _Rows) -> None:
+        self._parts.append(a.astype(np.uint64) << np.uint64(32) | b.astype(np.uint64))
+        self._count += len(a)
+        if self._count > self._limit:
+            self._count = len(self.distinct())
+            self._limit = 2 * self._count + _PENDING
+
+    def distinct(self) -> _Codes:
+        self._parts = [np.unique(np.concatenate(self._parts))]
+        return self._parts[0]
 
 
 def band_keys(signatures: npt.NDArray[np.uint32], band: int, rows: int) -> _Codes:
@@ -131,22 +146,26 @@ def band_keys(signatures: npt.NDArray[np.uint32], band: int, rows: int) -> _Code
     return keys
 
 
-def _link_hot_bucket(members: _Rows, next_keys: _Codes) -> list[_Codes]:
+def _link_buckets(order: _Rows, starts: _Rows, size: int, gathered: _Gathered) -> None:
+    """Each with each, in all buckets of one size."""
+    first, second = np.triu_indices(size, 1)
+    step = max(1, _PENDING // len(first))
+    for low in range(0, len(starts), step):
+        members = order[starts[low : low + step, None] + np.arange(size)]
+        gathered.add(members[:, first].ravel(), members[:, second].ravel())
+
+
+def _link_hot_bucket(members: _Rows, next_keys: _Codes, gathered: _Gathered) -> None:
     """Each member with the bucket's first, and with the first of the members that share its next key."""
     order = np.argsort(next_keys, kind="stable")
     starts, sizes = _runs(next_keys[order])
-    leaders = members[order[np.repeat(starts, sizes)]]
-    followers = members[order]
+    leaders, followers = members[order[np.repeat(starts, sizes)]], members[order]
     other = leaders != followers
-    bucket = _encode(np.full(len(members) - 1, members[0]), members[1:])
-    return [bucket, _encode(leaders[other], followers[other])]
+    gathered.add(np.full(len(members) - 1, members[0]), members[1:])
+    gathered.add(leaders[other], followers[other])
 
 
 def _runs(ordered: _Codes) -> tuple[_Rows, _Rows]:
     """Where each run of equal values begins in an ascending array, and its length."""
     starts = np.flatnonzero(np.diff(ordered, prepend=~ordered[:1]))
     return starts, np.diff(starts, append=len(ordered))
-
-
-def _encode(a: _Rows, b: _Rows) -> _Codes:
-    return a.astype(np.uint64) << np.uint64(32) | b.astype(np.uint64)
