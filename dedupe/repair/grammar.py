@@ -95,4 +95,5 @@ def is_name_part(text: str, start: int, end: int) -> bool:
     if not before or before[-1] in ".?!:“‘\"'([|–—-•" or text[start - 1] in "“‘\"'(":
         return False
     words = [word for word in re.findall(r"[^\W\d_]+", text[line_start : line_end if line_end >= 0 else None]) if len(word) > 3]
-    return sum(word[0].isupper() for word in words) < _TITLE_CASE * len(words)
+    capitalised: int = sum(word[0].isupper() for word in words)
+    return capitalised < _TITLE_CASE * len(words)

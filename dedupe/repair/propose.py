@@ -1,0 +1,161 @@
+"""Proposals: what the rules, the spintax pass and the layout pass would change in one reading, each at the tier that
+the verdict on its paragraph and the policy on quotations leave it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from dedupe.config import RepairSettings
+from dedupe.model import Tier
+from dedupe.repair.evidence import Witnesses
+from dedupe.repair.gate import TIER_WEIGHTS, Verdict
+from dedupe.repair.grammar import article_clashes, doubles_a_word, is_name_part, match_case
+from dedupe.repair.layout import read_layout
+from dedupe.repair.match import Form, Hit, fold
+from dedupe.repair.neighbours import BORDER, Neighbourhood
+from dedupe.repair.reading import Marker, Reading
+from dedupe.repair.resolve import Proposal
+from dedupe.repair.spans import Range, overlapping
+from dedupe.repair.spintax import find_spintax
+from dedupe.text.lexicon import Lexicon
+
+_SPINTAX_WEIGHT = 2.5
+
+
+@dataclass(frozen=True)
+class Proposer:
+    """Proposes edits for the readings of one article. `timed_out` gathers the rules whose patterns ran out of time."""
+
+    lexicon: Lexicon
+    settings: RepairSettings
+    witnesses: Witnesses
+    timed_out: set[str]
+
+    def find_markers(self, reading: Reading, hits: Iterable[Hit]) -> Iterator[Marker]:
+        """The markers an automatic rule answers; a form barred by its neighbours or by a protected span does not count."""
+        for hit in hits:
+            if reading.is_protected(hit.start, hit.end):
+                continue
+            place = Neighbourhood(reading.text, hit.start, hit.end)
+            for form in hit.forms:
+                name = fold(form.text)
+                weight = self.lexicon.markers.get(name, TIER_WEIGHTS.get(form.rule.rule.tier, 0.0))
+                if weight and self._holds(form, place):
+                    yield Marker(hit.start, name, weight)
+                    break
+        for leftover in find_spintax(reading.text):
+            if len(leftover.options) == 1:
+                yield Marker(leftover.start, "{}", _SPINTAX_WEIGHT)
+
+    def propose(self, reading: Reading, hits: Iterable[Hit], verdicts: Mapping[Range, Verdict]) -> Iterator[Proposal]:
+        """Every proposal for a reading, overlapping ones included."""
+        if self.settings.layout and reading.field == "text":
+            yield from self._propose_layout(reading)
+        if self.settings.spin != "off":
+            yield from self._propose_spintax(reading, verdicts)
+            yield from self._propose_wording(reading, hits, verdicts)
+
+    def _propose_layout(self, reading: Reading) -> Iterator[Proposal]:
+        for span, name in read_layout(reading.text, reading.field, self.lexicon).edits:
+            yield Proposal(span.start, span.end, span.after, (name,), "safe", True)
+
+    def _propose_spintax(self, reading: Reading, verdicts: Mapping[Range, Verdict]) -> Iterator[Proposal]:
+        for leftover in find_spintax(reading.text):
+            if not reading.is_protected(leftover.start, leftover.end):
+                spun = _verdict_at(reading, leftover.start, leftover.end, verdicts) == "spun"
+                tier: Tier = "spun" if spun and len(leftover.options) == 1 else "ask"
+                yield Proposal(leftover.start, leftover.end, leftover.options[0], ("spintax.braces",), tier, True)
+
+    def _propose_wording(self, reading: Reading, hits: Iterable[Hit], verdicts: Mapping[Range, Verdict]) -> Iterator[Proposal]:
+        for hit in hits:
+            if reading.is_protected(hit.start, hit.end):
+                continue
+            verdict = _verdict_at(reading, hit.start, hit.end, verdicts)
+            quoted = reading.is_quoted(hit.start, hit.end)
+            place = Neighbourhood(reading.text, hit.start, hit.end)
+            for form in hit.forms:
+                tier = self._effective_tier(form.rule.rule.tier, verdict, quoted)
+                if tier is not None and self._holds(form, place):
+                    proposal = self._answer(reading.text, hit, form, tier, place)
+                    if proposal is not None:
+                        yield proposal
+
+    def _effective_tier(self, tier: Tier, verdict: Verdict, quoted: bool) -> Tier | None:
+        """The tier at which a rule acts here; None where it must be silent."""
+        if verdict == "clean":
+            # a lone hit in a long clean text is more likely the writer's own wording than a trace of spin
+            return {"safe": tier, "context": "ask"}.get(tier)
+        if tier == "spun" and verdict != "spun":
+            return "ask"
+        spare_quotes = verdict != "spun" or self.settings.quotes != "spun"
+        if quoted and spare_quotes and tier in {"context", "spun", "witness"}:
+            return "ask"
+        if quoted and self.settings.quotes == "ask" and tier == "safe":
+            return "ask"
+        return tier
+
+    def _answer(self, text: str, hit: Hit, form: Form, tier: Tier, place: Neighbourhood) -> Proposal | None:
+        """The rule's proposal for this hit, with the original that the evidence favours; None if it changes nothing."""
+        rule = form.rule.rule
+        before = text[hit.start : hit.end]
+        exact = rule.spun != rule.spun.lower()
+        originals = form.participles if _is_participle(place, self.lexicon) else form.originals
+        answers = [original if exact else match_case(before, original) for original in originals]
+        contextual = bool(rule.when)
+        if tier == "flag":
+            return Proposal(hit.start, hit.end, answers[0] if answers else before, (rule.id,), tier, contextual)
+        after, evidence = _choose(text, hit, answers, place, self.witnesses)
+        if tier == "spun" and not exact and is_name_part(text, hit.start, hit.end):
+            tier = "ask"
+        if tier == "witness" and "witness" not in evidence:
+            tier = "ask"
+        if after == before or doubles_a_word(text, hit.start, hit.end, after):
+            return None
+        return Proposal(hit.start, hit.end, after, (rule.id,), tier, contextual, evidence)
+
+    def _holds(self, form: Form, place: Neighbourhood) -> bool:
+        rule_id = form.rule.rule.id
+        if rule_id in self.timed_out:
+            return False
+        try:
+            return form.rule.holds(place, self.settings.regex_timeout)
+        except TimeoutError:
+            self.timed_out.add(rule_id)
+            return False
+
+
+def _verdict_at(reading: Reading, start: int, end: int, verdicts: Mapping[Range, Verdict]) -> Verdict:
+    paragraph = overlapping(reading.paragraphs, start, end)
+    return verdicts[paragraph] if paragraph else "clean"
+
+
+def _choose(
+    text: str, hit: Hit, answers: Sequence[str], place: Neighbourhood, witnesses: Witnesses
+) -> tuple[str, tuple[str, ...]]:
+    """The answer that the evidence favours, and what the evidence is: a witness, else the article before the hit."""
+    before = text[hit.start : hit.end]
+    if witnesses:
+        left, right = _nearest(place.left), _nearest(place.right)
+        support = [witnesses.support(left, answer, right) for answer in answers]
+        if max(support) > witnesses.support(left, before, right):
+            return answers[support.index(max(support))], ("witness",)
+    if article_clashes(text, hit.start, before):
+        fitting = [answer for answer in answers if not article_clashes(text, hit.start, answer)]
+        if fitting:
+            return fitting[0], ("article",)
+    return answers[0], ()
+
+
+def _nearest(words: Sequence[str]) -> str:
+    return words[0] if words and words[0] != BORDER else ""
+
+
+def _is_participle(place: Neighbourhood, lexicon: Lexicon) -> bool:
+    """Whether the word before the hit, adverbs aside, is a form of be or have."""
+    for word in map(fold, place.left):
+        if word in lexicon.word_lists["Be"] or word in lexicon.word_lists["Have"]:
+            return True
+        if not word.endswith("ly") and word not in {"not", "also", "yet", "never"}:
+            return False
+    return False
