@@ -38,6 +38,7 @@ _CUT_WORDS = frozenset(
     "a an the and or but nor of in on at to for by with from as than into over under between among about against during"
     " which that who whose when while where because if although is are was were be been has have had will would".split()
 )
+_BLANK_LINES_AT_END, _LONGEST_SIGN_OFF = 3, 30  # fewer blank lines are nobody's harm; characters
 _HEADING_WORDS, _HEADLINE_WORDS = 9, (4, 14)
 
 
@@ -63,14 +64,15 @@ def read_layout(text: str, field: str, lexicon: Lexicon) -> Layout:
     edits = [(_line_span(text, role), f"layout.{role.role}") for role in roles if role.role in REMOVED_ROLES]
     if len(edits) == len(paragraphs):  # never leave an empty article
         edits = []
-    edits += [(Span(*match.span(), ""), "layout.space-before-comma") for match in _SPACE_BEFORE_COMMA.finditer(text)]
-    if match := _GLUED_SIGN_OFF.search(text):
+    if " ," in text or "\N{NO-BREAK SPACE}," in text:
+        edits += [(Span(*match.span(), ""), "layout.space-before-comma") for match in _SPACE_BEFORE_COMMA.finditer(text)]
+    if match := _GLUED_SIGN_OFF.search(text, max(0, len(text.rstrip()) - _LONGEST_SIGN_OFF)):
         end = match.start() + len(match[0].rstrip())
         edits.append((Span(match.start(), end, ""), "layout.sign-off"))
         roles.append(Role("sign-off", field, end - len(match[0].strip()), end))
-    tail = len(text) - len(text.rstrip())
-    if tail > 2 and text.strip() and set(text[-tail:]) <= set("\r\n \t"):
-        edits.append((Span(len(text) - tail, len(text), "\n"), "layout.trailing-blank-lines"))
+    body_end = len(text.rstrip())
+    if body_end and text.count("\n", body_end) > _BLANK_LINES_AT_END:
+        edits.append((Span(body_end, len(text), "\n"), "layout.trailing-blank-lines"))
     typed = {(role.start, role.end) for role in roles}
     body = [paragraph for paragraph in paragraphs if paragraph not in typed]
     return Layout(_disjoint(edits), roles, list(_flags(text, field, body)))

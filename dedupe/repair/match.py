@@ -83,6 +83,9 @@ class Hit:
     forms: tuple[Form, ...]
 
 
+Head = str | tuple[str, str]
+
+
 class FormIndex:
     """The forms of a set of rules, ready to be found in texts.
 
@@ -94,14 +97,12 @@ class FormIndex:
 
     def __init__(self, forms: Iterable[Form]) -> None:
         self._by_text: dict[str, list[Form]] = {}
-        self._by_head: dict[str | tuple[str, str], list[str]] = {}
+        self._by_head: dict[Head, list[str]] = {}
         for form in forms:
             folded = fold(form.text)
             same = self._by_text.setdefault(folded, [])
             if not same:
-                words = folded.translate(_SEPARATORS).split()
-                head = words[0] if len(words) == 1 else (words[0], words[1]) if words else ""
-                self._by_head.setdefault(head, []).append(folded)
+                self._by_head.setdefault(_head(folded), []).append(folded)
             same.append(form)
         self._heads = frozenset(self._by_head)
 
@@ -114,10 +115,17 @@ class FormIndex:
         hits.sort(key=lambda hit: (hit.start, -hit.end))
         return hits
 
+    def find_possible(self, text: str) -> Iterator[str]:
+        """The forms that `text` may hold, judging by their first words alone: a superset of those it holds, found fast."""
+        for head in self._heads_in(fold(text)):
+            yield from self._by_head[head]
+
+    def _heads_in(self, folded: str) -> frozenset[Head]:
+        words = folded.translate(_SEPARATORS).split()
+        return self._heads.intersection(words) | self._heads.intersection(itertools.pairwise(words))
+
     def _find_in(self, text: str, folded: str, start: int, end: int) -> Iterator[Hit]:
-        words = folded[start:end].translate(_SEPARATORS).split()
-        heads = self._heads.intersection(words) | self._heads.intersection(itertools.pairwise(words))
-        for head in heads:
+        for head in self._heads_in(folded[start:end]):
             for form_text in self._by_head[head]:
                 at = folded.find(form_text, start, end)
                 while at >= 0:
@@ -128,6 +136,12 @@ class FormIndex:
                         if forms:
                             yield Hit(at, stop, forms)
                     at = folded.find(form_text, at + 1, end)
+
+
+def _head(folded: str) -> Head:
+    """What a form is looked up by: its word, or its first two."""
+    words = folded.translate(_SEPARATORS).split()
+    return words[0] if len(words) == 1 else (words[0], words[1]) if words else ""
 
 
 def fold(text: str) -> str:

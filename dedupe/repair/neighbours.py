@@ -21,7 +21,7 @@ from dedupe.text.lexicon import Lexicon
 
 BORDER = "\n"  # the token that stands for the beginning or the end of a sentence
 REACH = 5  # neighbours read on each side
-_WINDOW = 160  # characters looked at on each side
+_WINDOW = 80  # characters looked at on each side
 _GAP = 4
 
 WORD = re.compile(

@@ -37,10 +37,10 @@ class Proposer:
         for hit in hits:
             if reading.is_protected(hit.start, hit.end):
                 continue
-            place = Neighbourhood(reading.text, hit.start, hit.end)
+            place = reading.place(hit.start, hit.end)
             for form in hit.forms:
                 name = fold(form.text)
-                weight = self.lexicon.markers.get(name, TIER_WEIGHTS.get(form.rule.rule.tier, 0.0))
+                weight = marker_weight(form, self.lexicon)
                 if weight and self._holds(form, place):
                     yield Marker(hit.start, name, weight)
                     break
@@ -73,7 +73,7 @@ class Proposer:
                 continue
             verdict = _verdict_at(reading, hit.start, hit.end, verdicts)
             quoted = reading.is_quoted(hit.start, hit.end)
-            place = Neighbourhood(reading.text, hit.start, hit.end)
+            place = reading.place(hit.start, hit.end)
             for form in hit.forms:
                 tier = self._effective_tier(form.rule.rule.tier, verdict, quoted)
                 if tier is not None and self._holds(form, place):
@@ -123,6 +123,11 @@ class Proposer:
         except TimeoutError:
             self.timed_out.add(rule_id)
             return False
+
+
+def marker_weight(form: Form, lexicon: Lexicon) -> float:
+    """How strong a marker of spin a form is, in nats; 0 if it is none."""
+    return lexicon.markers.get(fold(form.text), TIER_WEIGHTS.get(form.rule.rule.tier, 0.0))
 
 
 def _verdict_at(reading: Reading, start: int, end: int, verdicts: Mapping[Range, Verdict]) -> Verdict:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dedupe.repair.gate import Judgement, Verdict, judge
+from dedupe.repair.neighbours import Neighbourhood
 from dedupe.repair.spans import Range, find_paragraphs, find_protected, find_quotations, overlapping
 from dedupe.text.lexicon import GateSettings
 
@@ -37,6 +38,16 @@ class Reading:
     def paragraphs(self) -> list[Range]:
         """The ranges of the lines that hold any text."""
         return find_paragraphs(self.text)
+
+    def place(self, start: int, end: int) -> Neighbourhood:
+        """The words around [start, end), read once however many rules ask."""
+        if (start, end) not in self._places:
+            self._places[start, end] = Neighbourhood(self.text, start, end)
+        return self._places[start, end]
+
+    @cached_property
+    def _places(self) -> dict[Range, Neighbourhood]:
+        return {}
 
     def is_protected(self, start: int, end: int) -> bool:
         """Whether [start, end) shares anything with a protected range."""

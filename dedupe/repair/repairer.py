@@ -18,12 +18,12 @@ from dedupe.config import RepairSettings
 from dedupe.model import Article, Edit, Flag, Repair, Role
 from dedupe.repair.encoding import fix_encoding
 from dedupe.repair.evidence import Witnesses
-from dedupe.repair.gate import Judgement, Verdict
+from dedupe.repair.gate import Judgement, Verdict, judge
 from dedupe.repair.grammar import article_before, fitting_article
 from dedupe.repair.layout import read_layout
 from dedupe.repair.match import FormIndex, expand_rules, fold
 from dedupe.repair.neighbours import PatternParser
-from dedupe.repair.propose import Proposer
+from dedupe.repair.propose import Proposer, marker_weight
 from dedupe.repair.reading import Marker, Reading, judge_document, judge_paragraphs
 from dedupe.repair.resolve import Proposal, resolve
 from dedupe.repair.rounds import compose_edits, move_to_source, overlaps_any, spans_of
@@ -46,6 +46,7 @@ class Repairer:
         self.skipped: dict[str, int] = {}
         self._allowed = compile_allowed(lexicon.allow)
         forms = expand_rules(lexicon, parser)
+        self._weights = {fold(form.text): marker_weight(form, lexicon) for form in forms}
         self._all = FormIndex(forms)
         self._always = FormIndex(f for f in forms if f.rule.rule.tier in _ALWAYS or fold(f.text) in lexicon.markers)
 
@@ -89,8 +90,16 @@ class Repairer:
         )
 
     def judge(self, article: Article) -> Judgement:
-        """The gate's judgement alone: what the choice of a canonical needs."""
+        """The gate's judgement alone: what the choice of a canonical needs.
+
+        Where even all the markers that the text may hold would leave it clean, none is looked at closer and the score is 0.
+        """
         readings = [self._read(field, source) for field, source in self._sources(article).items()]
+        possible = {form: self._weights[form] for r in readings for form in self._always.find_possible(r.text)}
+        spintax = any("{" in reading.text for reading in readings)
+        words = sum(len(reading.text.split()) for reading in readings)
+        if not spintax and judge(possible, words, self.lexicon.gate).verdict == "clean":
+            return self._judge(readings, {})
         proposer = Proposer(self.lexicon, self.settings, Witnesses(), set())
         return self._judge(readings, {r.field: list(proposer.find_markers(r, self._always.find(r.text))) for r in readings})
 

@@ -9,15 +9,19 @@ from collections.abc import Iterable
 Range = tuple[int, int]
 
 _PARAGRAPH = re.compile(r"[^\n]*\S[^\n]*")
-_PROTECTED = re.compile(
-    r"https?://[^\s<>\"”]+|www\.[^\s<>\"”]+"
-    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-    r"|(?<![\w/])[@#]\w+"
-    r"|`[^`\n]+`"
-    r"|\b[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|gov|edu|io|co\.uk|info|news)\b(?:/\S*)?"
-    r"|\[sic\]",
-    re.IGNORECASE,
+# Each pattern with a mark that its text must hold: most texts hold none, and are searched for none.
+_PROTECTED = tuple(
+    (mark, re.compile(pattern, re.IGNORECASE))
+    for mark, pattern in (
+        ("://", r"https?://[^\s<>\"”]+"),
+        ("www.", r"www\.[^\s<>\"”]+"),
+        ("@", r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?<![\w/])@\w+"),
+        ("#", r"(?<![\w/])#\w+"),
+        ("`", r"`[^`\n]+`"),
+        ("[", r"\[sic\]"),
+    )
 )
+_DOMAIN_END = re.compile(r"\.(?:com|org|net|gov|edu|io|co\.uk|info|news)\b(?:/\S*)?", re.IGNORECASE)
 # A line of code, not of prose: ends in a brace or semicolon, or assigns, calls, declares.
 _CODE_LINE = re.compile(
     r"^[ \t]*(?:[^\n]*[;{}][ \t]*|(?:def|class|function|return|import|from|const|let|var|if|for|while)\b[^\n]*[(){};=:][^\n]*"
@@ -67,13 +71,27 @@ def find_quotations(text: str) -> list[Range]:
 
 
 def find_protected(text: str, allowed: re.Pattern[str] | None = None) -> list[Range]:
-    """The ranges no rule may enter, sorted and merged: URLs, mail addresses, handles, code, "[sic]", allowed phrases."""
-    ranges = [match.span() for match in _PROTECTED.finditer(text)]
+    """The ranges no rule may enter, sorted and merged: URLs, mail addresses, handles, code, "[sic]", allowed phrases.
+
+    >>> text = "Write to jane.doe@example.org or see example.com/a, says @jane."
+    >>> [text[start:end] for start, end in find_protected(text)]
+    ['jane.doe@example.org', 'example.com/a,', '@jane']
+    """
+    ranges = [match.span() for mark, pattern in _PROTECTED if mark in text for match in pattern.finditer(text)]
+    ranges += [(_word_start(text, match.start()), match.end()) for match in _DOMAIN_END.finditer(text)]
     if any(mark in text for mark in ("{", ";", "=")):
         ranges += [match.span() for match in _CODE_LINE.finditer(text) if not _PROSE_END.search(match[0])]
     if allowed is not None:
         ranges += [match.span() for match in allowed.finditer(text)]
     return merge_ranges(ranges)
+
+
+def _word_start(text: str, end: int) -> int:
+    """Where the run of letters, digits, dots and hyphens begins that stops at `end`."""
+    start = end
+    while start and (text[start - 1].isalnum() or text[start - 1] in ".-_"):
+        start -= 1
+    return start
 
 
 def compile_allowed(phrases: Iterable[str]) -> re.Pattern[str] | None:
