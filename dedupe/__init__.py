@@ -3,9 +3,10 @@
 The public API as a table of contents; each name is described where it lives.
 
     run, find                   the whole job, or only the relations          dedupe.pipeline
-    repair_text                 one text                                      dedupe.texts
+    repair_text, make_repairer  one text, many texts                          dedupe.texts
+    append_decision             a person's verdict on an edit                 dedupe.review.ledger
     apply_decisions, undo       a reviewed run, a run taken back              dedupe.apply, dedupe.corpus.undo
-    Settings, load_settings     what a run may do                             dedupe.config
+    Settings, load_settings     what a run may do, section by section         dedupe.config
     Article, Pair, ...          the nouns                                     dedupe.model
 
 Names are loaded when they are first used, so that `import dedupe` costs nothing.
@@ -20,26 +21,40 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from dedupe.apply import apply_decisions
-    from dedupe.config import Settings, load_settings
+    from dedupe.config import (
+        ChooseSettings,
+        EmitSettings,
+        FindSettings,
+        ReadSettings,
+        RepairSettings,
+        Settings,
+        load_settings,
+    )
     from dedupe.corpus.undo import undo
     from dedupe.errors import ConservationError, DedupeError, InputError, RuleError, UsageError
     from dedupe.model import Article, Cluster, Decision, Edit, Flag, Pair, Repair, Role, Rule
     from dedupe.pipeline import Relations, find, run
+    from dedupe.review.ledger import append_decision
     from dedupe.review.summary import Summary
-    from dedupe.texts import RepairedText, repair_text
+    from dedupe.texts import RepairedText, make_repairer, repair_text
 
 __all__ = [
     "Article",
+    "ChooseSettings",
     "Cluster",
     "ConservationError",
     "Decision",
     "DedupeError",
     "Edit",
+    "EmitSettings",
+    "FindSettings",
     "Flag",
     "InputError",
     "Pair",
+    "ReadSettings",
     "Relations",
     "Repair",
+    "RepairSettings",
     "RepairedText",
     "Role",
     "Rule",
@@ -47,9 +62,11 @@ __all__ = [
     "Settings",
     "Summary",
     "UsageError",
+    "append_decision",
     "apply_decisions",
     "find",
     "load_settings",
+    "make_repairer",
     "repair_text",
     "run",
     "undo",
@@ -57,13 +74,22 @@ __all__ = [
 
 _HOMES = {
     "dedupe.apply": ("apply_decisions",),
-    "dedupe.config": ("Settings", "load_settings"),
+    "dedupe.config": (
+        "ChooseSettings",
+        "EmitSettings",
+        "FindSettings",
+        "ReadSettings",
+        "RepairSettings",
+        "Settings",
+        "load_settings",
+    ),
     "dedupe.corpus.undo": ("undo",),
     "dedupe.errors": ("ConservationError", "DedupeError", "InputError", "RuleError", "UsageError"),
     "dedupe.model": ("Article", "Cluster", "Decision", "Edit", "Flag", "Pair", "Repair", "Role", "Rule"),
     "dedupe.pipeline": ("Relations", "find", "run"),
+    "dedupe.review.ledger": ("append_decision",),
     "dedupe.review.summary": ("Summary",),
-    "dedupe.texts": ("RepairedText", "repair_text"),
+    "dedupe.texts": ("RepairedText", "make_repairer", "repair_text"),
 }
 
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_MOST_LISTED = 40
+
 
 class DedupeError(Exception):
     """Base of all errors raised on purpose; `exit_code` is what the command line ends with."""
@@ -45,11 +47,13 @@ class ConservationError(DedupeError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint naming the closest known name, or listing all of them.
+    """A hint naming the closest known name, or listing all of them if they are few.
 
     >>> did_you_mean("spni", ["spin", "quotes"])
     "did you mean 'spin'?"
     """
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"known: {', '.join(names)}" if len(names) <= _MOST_LISTED else f"none of the {len(names):,} known is alike"

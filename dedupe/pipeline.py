@@ -29,7 +29,7 @@ from dedupe.repair.layout import is_truncated
 from dedupe.repair.repairer import Repairer
 from dedupe.review.ledger import Ledger
 from dedupe.review.summary import Summary
-from dedupe.text.lexicon import Lexicon, load_lexicon
+from dedupe.texts import make_repairer
 
 T = TypeVar("T")
 
@@ -49,12 +49,17 @@ def untracked(items: Iterable[T], step: str) -> Iterable[T]:
 
 @dataclass(frozen=True)
 class Relations:
-    """What finding gives: the verified pairs with how they were found, the clusters, and what is known of their members."""
+    """What finding gives: the verified pairs with how they were found, the clusters, and what is known of their members.
+
+    `unreadable` counts the records that are no articles; `notes` tell how the inputs were read.
+    """
 
     articles: int
     found: Found
     clustering: Clustering
     candidates: Mapping[str, Candidate]
+    unreadable: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def run(
@@ -85,14 +90,17 @@ def run(
     if not dry_run:
         check_output_folder(Path(out), overwrite=overwrite)
     corpus, notes = read(inputs, settings, spooled=spooled, exclude=[Path(out)])
-    repairer = Repairer(load_repair_lexicon(settings), settings.repair)
+    repairer = make_repairer(settings.repair)
     relations = relate(corpus, settings, repairer, track)
     witnesses = collect_witnesses(corpus, relations)
     found, ledger = relations.found, Ledger.load(Path(out))
     emission = Emission(found.pairs, relations.clustering, describe_finding(found), notes)
 
     def repair(article: Article) -> Repair:
-        return repairer.repair(article, witnesses.get(article.id, ()))
+        if settings.repair.enabled:
+            return repairer.repair(article, witnesses.get(article.id, ()))
+        verdict, score, _ = repairer.judge(article)
+        return Repair(article.id, "", verdict=verdict, score=score)
 
     def emit(writer: Writer) -> Summary:
         emit_records(writer, track(corpus, "repair and write"), emission, repair, ledger)
@@ -122,8 +130,9 @@ def find(
     [('a.txt', 'b.txt', 'exact')]
     """
     settings = settings or Settings()
-    corpus, _ = read(inputs, settings, spooled=spooled)
-    return relate(corpus, settings, Repairer(load_repair_lexicon(settings), settings.repair), track)
+    corpus, notes = read(inputs, settings, spooled=spooled)
+    relations = relate(corpus, settings, make_repairer(settings.repair), track)
+    return dataclasses.replace(relations, notes=(*notes, *relations.found.describe_hot()))
 
 
 def read(
@@ -141,11 +150,13 @@ def read(
 
 def relate(corpus: Corpus, settings: Settings, repairer: Repairer, track: Track = untracked) -> Relations:
     """Profile, find, cluster, choose: all relations between the articles of the corpus."""
-    profiler, ids = Profiler(settings.find), []
+    profiler, ids, unreadable = Profiler(settings.find), [], 0
     for record in track(corpus, "read and profile"):
         if record.article is not None:
             profiler.add(record.article.text)
             ids.append(record.article.id)
+        else:
+            unreadable += not record.rest
     profiles = profiler.finish()
     found = find_pairs(profiles, ids, settings.find)
     candidates = assess_candidates(corpus, {id for pair in found.pairs for id in (pair.a, pair.b)}, repairer)
@@ -154,7 +165,7 @@ def relate(corpus: Corpus, settings: Settings, repairer: Repairer, track: Track 
         return choose_canonical([candidates[id] for id in members], settings.choose)
 
     clustering = find_clusters(found.pairs, profiles, ids, settings.find.near, choose)
-    return Relations(len(ids), found, clustering, candidates)
+    return Relations(len(ids), found, clustering, candidates, unreadable)
 
 
 def assess_candidates(corpus: Corpus, wanted: set[str], repairer: Repairer) -> dict[str, Candidate]:
@@ -185,10 +196,3 @@ def collect_witnesses(corpus: Corpus, relations: Relations) -> dict[str, list[st
         if record.article is not None and record.article.id in canonical_of:
             texts.setdefault(canonical_of[record.article.id], []).append(record.article.text)
     return texts
-
-
-def load_repair_lexicon(settings: Settings) -> Lexicon:
-    """The rule tables that the settings ask for; with repair switched off, an empty set of rules."""
-    chosen = settings.repair
-    lexicon = load_lexicon(chosen.language, chosen.rules, chosen.disable, chosen.allow)
-    return lexicon if chosen.enabled else dataclasses.replace(lexicon, rules=())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from typing import Any
 
@@ -54,6 +55,13 @@ class LazyGroup(click.Group):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            click.echo(f"dedupe: {place}{error.strerror or error}; nothing was committed", err=True)
+            ctx.exit(DedupeError.exit_code)
+        except KeyboardInterrupt:
+            click.echo("dedupe: interrupted; nothing was committed", err=True)
+            ctx.exit(128 + signal.SIGINT)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -23,6 +23,8 @@ from dedupe.pipeline import find
 def command(inputs: tuple[str, ...], out: Path | None, config: Path | None, **flags: Any) -> None:
     """Find the articles of INPUTS that overlap. Without -o the pairs go to standard output, one JSON object a line.
 
+    Exit code 3 says that some records could not be read.
+
     \b
     Example:
       dedupe find crawl/ --near 0.6 | head
@@ -41,5 +43,8 @@ def command(inputs: tuple[str, ...], out: Path | None, config: Path | None, **fl
         f" ({found.candidates:,} candidates compared, {found.bands} bands of {found.rows} rows)",
         err=True,
     )
-    for note in found.describe_hot():
+    for note in relations.notes:
         click.echo(f"note: {note}", err=True)
+    if relations.unreadable:
+        click.echo(f"note: {relations.unreadable:,} records could not be read; `dedupe run` tells why", err=True)
+        raise click.exceptions.Exit(3)

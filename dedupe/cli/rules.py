@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from dedupe.errors import UsageError
+from dedupe.model import Tier
 from dedupe.repair.check import check_rules, format_table
 from dedupe.repair.match import expand_rules
 from dedupe.text.lexicon import RULE_COLUMNS, Lexicon, builtin_rules, builtin_tables, load_lexicon, user_tables
@@ -47,7 +49,7 @@ def init(folder: Path) -> None:
 @command.command("list")
 @folders_argument
 @language_option
-@click.option("--tier", help="only rules of this tier")
+@click.option("--tier", type=click.Choice(get_args(Tier)), help="only rules of this tier")
 def list_rules(folders: tuple[Path, ...], language: str, tier: str | None) -> None:
     """List every rule in force with the table it comes from; FOLDERS are users' tables laid over the built-in ones."""
     for rule in load_lexicon(language, folders).rules:

@@ -43,5 +43,7 @@ def command(
     target = out or Path("dedupe-out")
     with spooled_stdin(inputs) as spooled:
         summary = run(inputs, target, settings, dry_run=dry_run, overwrite=force, spooled=spooled, track=track)
+    for note in summary.notes:
+        click.echo(f"note: {note}", err=True)
     click.echo(describe_summary(summary, str(target), dry_run))
     raise click.exceptions.Exit(summary.exit_code)

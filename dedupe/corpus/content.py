@@ -44,6 +44,8 @@ def split_content(path: Path, format: Format, compression: Compression, limit: i
     A .txt is one record. A record above `limit` comes in pieces of at most `limit + 1` bytes, each with an error.
     Raises InputError for damaged files, UsageError for a .json that is one document rather than lines.
     """
+    if limit < 1:
+        raise UsageError(f"max_record_bytes is {limit}; it must be at least 1")
     with open_content(path, compression) as stream:
         if format == "txt":
             yield from _split_whole(stream, limit)

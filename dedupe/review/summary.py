@@ -57,11 +57,10 @@ def describe_summary(summary: Summary, out: str, dry_run: bool = False) -> str:
         f"  kept        {counts['kept']:,} as they were",
         f"  repaired    {counts['repaired']:,}" + (f" {would}changed by {_edits(summary)}" if counts["repaired"] else ""),
         f"  duplicates  {counts['duplicate']:,} (pairs: {pairs}; clusters: {summary.clusters:,})",
-        f"  quarantine  {counts['quarantined']:,}" + (" (could not be read; see the reasons)" if counts["quarantined"] else ""),
+        f"  quarantine  {counts['quarantined']:,}" + (" (quarantine.jsonl says why)" if counts["quarantined"] else ""),
     ]
     if spun := {kind: n for kind, n in summary.verdicts.items() if kind != "clean" and n}:
         lines.append("spin          " + ", ".join(f"{number:,} {kind}" for kind, number in spun.items()))
-    lines += [f"note          {note}" for note in summary.notes]
     if summary.decisions:
         lines.append(
             f"decisions     {summary.decisions:,} in force" + (f", {len(summary.stale):,} stale" if summary.stale else "")
