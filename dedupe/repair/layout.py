@@ -38,6 +38,7 @@ _CUT_WORDS = frozenset(
     "a an the and or but nor of in on at to for by with from as than into over under between among about against during"
     " which that who whose when while where because if although is are was were be been has have had will would".split()
 )
+_LONGEST_PATTERNED = 260  # characters; furniture is short
 _BLANK_LINES_AT_END, _LONGEST_SIGN_OFF = 3, 30  # fewer blank lines are nobody's harm; characters
 _HEADING_WORDS, _HEADLINE_WORDS = 9, (4, 14)
 
@@ -93,7 +94,14 @@ def _roles(text: str, paragraphs: list[tuple[int, int]], lexicon: Lexicon) -> It
             yield at, "heading"
 
 
+def _is_stopped(line: str) -> bool:
+    """Whether a paragraph ends as sentences, quotations or lists do."""
+    return _TERMINAL.search(line, max(0, len(line) - 6)) is not None
+
+
 def _pattern_role(line: str, at: int, count: int, lexicon: Lexicon) -> str | None:
+    if len(line) > _LONGEST_PATTERNED:
+        return None
     for role, pattern in lexicon.layout:
         if pattern.fullmatch(line) is None:
             continue
@@ -114,7 +122,7 @@ def _is_heading(lines: list[str], at: int) -> bool:
         0 < at < len(lines) - 1
         and len(line.split()) <= _HEADING_WORDS
         and line[:1].isupper()
-        and not _TERMINAL.search(line)
+        and not _is_stopped(line)
         and line.split()[-1].lower() not in _CUT_WORDS
         and len(lines[at + 1]) > 2 * len(line)
     )
@@ -126,11 +134,11 @@ def _is_trailing_headline(lines: list[str], at: int) -> bool:
     words = re.findall(r"[^\W\d_]{4,}", lines[at].lower())
     if at != len(lines) - 1 or len(lines) < 5 or not low <= len(lines[at].split()) <= high or not words:
         return False
-    if _TERMINAL.search(lines[at]) or not lines[at][0].isupper() or lines[at].split()[-1].lower() in _CUT_WORDS:
+    if _is_stopped(lines[at]) or not lines[at][0].isupper() or lines[at].split()[-1].lower() in _CUT_WORDS:
         return False
     others = [line for line in lines[:at] if len(line.split()) > _HEADING_WORDS]
     article = set(re.findall(r"[^\W\d_]{4,}", " ".join(others).lower()))
-    stopped = sum(_TERMINAL.search(line) is not None for line in others)
+    stopped = sum(_is_stopped(line) for line in others)
     return len(others) >= 4 and stopped == len(others) and sum(word in article for word in words) >= 0.6 * len(words)
 
 
@@ -176,7 +184,7 @@ def _flags(text: str, field: str, body: list[tuple[int, int]]) -> Iterator[Flag]
     for start, end in body:
         line = text[start:end].strip()
         words = line.split()
-        if len(words) >= 6 and not _TERMINAL.search(line):
+        if len(words) >= 6 and not _is_stopped(line):
             kind = "truncated" if _breaks_off(line) else "maybe-truncated"
             yield Flag(kind, field, start, end, "the paragraph ends without a stop")
         marks = line.count('"') + line.count("'")

@@ -116,9 +116,10 @@ class FormIndex:
         return hits
 
     def find_possible(self, text: str) -> Iterator[str]:
-        """The forms that `text` may hold, judging by their first words alone: a superset of those it holds, found fast."""
-        for head in self._heads_in(fold(text)):
-            yield from self._by_head[head]
+        """The forms whose letters `text` holds, as words or inside others: a superset of those it holds, found fast."""
+        folded = fold(text)
+        for head in self._heads_in(folded):
+            yield from (form for form in self._by_head[head] if form in folded)
 
     def _heads_in(self, folded: str) -> frozenset[Head]:
         words = folded.translate(_SEPARATORS).split()
@@ -139,9 +140,10 @@ class FormIndex:
 
 
 def _head(folded: str) -> Head:
-    """What a form is looked up by: its word, or its first two."""
+    """What a form is looked up by: its word, or its longest two neighbours, which stand for its rarest."""
     words = folded.translate(_SEPARATORS).split()
-    return words[0] if len(words) == 1 else (words[0], words[1]) if words else ""
+    pairs = list(itertools.pairwise(words))
+    return max(pairs, key=lambda pair: len(pair[0]) + len(pair[1])) if pairs else words[0] if words else ""
 
 
 def fold(text: str) -> str:

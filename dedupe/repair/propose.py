@@ -11,7 +11,6 @@ from dedupe.model import Tier
 from dedupe.repair.evidence import Witnesses
 from dedupe.repair.gate import TIER_WEIGHTS, Verdict
 from dedupe.repair.grammar import article_clashes, doubles_a_word, is_name_part, match_case
-from dedupe.repair.layout import read_layout
 from dedupe.repair.match import Form, Hit, fold
 from dedupe.repair.neighbours import BORDER, Neighbourhood
 from dedupe.repair.reading import Marker, Reading
@@ -57,7 +56,7 @@ class Proposer:
             yield from self._propose_wording(reading, hits, verdicts)
 
     def _propose_layout(self, reading: Reading) -> Iterator[Proposal]:
-        for span, name in read_layout(reading.text, reading.field, self.lexicon).edits:
+        for span, name in reading.layout.edits:
             yield Proposal(span.start, span.end, span.after, (name,), "safe", True)
 
     def _propose_spintax(self, reading: Reading, verdicts: Mapping[Range, Verdict]) -> Iterator[Proposal]:

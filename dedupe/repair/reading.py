@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dedupe.repair.gate import Judgement, Verdict, judge
+from dedupe.repair.layout import Layout, read_layout
 from dedupe.repair.neighbours import Neighbourhood
 from dedupe.repair.spans import Range, find_paragraphs, find_protected, find_quotations, overlapping
-from dedupe.text.lexicon import GateSettings
+from dedupe.text.lexicon import GateSettings, Lexicon
 
 # A paragraph as long as this without any marker is clean, whatever stands around it.
 _ISLAND_WORDS = 60
@@ -22,7 +23,13 @@ class Reading:
 
     field: str
     text: str
+    lexicon: Lexicon
     allowed: re.Pattern[str] | None
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The layout defects and the roles of the paragraphs."""
+        return read_layout(self.text, self.field, self.lexicon)
 
     @cached_property
     def quotations(self) -> list[Range]:

@@ -20,8 +20,7 @@ from dedupe.repair.encoding import fix_encoding
 from dedupe.repair.evidence import Witnesses
 from dedupe.repair.gate import Judgement, Verdict, judge
 from dedupe.repair.grammar import article_before, fitting_article
-from dedupe.repair.layout import read_layout
-from dedupe.repair.match import FormIndex, expand_rules, fold
+from dedupe.repair.match import FormIndex, Hit, expand_rules, fold
 from dedupe.repair.neighbours import PatternParser
 from dedupe.repair.propose import Proposer, marker_weight
 from dedupe.repair.reading import Marker, Reading, judge_document, judge_paragraphs
@@ -32,7 +31,7 @@ from dedupe.text.edits import apply_spans
 from dedupe.text.lexicon import Lexicon
 
 _ROUNDS = 4
-_ALWAYS: frozenset[str] = frozenset({"safe", "context"})
+_SHORT = 120  # words; a shorter text is looked at closely, for it has no room for many markers
 
 
 class Repairer:
@@ -46,9 +45,13 @@ class Repairer:
         self.skipped: dict[str, int] = {}
         self._allowed = compile_allowed(lexicon.allow)
         forms = expand_rules(lexicon, parser)
-        self._weights = {fold(form.text): marker_weight(form, lexicon) for form in forms}
         self._all = FormIndex(forms)
-        self._always = FormIndex(f for f in forms if f.rule.rule.tier in _ALWAYS or fold(f.text) in lexicon.markers)
+        self._safe = FormIndex(form for form in forms if form.rule.rule.tier == "safe")
+        rare = [form for form in forms if form.rule.rule.tier == "safe" or fold(form.text) in lexicon.markers]
+        self._rare, self._weights = FormIndex(rare), {fold(form.text): marker_weight(form, lexicon) for form in rare}
+        self._always = FormIndex(
+            [*rare, *(form for form in forms if form.rule.rule.tier == "context" and fold(form.text) not in lexicon.markers)]
+        )
 
     def repair(self, article: Article, witnesses: Iterable[str] = ()) -> Repair:
         """All edits, flags and roles found in one article; nothing is applied.
@@ -90,18 +93,11 @@ class Repairer:
         )
 
     def judge(self, article: Article) -> Judgement:
-        """The gate's judgement alone: what the choice of a canonical needs.
-
-        Where even all the markers that the text may hold would leave it clean, none is looked at closer and the score is 0.
-        """
+        """The gate's judgement alone: what the choice of a canonical needs."""
         readings = [self._read(field, source) for field, source in self._sources(article).items()]
-        possible = {form: self._weights[form] for r in readings for form in self._always.find_possible(r.text)}
-        spintax = any("{" in reading.text for reading in readings)
-        words = sum(len(reading.text.split()) for reading in readings)
-        if not spintax and judge(possible, words, self.lexicon.gate).verdict == "clean":
+        if self._is_clean_at_sight(readings):
             return self._judge(readings, {})
-        proposer = Proposer(self.lexicon, self.settings, Witnesses(), set())
-        return self._judge(readings, {r.field: list(proposer.find_markers(r, self._always.find(r.text))) for r in readings})
+        return self._mark(readings, Proposer(self.lexicon, self.settings, Witnesses(), set()))[2]
 
     def describe_skipped(self) -> list[str]:
         """In words, which rules ran out of time and in how many articles they were skipped."""
@@ -111,9 +107,7 @@ class Repairer:
         self, article_id: str, readings: Sequence[Reading], proposer: Proposer
     ) -> tuple[dict[str, list[Edit]], Judgement]:
         """The edits of every field in this round, disjoint, and the gate's judgement on the whole."""
-        hits = {reading.field: self._always.find(reading.text) for reading in readings}
-        markers = {reading.field: list(proposer.find_markers(reading, hits[reading.field])) for reading in readings}
-        judgement = self._judge(readings, markers)
+        hits, markers, judgement = self._mark(readings, proposer)
         found = {}
         for reading in readings:
             verdicts = self._judge_paragraphs(reading, markers[reading.field], judgement.verdict)
@@ -137,6 +131,27 @@ class Repairer:
             ]
         return found, judgement
 
+    def _mark(
+        self, readings: Sequence[Reading], proposer: Proposer
+    ) -> tuple[dict[str, list[Hit]], dict[str, list[Marker]], Judgement]:
+        """The hits of the rules that may act in any text, the markers, and the judgement they lead to.
+
+        Most texts are clean at first sight: they do not hold the first words of enough markers. Only tier `safe` acts there.
+        """
+        if self._is_clean_at_sight(readings):
+            nothing: dict[str, list[Marker]] = {reading.field: [] for reading in readings}
+            return {r.field: self._safe.find(r.text) for r in readings}, nothing, self._judge(readings, nothing)
+        hits = {reading.field: self._always.find(reading.text) for reading in readings}
+        markers = {reading.field: list(proposer.find_markers(reading, hits[reading.field])) for reading in readings}
+        return hits, markers, self._judge(readings, markers)
+
+    def _is_clean_at_sight(self, readings: Sequence[Reading]) -> bool:
+        words = sum(len(reading.text.split()) for reading in readings)
+        if self.settings.spin != "auto" or words < _SHORT or any("{" in reading.text for reading in readings):
+            return False
+        possible = {form: self._weights[form] for reading in readings for form in self._rare.find_possible(reading.text)}
+        return judge(possible, words, self.lexicon.gate).verdict == "clean"
+
     def _judge(self, readings: Sequence[Reading], markers: Mapping[str, Sequence[Marker]]) -> Judgement:
         judgement = judge_document(readings, markers, self.lexicon.gate)
         forced: dict[str, Verdict] = {"assume": "spun", "off": "clean"}
@@ -153,7 +168,7 @@ class Repairer:
         return {name: value for name, value in article_fields(article).items() if name in self.settings.fields and value}
 
     def _read(self, field: str, text: str) -> Reading:
-        return Reading(field, text, self._allowed)
+        return Reading(field, text, self.lexicon, self._allowed)
 
     def _fix_encoding(self, article_id: str, field: str, source: str) -> list[Edit]:
         spans = fix_encoding(source) if self.settings.encoding else []
@@ -165,8 +180,7 @@ class Repairer:
     def _note_layout(self, reading: Reading, flags: list[Flag], roles: list[Role]) -> tuple[list[Flag], list[Role]]:
         if not self.settings.layout or reading.field != "text":
             return flags, roles
-        layout = read_layout(reading.text, reading.field, self.lexicon)
-        return flags + layout.flags, roles + layout.roles
+        return flags + reading.layout.flags, roles + reading.layout.roles
 
 
 def article_fields(article: Article) -> dict[str, str]:
