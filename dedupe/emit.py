@@ -187,7 +187,7 @@ def _finding_lines(pairs: Iterable[Pair], clustering: Clustering) -> Iterator[tu
 
 def summarize(counts: Mapping[str, int], emission: Emission, ledger: Ledger) -> Summary:
     """The summary of what was emitted."""
-    stale = ledger.stale_edits(emission.known_edits)
+    stale = ledger.stale_decisions(emission.known_edits)
     emptied = {
         source: emission.removed[source] / number
         for source, number in sorted(emission.sources.items())

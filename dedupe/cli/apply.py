@@ -22,5 +22,7 @@ def command(out: Path) -> None:
       dedupe apply clean/
     """
     summary = apply_decisions(out)
+    for target in summary.stale:
+        click.echo(f"note: not in effect: {target}", err=True)
     click.echo(describe_summary(summary, str(out)))
     raise click.exceptions.Exit(summary.exit_code)

@@ -51,9 +51,9 @@ class Ledger:
     def load(cls, out: Path) -> Ledger:
         """The ledger of an output folder, empty if it has none. Raises InputError for a line that is no decision."""
         path = out / FILE_NAME
-        lines = path.read_text("utf-8").split("\n") if path.is_file() else []
-        cut_off = bool(lines) and lines[-1] != ""
-        return cls(_parse_lines(lines[:-1], str(path)), cut_off)
+        content = path.read_bytes() if path.is_file() else b""
+        whole = content[: len(content) - _torn_bytes(content)]
+        return cls(_parse_lines(whole.decode("utf-8", "replace").split("\n"), str(path)), len(whole) < len(content))
 
     def __len__(self) -> int:
         return len(self._by_target)
@@ -81,24 +81,27 @@ class Ledger:
                 taken.append(dataclasses.replace(edit, after=after))
         return sorted(taken, key=lambda edit: (edit.field, edit.start, edit.end))
 
-    def stale_edits(self, known: set[str]) -> list[str]:
-        """The targets of decisions on single edits whose ids are not among the `known` ones: their text has changed."""
+    def stale_decisions(self, known: set[str]) -> list[str]:
+        """What is not in effect: the targets of decisions on edits that are not `known` (their text changed); a torn line."""
         edits = (target for target in self._by_target if target.startswith("edit:"))
-        return sorted(target for target in edits if target.removeprefix("edit:") not in known)
+        stale = sorted(target for target in edits if target.removeprefix("edit:") not in known)
+        return [*stale, "the last line, which is incomplete"] if self.cut_off else stale
 
 
 def append_decision(out: Path, decision: Decision) -> None:
-    """Writes one decision at the end of the ledger and waits until it is on disk.
+    """Writes one decision at the end of the ledger and waits until it is on disk; a line torn by a crash is cut away.
 
     Raises UsageError for a target of unknown kind, or a replacement missing from the verdict `replace`.
     """
     check_decision(decision)
-    line = json.dumps(as_dict(decision), ensure_ascii=False) + "\n"
+    line = json.dumps(as_dict(decision)) + "\n"
     path = out / FILE_NAME
     with path.open("ab+") as file:
-        if file.tell() and not _ends_with_newline(path):
-            file.write(b"\n")  # after a crash: the torn line stays apart from this one
-        file.write(line.encode("utf-8", "surrogatepass"))
+        file.seek(0)
+        content = file.read()
+        whole = content[: len(content) - _torn_bytes(content)]
+        file.truncate(len(whole))
+        file.write((b"\n" if whole and not whole.endswith(b"\n") else b"") + line.encode())
         file.flush()
         os.fsync(file.fileno())
 
@@ -129,10 +132,14 @@ def _parse_lines(lines: Sequence[str], path: str) -> Iterator[Decision]:
         yield decision
 
 
-def _ends_with_newline(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
+def _torn_bytes(content: bytes) -> int:
+    """The length of a last line that a crash left incomplete; one that merely lacks its newline is whole."""
+    last = content.rpartition(b"\n")[2]
+    try:
+        json.loads(last or b"null")
+    except ValueError:
+        return len(last)
+    return 0
 
 
 def _urgency(item: tuple[Edit, Decision | None]) -> tuple[bool, bool, str, int, int]:

@@ -61,7 +61,7 @@ def describe_summary(summary: Summary, out: str, dry_run: bool = False) -> str:
     ]
     if spun := {kind: n for kind, n in summary.verdicts.items() if kind != "clean" and n}:
         lines.append("spin          " + ", ".join(f"{number:,} {kind}" for kind, number in spun.items()))
-    if summary.decisions:
+    if summary.decisions or summary.stale:
         lines.append(
             f"decisions     {summary.decisions:,} in force" + (f", {len(summary.stale):,} stale" if summary.stale else "")
         )
