@@ -32,7 +32,7 @@ def apply_decisions(out: str | Path) -> Summary:
     manifest, ledger, corpus = load_manifest(folder), Ledger.load(folder), read_back(folder)
     pairs, clustering, repairs = _load_pairs(folder), _load_clustering(folder), _load_repairs(folder)
     earlier = json.loads((folder / SUMMARY).read_text("utf-8"))
-    emission = Emission(pairs, clustering, earlier["finding"], earlier["notes"])
+    emission = Emission(pairs, clustering, earlier["finding"], earlier["notes"], manifest.layout)
 
     def stored_repair(article: Article) -> Repair:
         return repairs.get(article.id) or Repair(article.id, "")

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dedupe import __version__
-from dedupe.config import Settings, as_toml
+from dedupe.config import EmitFormat, Settings, as_toml
+from dedupe.corpus.layout import corpus_name
 from dedupe.corpus.record import Record
 from dedupe.corpus.staging import Staging
 from dedupe.corpus.writer import check_output_folder
@@ -91,10 +92,15 @@ class Emission:
     """What emission knows before it starts, and the numbers and examples it gathers on its way."""
 
     def __init__(
-        self, pairs: Sequence[Pair], clustering: Clustering, finding: Mapping[str, Any], notes: Sequence[str] = ()
+        self,
+        pairs: Sequence[Pair],
+        clustering: Clustering,
+        finding: Mapping[str, Any],
+        notes: Sequence[str],
+        format: EmitFormat,
     ) -> None:
         self.pairs, self.clustering, self.finding = pairs, clustering, finding
-        self.notes = list(notes)
+        self.notes, self.corpus = list(notes), corpus_name(format)
         self.canonical_of = {m: c.canonical for c in clustering.clusters for m in c.members if m != c.canonical}
         self.verdicts, self.tiers, self.rules = Counter[str](), Counter[str](), Counter[str]()
         self.sources, self.removed = Counter[str](), Counter[str]()
@@ -206,6 +212,7 @@ def summarize(counts: Mapping[str, int], emission: Emission, ledger: Ledger) -> 
         decisions=len(ledger),
         stale=tuple(stale),
         finding=dict(emission.finding),
+        corpus=emission.corpus,
     )
 
 

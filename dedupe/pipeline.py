@@ -94,7 +94,7 @@ def run(
     relations = relate(corpus, settings, repairer, track)
     witnesses = collect_witnesses(corpus, relations)
     found, ledger = relations.found, Ledger.load(Path(out))
-    emission = Emission(found.pairs, relations.clustering, describe_finding(found), notes)
+    emission = Emission(found.pairs, relations.clustering, describe_finding(found), notes, settings.emit.format)
 
     def repair(article: Article) -> Repair:
         if settings.repair.enabled:

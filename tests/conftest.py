@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 RULES = """\
 id	spun	original	tier	when	unless	example	counterexample	source
-my.drone	~assault/n	~attack/n	context	drone _		a drone [[assault=>attack]] on	an assault on the hill	user
+my.drone	~assault/n	~attack/n	safe	drone _		a drone [[assault=>attack]] on	an assault on the hill	user
 my.extra	extra	additional|further	ask					user
 my.getty	Getty Pictures	Getty Images	safe			[[Getty Pictures=>Getty Images]]	getty pictures	user
 my.minister	international minister	foreign minister	safe					user
@@ -178,3 +178,7 @@ def canonical_texts(read_tree: Callable[[Path], dict[str, bytes]]) -> Callable[[
         return texts
 
     return read
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="rewrite what the golden cases expect")

@@ -40,6 +40,15 @@ class Layout(Protocol):
         """Give up what is open."""
 
 
+def corpus_name(format: EmitFormat) -> str:
+    """What the canonical corpus is called below the output folder.
+
+    >>> corpus_name("same"), corpus_name("jsonl")
+    ('canonical', 'canonical.jsonl')
+    """
+    return "canonical" if format in {"same", "txt"} else f"canonical.{format}"
+
+
 def make_layout(format: EmitFormat, staging: Staging) -> Layout:
     """The layout of the setting emit.format."""
     return SameLayout(staging) if format == "same" else ConvertedLayout(format, staging)
@@ -92,7 +101,7 @@ class ConvertedLayout:
     def __init__(self, format: EmitFormat, staging: Staging) -> None:
         self.outputs: list[OutputFile] = []
         self._format, self._staging = format, staging
-        self._file = None if format == "txt" else staging.create(f"canonical.{format}")
+        self._file = None if format == "txt" else staging.create(corpus_name(format))
         if self._file and format == "csv":
             self._file.write(_csv_line(_COLUMNS))
 

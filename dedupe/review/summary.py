@@ -15,7 +15,7 @@ class Summary:
     gate's class. `edits`: edits by tier, made or proposed. `rules`: edits by rule, most frequent first. `emptied`: sources
     that would lose more than half of their articles, with the share. `notes`: what else the user should know.
     `examples`: some edits in their sentence, for a dry run. `decisions` were in force; `stale` are on edits that no longer
-    exist. `finding` tells how pairs were found.
+    exist. `finding` tells how pairs were found. `corpus` is the name of the clean corpus below the output folder.
     """
 
     counts: Mapping[str, int]
@@ -30,6 +30,7 @@ class Summary:
     decisions: int = 0
     stale: tuple[str, ...] = ()
     finding: Mapping[str, Any] = field(default_factory=dict)
+    corpus: str = "canonical"
 
     @property
     def exit_code(self) -> int:
@@ -72,7 +73,7 @@ def describe_summary(summary: Summary, out: str, dry_run: bool = False) -> str:
     else:
         lines += [
             "",
-            f"corpus        {out}/canonical",
+            f"corpus        {out}/{summary.corpus}",
             f"report        {out}/report.html",
             f"next          open the report; `dedupe undo {out} -o DIR` restores the input",
         ]
