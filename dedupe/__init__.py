@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from dedupe.corpus.undo import undo
     from dedupe.errors import ConservationError, DedupeError, InputError, RuleError, UsageError
     from dedupe.model import Article, Cluster, Decision, Edit, Flag, Pair, Repair, Role, Rule
-    from dedupe.pipeline import Relations, find, run
+    from dedupe.pipeline import find, run
+    from dedupe.relate import Relations
     from dedupe.review.ledger import append_decision
     from dedupe.review.summary import Summary
     from dedupe.texts import RepairedText, make_repairer, repair_text
@@ -86,7 +87,8 @@ _HOMES = {
     "dedupe.corpus.undo": ("undo",),
     "dedupe.errors": ("ConservationError", "DedupeError", "InputError", "RuleError", "UsageError"),
     "dedupe.model": ("Article", "Cluster", "Decision", "Edit", "Flag", "Pair", "Repair", "Role", "Rule"),
-    "dedupe.pipeline": ("Relations", "find", "run"),
+    "dedupe.pipeline": ("find", "run"),
+    "dedupe.relate": ("Relations",),
     "dedupe.review.ledger": ("append_decision",),
     "dedupe.review.summary": ("Summary",),
     "dedupe.texts": ("RepairedText", "make_repairer", "repair_text"),

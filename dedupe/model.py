@@ -210,5 +210,14 @@ def as_dict(noun: Any) -> dict[str, Any]:
     >>> as_dict(Where("a.jsonl", 3, 120))
     {'input': 'a.jsonl', 'record': 3, 'offset': 120}
     """
-    plain = dataclasses.asdict(noun)
+    plain = {field.name: _plain(getattr(noun, field.name)) for field in dataclasses.fields(noun)}
     return {"id": noun.id, **plain} if isinstance(noun, Edit) else plain
+
+
+def _plain(value: Any) -> Any:
+    """The value without dataclasses; what JSON can hold is passed on as it is, not copied (dataclasses.asdict copies)."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return as_dict(value) if dataclasses.is_dataclass(value) else value

@@ -145,7 +145,7 @@ def test_a_finished_run_is_not_replaced_unasked(text_folder: Path, tmp_path: Pat
 def test_find_tells_what_it_could_not_read(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(b'{"text": "One sentence."}\n{"text": 5}\n{\n')
     relations = find([tmp_path / "a.jsonl"])
-    assert (relations.articles, relations.unreadable) == (1, 2)
+    assert (len(relations.places), relations.unreadable) == (1, 2)
     assert "text from 'text'" in relations.notes[0]
 
 

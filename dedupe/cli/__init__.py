@@ -22,6 +22,7 @@ COMMANDS = {
     "repair": "repair texts only; a filter by default",
     "apply": "write the clean corpus again with the decisions of a review",
     "undo": "restore the input of a run",
+    "eval": "judge a finished run by a truth: its edits, pairs, clusters",
     "rules": "make, list, check and tidy rule tables",
 }
 

@@ -39,7 +39,7 @@ def command(inputs: tuple[str, ...], out: Path | None, config: Path | None, **fl
     else:
         write_findings(out, found.pairs, relations.clustering)
     click.echo(
-        f"{relations.articles:,} articles: {len(found.pairs):,} pairs, {len(clusters):,} clusters"
+        f"{len(relations.places):,} articles: {len(found.pairs):,} pairs, {len(clusters):,} clusters"
         f" ({found.candidates:,} candidates compared, {found.bands} bands of {found.rows} rows)",
         err=True,
     )

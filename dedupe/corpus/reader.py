@@ -65,6 +65,26 @@ class Corpus:
         for input in self.inputs:
             yield from self._read(input, open_pieces(input), taken)
 
+    def select(self, wanted: Mapping[tuple[str, int], str]) -> Iterator[Article]:
+        """The articles at some places, in order. `wanted` maps (input name, record number) to the article's id.
+
+        The corpus must have been read before. Records at other places are split off but not parsed, and inputs without a
+        wanted record are not opened.
+        """
+        open_pieces = self._open_all()
+        names = {name for name, _ in wanted}
+        for input in self.inputs:
+            if input.name not in names:
+                continue
+            dialect, number = self.contents[input.name].dialect, -1
+            for piece in open_pieces(input):
+                number += piece.role == "record"
+                if piece.role == "record" and (input.name, number) in wanted:
+                    row = parse_record(piece.raw, dialect)
+                    where = Where(input.name, number, 0)
+                    article = build_article(row, self.choices[input.format], self.further, "", where)
+                    yield replace(article, id=wanted[input.name, number])
+
     def _read(self, input: Input, pieces: Iterable[Piece], taken: dict[str, int]) -> Iterator[Record]:
         earlier = self.contents.get(input.name)
         digest = hashlib.sha256()

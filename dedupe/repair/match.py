@@ -23,8 +23,10 @@ from dedupe.text.lexicon import Lexicon
 _TILDE = re.compile(r"~([^\s/|~]+)(?:/([vna]))?")
 _SLOTS: dict[str, tuple[PartOfSpeech, ...]] = {"": ("v", "n"), "v": ("v",), "n": ("n",), "a": ("a",)}
 _BLOCK = 16_384  # characters searched at a time, so that a huge article costs the same per word
-# Everything but letters and digits becomes a space before splitting; other scripts' letters stay.
-_SEPARATORS = str.maketrans({c: " " for c in map(chr, range(0x250)) if not c.isalnum()} | dict.fromkeys("‘’“”–—…«»•", " "))
+# Words are split off in bytes, which is fast: ASCII marks become spaces, and the few marks beyond ASCII that prose is full
+# of are put down to ASCII first. Others stay part of a word; a form beside one is then missed, never misread.
+_SEPARATORS = bytes(c if chr(c).isalnum() or c > 127 else 32 for c in range(256))
+_MARKS = ("‘", "“", "”", "–", "—", "…", "\N{NO-BREAK SPACE}")
 # After these, 's is a verb and not a possessive: "that's" does not hold the word "that".
 _CLITIC_HOSTS = frozenset(("it", "that", "he", "she", "who", "what", "there", "here", "where", "how", "let", "this", "one"))
 _GLUED_BEFORE = re.compile(r"(?:[\w@#]|\w[-/']|\d[.,])\Z")
@@ -83,7 +85,7 @@ class Hit:
     forms: tuple[Form, ...]
 
 
-Head = str | tuple[str, str]
+Head = bytes | tuple[bytes, bytes]
 
 
 class FormIndex:
@@ -122,7 +124,7 @@ class FormIndex:
             yield from (form for form in self._by_head[head] if form in folded)
 
     def _heads_in(self, folded: str) -> frozenset[Head]:
-        words = folded.translate(_SEPARATORS).split()
+        words = split_words(folded)
         return self._heads.intersection(words) | self._heads.intersection(itertools.pairwise(words))
 
     def _find_in(self, text: str, folded: str, start: int, end: int) -> Iterator[Hit]:
@@ -139,11 +141,23 @@ class FormIndex:
                     at = folded.find(form_text, at + 1, end)
 
 
+def split_words(folded: str) -> list[bytes]:
+    """The words of a folded text in UTF-8, for look-up alone.
+
+    >>> split_words("the “place” isn't")
+    [b'the', b'place', b'isn', b't']
+    """
+    if not folded.isascii():
+        for mark in _MARKS:
+            folded = folded.replace(mark, " ")
+    return folded.encode("utf-8", "replace").translate(_SEPARATORS).split()
+
+
 def _head(folded: str) -> Head:
     """What a form is looked up by: its word, or its longest two neighbours, which stand for its rarest."""
-    words = folded.translate(_SEPARATORS).split()
+    words = split_words(folded)
     pairs = list(itertools.pairwise(words))
-    return max(pairs, key=lambda pair: len(pair[0]) + len(pair[1])) if pairs else words[0] if words else ""
+    return max(pairs, key=lambda pair: len(pair[0]) + len(pair[1])) if pairs else words[0] if words else b""
 
 
 def fold(text: str) -> str:

@@ -146,7 +146,7 @@ class Repairer:
         return hits, markers, self._judge(readings, markers)
 
     def _is_clean_at_sight(self, readings: Sequence[Reading]) -> bool:
-        words = sum(len(reading.text.split()) for reading in readings)
+        words = sum(reading.text.count(" ") for reading in readings)  # near enough, and far faster than splitting
         if self.settings.spin != "auto" or words < _SHORT or any("{" in reading.text for reading in readings):
             return False
         possible = {form: self._weights[form] for reading in readings for form in self._rare.find_possible(reading.text)}

@@ -1,0 +1,91 @@
+"""Relating: profile, find, cluster and choose, joined: which articles of a corpus belong together, and which survives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from dedupe.config import Settings
+from dedupe.corpus.reader import Corpus
+from dedupe.detect.canonical import Candidate, choose_canonical
+from dedupe.detect.clusters import Clustering, find_clusters
+from dedupe.detect.find import Found, find_pairs
+from dedupe.detect.profile import Profiler
+from dedupe.model import Article
+from dedupe.repair.layout import is_truncated
+from dedupe.repair.repairer import Repairer
+
+T = TypeVar("T")
+Place = tuple[str, int]  # input name, record number
+
+
+class Track(Protocol):
+    """Wraps what a step iterates over, so that a caller can show progress; the library itself knows no progress bar."""
+
+    def __call__(self, items: Iterable[T], step: str) -> Iterable[T]:
+        """The same items. `step` says what is being done with them."""
+        ...
+
+
+@dataclass(frozen=True)
+class Relations:
+    """What finding gives: the verified pairs with how they were found, the clusters, and what is known of their members.
+
+    `places` tells where each article stands, by id. `unreadable` records were passed over; `notes` are for the user.
+    """
+
+    places: Mapping[str, Place]
+    found: Found
+    clustering: Clustering
+    candidates: Mapping[str, Candidate]
+    unreadable: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def relate(corpus: Corpus, settings: Settings, repairer: Repairer, track: Track) -> Relations:
+    """All relations between the articles of the corpus, which is read once whole, and once more where articles are related."""
+    profiler, places, unreadable = Profiler(settings.find), dict[str, Place](), 0
+    for record in track(corpus, "read and profile"):
+        if record.article is not None:
+            profiler.add(record.article.text)
+            places[record.article.id] = (record.where.input, record.where.record)
+        else:
+            unreadable += not record.rest
+    profiles, ids = profiler.finish(), list(places)
+    found = find_pairs(profiles, ids, settings.find)
+    related = sorted({id for pair in found.pairs for id in (pair.a, pair.b)})
+    candidates = assess_candidates(corpus.select({places[id]: id for id in related}), repairer)
+
+    def choose(members: Sequence[str]) -> tuple[str, str]:
+        return choose_canonical([candidates[id] for id in members], settings.choose)
+
+    clustering = find_clusters(found.pairs, profiles, ids, settings.find.near, choose)
+    return Relations(places, found, clustering, candidates, unreadable)
+
+
+def assess_candidates(articles: Iterable[Article], repairer: Repairer) -> dict[str, Candidate]:
+    """What the choice of a canonical must know of each article, by id."""
+    candidates: dict[str, Candidate] = {}
+    for article in articles:
+        verdict, score, _ = repairer.judge(article)
+        candidates[article.id] = Candidate(
+            id=article.id,
+            length=len(article.text.split()),
+            verdict=verdict,
+            score=score,
+            truncated=is_truncated(article.text),
+            source=article.source,
+            date=article.date,
+        )
+    return candidates
+
+
+def collect_witnesses(corpus: Corpus, relations: Relations) -> dict[str, list[str]]:
+    """The texts of the other versions, for each canonical that is not clean: evidence of its original wording."""
+    spun = [c for c in relations.clustering.clusters if relations.candidates[c.canonical].verdict != "clean"]
+    canonical_of = {member: cluster.canonical for cluster in spun for member in cluster.members if member != cluster.canonical}
+    texts: dict[str, list[str]] = {}
+    for article in corpus.select({relations.places[id]: id for id in canonical_of}):
+        texts.setdefault(canonical_of[article.id], []).append(article.text)
+    return texts
