@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from dedupe.config import Settings
 from dedupe.corpus.reader import Corpus
-from dedupe.detect.canonical import Candidate, choose_canonical
+from dedupe.detect.canonical import Candidate, choose_canonical, rank_candidates
 from dedupe.detect.clusters import Clustering, find_clusters
 from dedupe.detect.find import Found, find_pairs
 from dedupe.detect.profile import Profiler
@@ -57,10 +57,11 @@ def relate(corpus: Corpus, settings: Settings, repairer: Repairer, track: Track)
     related = sorted({id for pair in found.pairs for id in (pair.a, pair.b)})
     candidates = assess_candidates(corpus.select({places[id]: id for id in related}), repairer)
 
-    def choose(members: Sequence[str]) -> tuple[str, str]:
-        return choose_canonical([candidates[id] for id in members], settings.choose)
+    def explain(members: Sequence[str]) -> str:
+        return choose_canonical([candidates[id] for id in members], settings.choose)[1]
 
-    clustering = find_clusters(found.pairs, profiles, ids, settings.find.near, choose)
+    rank = rank_candidates(candidates.values(), settings.choose)
+    clustering = find_clusters(found.pairs, profiles, ids, settings.find.near, rank, explain)
     return Relations(places, found, clustering, candidates, unreadable)
 
 

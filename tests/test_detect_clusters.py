@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedupe.config import ChooseSettings, FindSettings
-from dedupe.detect.canonical import Candidate, choose_canonical
+from dedupe.detect.canonical import Candidate, choose_canonical, rank_candidates
 from dedupe.detect.clusters import Clustering, find_clusters
 from dedupe.detect.dates import parse_date
 from dedupe.detect.find import find_pairs
@@ -24,10 +24,14 @@ def cluster(texts: dict[str, str], **best: int) -> Clustering:
     profiles = profile_texts(texts.values(), DEFAULTS)
     pairs = find_pairs(profiles, ids, DEFAULTS).pairs
 
-    def choose(members: Sequence[str]) -> tuple[str, str]:
-        return choose_canonical([Candidate(id, best.get(id, 100)) for id in members], ChooseSettings())
+    candidates = {id: Candidate(id, best.get(id, 100)) for id in ids}
 
-    return find_clusters(pairs, profiles, ids, DEFAULTS.near, choose)
+    def explain(members: Sequence[str]) -> str:
+        return choose_canonical([candidates[id] for id in members], ChooseSettings())[1]
+
+    rank = rank_candidates(candidates.values(), ChooseSettings())
+
+    return find_clusters(pairs, profiles, ids, DEFAULTS.near, rank, explain)
 
 
 def make_chain(length: int, step: int = 10, window: int = 100) -> dict[str, str]:

@@ -6,7 +6,7 @@ one is left; the smallest id decides at last. Each preference that dropped someb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -64,6 +64,17 @@ def choose_canonical(members: Sequence[Candidate], settings: ChooseSettings) -> 
     reasons = " and ".join(preference.reason(winner, loser) for preference, loser in dropped)
     others = len(members) - 1
     return winner.id, f"kept because it {reasons}; {others} other version{'s' if others != 1 else ''}"
+
+
+def rank_candidates(candidates: Iterable[Candidate], settings: ChooseSettings) -> dict[str, int]:
+    """The place of each candidate, by id, in the order in which `choose_canonical` prefers them; 0 is the best.
+
+    >>> rank_candidates([Candidate("a", 400, "spun"), Candidate("b", 300), Candidate("c", 350)], ChooseSettings())
+    {'c': 0, 'b': 1, 'a': 2}
+    """
+    preferences = [_preference(name) for name in (*settings.prefer, "smallest-id")]
+    ordered = sorted(candidates, key=lambda candidate: [p.rank(candidate, settings) for p in preferences])
+    return {candidate.id: place for place, candidate in enumerate(ordered)}
 
 
 def _preference(name: str) -> _Preference:

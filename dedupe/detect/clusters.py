@@ -19,7 +19,8 @@ from dedupe.detect.profile import Profiles
 from dedupe.detect.verify import measure_pairs
 from dedupe.model import Cluster, Pair
 
-Choose = Callable[[Sequence[str]], tuple[str, str]]
+Rank = Mapping[str, int]
+Explain = Callable[[Sequence[str]], str]
 _Likes = Mapping[str, Mapping[str, Pair]]
 
 
@@ -31,27 +32,29 @@ class Clustering:
     links: Mapping[str, Pair]
 
 
-def find_clusters(pairs: Sequence[Pair], profiles: Profiles, ids: Sequence[str], near: float, choose: Choose) -> Clustering:
+def find_clusters(
+    pairs: Sequence[Pair], profiles: Profiles, ids: Sequence[str], near: float, rank: Rank, explain: Explain
+) -> Clustering:
     """The clusters that the pairs form, with every member checked against its canonical.
 
     pairs: verified exact and near pairs, identical texts joined to the smallest id among them (`find_pairs`). ids: the
     id of each row of `profiles`. near: the Jaccard similarity that a member must have with its canonical (identical
-    texts always pass). choose: gives the best of some ids and the reason; it must follow one total order. The result
-    depends on none of the orders of the input. An article that passes against no canonical is in no cluster.
+    texts always pass). rank: the place of each id in the order of preference as canonical, best first. explain: says why
+    the best of some ids is that. The result depends on none of the orders of the input. An article that passes against
+    no canonical is in no cluster.
 
     >>> from dedupe.config import FindSettings
     >>> from dedupe.detect.find import find_pairs
     >>> from dedupe.detect.profile import profile_texts
     >>> profiles = profile_texts(["a b c d e f", "A b c d e f!", "other words"], FindSettings())
     >>> pairs = find_pairs(profiles, ["x", "y", "z"], FindSettings()).pairs
-    >>> clustering = find_clusters(pairs, profiles, ["x", "y", "z"], 0.7, lambda members: (min(members), "first"))
+    >>> clustering = find_clusters(pairs, profiles, ["x", "y", "z"], 0.7, {"x": 0, "y": 1}, lambda ids: "first")
     >>> clustering.clusters
     (Cluster(id='x', kind='exact', members=('x', 'y'), pairs=(('x', 'y'),), canonical='x', reason='first'),)
     """
     rows = {id: row for row, id in enumerate(ids)}
     copies, likes = _gather_copies(pairs), _gather_likes(pairs)
-    best = {first: choose(group)[0] for first, group in copies.items()}
-    first_of = {id: first for first, id in best.items()}
+    best = {first: min(group, key=rank.__getitem__) for first, group in copies.items()}
     waiting = set(copies)
     homes: dict[str, list[str]] = {}
     links: dict[str, Pair] = {}
@@ -64,7 +67,7 @@ def find_clusters(pairs: Sequence[Pair], profiles: Profiles, ids: Sequence[str],
                 path.pop()
                 continue
             around = _look_around(first, likes, waiting)
-            winner = first_of[choose([best[other] for other in sorted({first, *around})])[0]]
+            winner = min({first, *around}, key=lambda other: rank[best[other]])
             if winner != first:
                 path.append(winner)
                 continue
@@ -75,7 +78,7 @@ def find_clusters(pairs: Sequence[Pair], profiles: Profiles, ids: Sequence[str],
             if len(members) > 1:
                 homes[best[first]] = members
                 links |= _link_members(best[first], taken, copies)
-    return Clustering(_build_clusters(homes, pairs, links, choose), links)
+    return Clustering(_build_clusters(homes, pairs, links, explain), links)
 
 
 def _gather_copies(pairs: Iterable[Pair]) -> dict[str, list[str]]:
@@ -128,7 +131,7 @@ def _link_members(canonical: str, taken: Mapping[str, Pair], copies: Mapping[str
 
 
 def _build_clusters(
-    homes: Mapping[str, list[str]], pairs: Iterable[Pair], links: Mapping[str, Pair], choose: Choose
+    homes: Mapping[str, list[str]], pairs: Iterable[Pair], links: Mapping[str, Pair], explain: Explain
 ) -> tuple[Cluster, ...]:
     home_of = {id: canonical for canonical, members in homes.items() for id in members}
     inner: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -143,7 +146,7 @@ def _build_clusters(
             members=tuple(members),
             pairs=tuple(sorted(inner[canonical])),
             canonical=canonical,
-            reason=choose(members)[1],
+            reason=explain(members),
         )
         for canonical, members in homes.items()
     ]

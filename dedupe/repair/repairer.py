@@ -48,6 +48,8 @@ class Repairer:
         self._all = FormIndex(forms)
         self._safe = FormIndex(form for form in forms if form.rule.rule.tier == "safe")
         rare = [form for form in forms if form.rule.rule.tier == "safe" or fold(form.text) in lexicon.markers]
+        strong = (form for form in rare if marker_weight(form, lexicon) >= lexicon.gate.strong)
+        self._strong = FormIndex(strong)
         self._rare, self._weights = FormIndex(rare), {fold(form.text): marker_weight(form, lexicon) for form in rare}
         self._always = FormIndex(
             [*rare, *(form for form in forms if form.rule.rule.tier == "context" and fold(form.text) not in lexicon.markers)]
@@ -149,6 +151,9 @@ class Repairer:
         words = sum(reading.text.count(" ") for reading in readings)  # near enough, and far faster than splitting
         if self.settings.spin != "auto" or words < _SHORT or any("{" in reading.text for reading in readings):
             return False
+        strong = [form for reading in readings for form in self._strong.find_possible(reading.text)]
+        if len(strong) < self.lexicon.gate.suspect_strong:
+            return True
         possible = {form: self._weights[form] for reading in readings for form in self._rare.find_possible(reading.text)}
         return judge(possible, words, self.lexicon.gate).verdict == "clean"
 
