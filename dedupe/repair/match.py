@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -99,13 +100,15 @@ class FormIndex:
 
     def __init__(self, forms: Iterable[Form]) -> None:
         self._by_text: dict[str, list[Form]] = {}
-        self._by_head: dict[Head, list[str]] = {}
         for form in forms:
-            folded = fold(form.text)
-            same = self._by_text.setdefault(folded, [])
-            if not same:
-                self._by_head.setdefault(_head(folded), []).append(folded)
-            same.append(form)
+            self._by_text.setdefault(fold(form.text), []).append(form)
+        heads = {folded: _possible_heads(folded) for folded in self._by_text}
+        crowds = Counter(head for choices in heads.values() for head in choices)
+        self._by_head: dict[Head, list[str]] = {}
+        for folded, choices in heads.items():
+            # the head that fewest forms share, so that a word leads to few forms that are not there
+            head = min(choices, key=lambda choice: (crowds[choice], choice))
+            self._by_head.setdefault(head, []).append(folded)
         self._heads = frozenset(self._by_head)
 
     def find(self, text: str) -> list[Hit]:
@@ -153,11 +156,10 @@ def split_words(folded: str) -> list[bytes]:
     return folded.encode("utf-8", "replace").translate(_SEPARATORS).split()
 
 
-def _head(folded: str) -> Head:
-    """What a form is looked up by: its word, or its longest two neighbours, which stand for its rarest."""
+def _possible_heads(folded: str) -> list[Head]:
+    """What a form may be looked up by: its word, or any two neighbours."""
     words = split_words(folded)
-    pairs = list(itertools.pairwise(words))
-    return max(pairs, key=lambda pair: len(pair[0]) + len(pair[1])) if pairs else words[0] if words else b""
+    return list(itertools.pairwise(words)) or [words[0] if words else b""]
 
 
 def fold(text: str) -> str:

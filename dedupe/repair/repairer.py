@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 
 from dedupe.config import RepairSettings
 from dedupe.model import Article, Edit, Flag, Repair, Role
@@ -31,6 +32,7 @@ from dedupe.text.edits import apply_spans
 from dedupe.text.lexicon import Lexicon
 
 _ROUNDS = 4
+_ALWAYS: frozenset[str] = frozenset({"safe", "context"})
 _SHORT = 120  # words; a shorter text is looked at closely, for it has no room for many markers
 
 
@@ -44,16 +46,9 @@ class Repairer:
         self.lexicon, self.settings = lexicon, settings
         self.skipped: dict[str, int] = {}
         self._allowed = compile_allowed(lexicon.allow)
-        forms = expand_rules(lexicon, parser)
-        self._all = FormIndex(forms)
-        self._safe = FormIndex(form for form in forms if form.rule.rule.tier == "safe")
-        rare = [form for form in forms if form.rule.rule.tier == "safe" or fold(form.text) in lexicon.markers]
-        strong = (form for form in rare if marker_weight(form, lexicon) >= lexicon.gate.strong)
-        self._strong = FormIndex(strong)
+        self._forms = expand_rules(lexicon, parser)
+        rare = [form for form in self._forms if form.rule.rule.tier == "safe" or fold(form.text) in lexicon.markers]
         self._rare, self._weights = FormIndex(rare), {fold(form.text): marker_weight(form, lexicon) for form in rare}
-        self._always = FormIndex(
-            [*rare, *(form for form in forms if form.rule.rule.tier == "context" and fold(form.text) not in lexicon.markers)]
-        )
 
     def repair(self, article: Article, witnesses: Iterable[str] = ()) -> Repair:
         """All edits, flags and roles found in one article; nothing is applied.
@@ -96,14 +91,29 @@ class Repairer:
 
     def judge(self, article: Article) -> Judgement:
         """The gate's judgement alone: what the choice of a canonical needs."""
-        readings = [self._read(field, source) for field, source in self._sources(article).items()]
-        if self._is_clean_at_sight(readings):
-            return self._judge(readings, {})
+        sources = self._sources(article)
+        if self._is_clean_at_sight(sources.values()):
+            return Judgement("clean", 0.0, 0)
+        readings = [self._read(field, source) for field, source in sources.items()]
         return self._mark(readings, Proposer(self.lexicon, self.settings, Witnesses(), set()))[2]
 
     def describe_skipped(self) -> list[str]:
         """In words, which rules ran out of time and in how many articles they were skipped."""
         return [f"rule {rule} ran out of time and was skipped in {n:,} articles" for rule, n in sorted(self.skipped.items())]
+
+    # Most texts need one or two of these indexes only.
+
+    @cached_property
+    def _all(self) -> FormIndex:
+        return FormIndex(self._forms)
+
+    @cached_property
+    def _safe(self) -> FormIndex:
+        return FormIndex(form for form in self._forms if form.rule.rule.tier == "safe")
+
+    @cached_property
+    def _always(self) -> FormIndex:
+        return FormIndex(f for f in self._forms if f.rule.rule.tier in _ALWAYS or fold(f.text) in self.lexicon.markers)
 
     def _find_edits(
         self, article_id: str, readings: Sequence[Reading], proposer: Proposer
@@ -140,21 +150,18 @@ class Repairer:
 
         Most texts are clean at first sight: they do not hold the first words of enough markers. Only tier `safe` acts there.
         """
-        if self._is_clean_at_sight(readings):
+        if self._is_clean_at_sight([reading.text for reading in readings]):
             nothing: dict[str, list[Marker]] = {reading.field: [] for reading in readings}
             return {r.field: self._safe.find(r.text) for r in readings}, nothing, self._judge(readings, nothing)
         hits = {reading.field: self._always.find(reading.text) for reading in readings}
         markers = {reading.field: list(proposer.find_markers(reading, hits[reading.field])) for reading in readings}
         return hits, markers, self._judge(readings, markers)
 
-    def _is_clean_at_sight(self, readings: Sequence[Reading]) -> bool:
-        words = sum(reading.text.count(" ") for reading in readings)  # near enough, and far faster than splitting
-        if self.settings.spin != "auto" or words < _SHORT or any("{" in reading.text for reading in readings):
+    def _is_clean_at_sight(self, texts: Collection[str]) -> bool:
+        words = sum(text.count(" ") for text in texts)  # near enough, and far faster than splitting
+        if self.settings.spin != "auto" or words < _SHORT or any("{" in text for text in texts):
             return False
-        strong = [form for reading in readings for form in self._strong.find_possible(reading.text)]
-        if len(strong) < self.lexicon.gate.suspect_strong:
-            return True
-        possible = {form: self._weights[form] for reading in readings for form in self._rare.find_possible(reading.text)}
+        possible = {form: self._weights[form] for text in texts for form in self._rare.find_possible(text)}
         return judge(possible, words, self.lexicon.gate).verdict == "clean"
 
     def _judge(self, readings: Sequence[Reading], markers: Mapping[str, Sequence[Marker]]) -> Judgement:

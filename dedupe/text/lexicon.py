@@ -159,6 +159,8 @@ def read_rules(table: Traversable) -> list[Rule]:
 
 
 def _parts(cell: str, separator: str) -> tuple[str, ...]:
+    if separator not in cell:
+        return (cell,) if cell else ()
     return tuple(part.strip() for part in cell.split(separator) if part.strip())
 
 
