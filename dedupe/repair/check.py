@@ -29,15 +29,15 @@ def check_rules(lexicon: Lexicon) -> Iterator[RuleError]:
     parser = PatternParser(lexicon)
     sound = [rule for rule in lexicon.rules if _is_sound(rule, lexicon, parser)]
     repairer = Repairer(dataclasses.replace(lexicon, rules=tuple(sound)), dataclasses.replace(_ALONE, spin="auto"), parser)
-    seen: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Rule] = {}
+    seen: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], Rule] = {}
     for rule in lexicon.rules:
         try:
             faults = [*_check_rule(rule, lexicon, parser), *_check_chains(rule, repairer)]
         except RuleError as error:
             faults = [error.message]
-        key = (rule.spun, rule.when, rule.unless)
+        key = (rule.spun, rule.originals[0] if rule.originals else "", rule.when, rule.unless)
         if key in seen:
-            faults.append(f"says the same as {seen[key].id}; merge their originals into one row, split by |")
+            faults.append(f"says the same as {seen[key].id}; make them one row")
         seen[key] = rule
         for fault in faults:
             place, _, line = rule.origin.rpartition(":")

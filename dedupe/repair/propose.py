@@ -32,9 +32,13 @@ class Proposer:
     timed_out: set[str]
 
     def find_markers(self, reading: Reading, hits: Iterable[Hit]) -> Iterator[Marker]:
-        """The markers an automatic rule answers; a form barred by its neighbours or by a protected span does not count."""
+        """The markers an automatic rule answers; a form barred by its neighbours or by a protected span does not count.
+
+        hits: sorted by start, longer ones first. Of markers that overlap the first counts alone: one wording is one sign.
+        """
+        reach = 0
         for hit in hits:
-            if reading.is_protected(hit.start, hit.end):
+            if hit.start < reach or reading.is_protected(hit.start, hit.end):
                 continue
             place = reading.place(hit.start, hit.end)
             for form in hit.forms:
@@ -42,6 +46,7 @@ class Proposer:
                 weight = marker_weight(form, self.lexicon)
                 if weight and self._holds(form, place):
                     yield Marker(hit.start, name, weight)
+                    reach = hit.end
                     break
         for leftover in find_spintax(reading.text):
             if len(leftover.options) == 1:
@@ -111,7 +116,8 @@ class Proposer:
             tier = "ask"
         if after == before or doubles_a_word(text, hit.start, hit.end, after):
             return None
-        return Proposal(hit.start, hit.end, after, (rule.id,), tier, contextual, evidence)
+        observed = "data:" in rule.source
+        return Proposal(hit.start, hit.end, after, (rule.id,), tier, contextual, evidence, observed)
 
     def _holds(self, form: Form, place: Neighbourhood) -> bool:
         rule_id = form.rule.rule.id

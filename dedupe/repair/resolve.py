@@ -1,8 +1,8 @@
 """Resolution: one documented total order decides between overlapping proposals.
 
 First what acts by itself before what only asks; then layout before wording; then the longer span; then the one that named
-its neighbours; then the tier (safe, context, witness, spun, ask, flag); then the place in the text; then the rule id.
-Adjacent edits are allowed.
+its neighbours; then what was observed on spun pages before what was thought of; then the tier (safe, context, witness,
+spun, ask, flag); then the place in the text; then the rule id. Adjacent edits are allowed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ _TIER_ORDER: tuple[Tier, ...] = ("safe", "context", "witness", "spun", "ask", "f
 
 @dataclass(frozen=True)
 class Proposal:
-    """A replacement of `text[start:end]` by `after` that a rule proposes; `contextual` if the rule named neighbours."""
+    """A replacement of `text[start:end]` by `after` that a rule proposes.
+
+    `contextual`: the rule named neighbours. `observed`: the rule's source is data, not thought alone.
+    """
 
     start: int
     end: int
@@ -26,6 +29,7 @@ class Proposal:
     tier: Tier
     contextual: bool
     evidence: tuple[str, ...] = ()
+    observed: bool = False
 
 
 def resolve(proposals: Iterable[Proposal]) -> list[Proposal]:
@@ -46,12 +50,13 @@ def resolve(proposals: Iterable[Proposal]) -> list[Proposal]:
     return sorted(chosen, key=lambda proposal: proposal.start)
 
 
-def _rank(proposal: Proposal) -> tuple[bool, bool, int, bool, int, int, tuple[str, ...], str]:
+def _rank(proposal: Proposal) -> tuple[bool, bool, int, bool, bool, int, int, tuple[str, ...], str]:
     return (
         proposal.tier not in AUTOMATIC_TIERS,
         not proposal.rules[0].startswith("layout."),
         proposal.start - proposal.end,
         not proposal.contextual,
+        not proposal.observed,
         _TIER_ORDER.index(proposal.tier),
         proposal.start,
         proposal.rules,
