@@ -26,12 +26,11 @@ from dedupe.detect.find import Found
 from dedupe.model import Article, Cluster, Edit, Pair, Repair, as_dict
 from dedupe.repair.repairer import Repairer, article_fields
 from dedupe.review.ledger import Ledger
-from dedupe.review.report import EditView, ReportData, build_report
+from dedupe.review.report import CONTEXT, EditView, ReportData, build_report
 from dedupe.review.summary import Summary
 
 EDITS, REPAIRS, PAIRS, CLUSTERS = "edits.jsonl", "repairs.jsonl", "pairs.jsonl", "clusters.jsonl"
 SUMMARY, REPORT = "summary.json", "report.html"
-CONTEXT = 60  # characters of the field shown on each side of an edit
 _EXAMPLES = 12
 _SMALLEST_SOURCE = 5  # articles; a smaller source that loses its half is no news
 

@@ -20,7 +20,9 @@ from dedupe.model import Cluster, Edit, Repair, Where, as_dict
 from dedupe.review.summary import Summary
 
 EDITS_PER_RULE, EDITS_SHOWN = 40, 2_000
-_ROWS_SHOWN = 500
+CONTEXT = 60  # characters of the field shown on each side of an edit
+_ROWS_SHOWN, _MEMBERS_SHOWN = 500, 20
+_WORDING_SHOWN = 40  # characters of an edit in the line of its rule
 _TIERS = {
     "safe": "acts anywhere",
     "context": "acts where its neighbours hold",
@@ -139,21 +141,29 @@ def _totals(summary: Summary) -> str:
         f"<li>{_text(s or '(no source)')}: {share:.0%} of its articles are duplicates</li>"
         for s, share in summary.emptied.items()
     )
-    return f'<ul class="totals">{items}</ul>' + (f'<ul class="quiet">{notes}{emptied}</ul>' if notes or emptied else "")
+    sum_shown = " + ".join(f"{counts[name]:,} {name}" for name in ("kept", "repaired", "duplicate", "quarantined"))
+    proof = f'<p class="quiet">Nothing was lost: {counts["read"]:,} records = {sum_shown}.</p>'
+    return f'<ul class="totals">{items}</ul>{proof}' + (f'<ul class="quiet">{notes}{emptied}</ul>' if notes or emptied else "")
 
 
 def _clusters(clusters: Sequence[Cluster]) -> str:
     if not clusters:
         return _section("clusters", "Duplicates", "<p>No two articles are versions of one text.</p>")
-    rows = []
-    for cluster in clusters[:_ROWS_SHOWN]:
-        others = "".join(f'<li class="id">{_text(member)}</li>' for member in cluster.members if member != cluster.canonical)
-        rows.append(
-            f'<details open><summary><span class="id">{_text(cluster.canonical)}</span> '
-            f'<span class="tag">{_text(cluster.kind)}</span> stands for {len(cluster.members) - 1}</summary>'
-            f"<p>{_text(cluster.reason)}</p><ul>{others}</ul></details>"
-        )
-    return _section("clusters", f"Duplicates: {len(clusters):,} clusters", "".join(rows) + _more(len(clusters)))
+    rows = "".join(
+        f'<tr><td class="id">{_text(cluster.canonical)}</td><td><span class="tag">{_text(cluster.kind)}</span></td>'
+        f"<td>{_text(cluster.reason)}</td><td>{_others(cluster)}</td></tr>"
+        for cluster in clusters[:_ROWS_SHOWN]
+    )
+    head = "<tr><th>Kept</th><th>Relation</th><th>Why</th><th>Set aside</th></tr>"
+    table = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+    return _section("clusters", f"Duplicates: {len(clusters):,} clusters", table + _more(len(clusters)))
+
+
+def _others(cluster: Cluster) -> str:
+    others = [member for member in cluster.members if member != cluster.canonical]
+    names = "<br>".join(f'<span class="id">{_text(member)}</span>' for member in others[:_MEMBERS_SHOWN])
+    rest = len(others) - _MEMBERS_SHOWN
+    return names + (f'<br><span class="quiet">and {rest:,} more</span>' if rest > 0 else "")
 
 
 def _articles(repairs: Sequence[Repair]) -> str:
@@ -181,7 +191,8 @@ def _edits(summary: Summary, data: ReportData) -> str:
         lines = "".join(_edit(view) for view in views)
         rest = f'<p class="quiet edit">and {count - len(views):,} more in edits.jsonl</p>' if count > len(views) else ""
         blocks.append(
-            f"<details><summary><b>{count:,}</b> × <code>{_text(rule)}</code> {tags}</summary>{lines}{rest}</details>"
+            f'<details><summary><b class="count">{count:,}</b> {_change(views[0].edit, _WORDING_SHOWN)} '
+            f'<code class="quiet">{_text(rule)}</code> {tags}</summary>{lines}{rest}</details>'
         )
     total = sum(summary.rules.values())
     return _section("edits", f"Edits by rule: {total:,} in {len(groups):,} rules", "".join(blocks))
@@ -189,12 +200,21 @@ def _edits(summary: Summary, data: ReportData) -> str:
 
 def _edit(view: EditView) -> str:
     edit = view.edit
+    left = view.left if len(view.left) < CONTEXT else "…" + view.left.partition(" ")[2]
+    right = view.right if len(view.right) < CONTEXT else view.right.rpartition(" ")[0] + "…"
     state = "" if view.made else ' <span class="tag">not made</span>'
     quoted = ' <span class="tag">in a quotation</span>' if edit.in_quote else ""
     proof = f' <span class="tag">evidence: {_text(", ".join(edit.evidence))}</span>' if edit.evidence else ""
-    change = f"<del>{_text(edit.before)}</del>" + (f" <ins>{_text(edit.after)}</ins>" if edit.after else "")
     place = f'<span class="quiet id">{_text(edit.article)} {_text(edit.field)} {edit.start}</span>'
-    return f'<p class="edit">{_text(view.left)}{change}{_text(view.right)}{state}{quoted}{proof}<br>{place}</p>'
+    return f'<p class="edit">{_text(left)}{_change(edit)}{_text(right)}{state}{quoted}{proof}<br>{place}</p>'
+
+
+def _change(edit: Edit, most: int | None = None) -> str:
+    """The wording before and after, each cut to `most` characters."""
+    before, after = (
+        _text(text if most is None or len(text) <= most else text[:most] + "…") for text in (edit.before, edit.after)
+    )
+    return "".join([f"<del>{before}</del>" if before else "", f" <ins>{after}</ins>" if after else ""])
 
 
 def _quarantine(quarantined: Sequence[tuple[Where, str]]) -> str:
