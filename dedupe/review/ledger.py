@@ -142,10 +142,10 @@ def _torn_bytes(content: bytes) -> int:
     return 0
 
 
-def _urgency(item: tuple[Edit, Decision | None]) -> tuple[bool, bool, str, int, int]:
+def _urgency(item: tuple[Edit, Decision | None]) -> tuple[bool, bool, str, int, int, tuple[str, ...], str]:
     edit, decision = item
     on_edit = decision is not None and decision.target.startswith("edit:")
-    return not on_edit, not edit.automatic, edit.field, edit.start, edit.end
+    return not on_edit, not edit.automatic, edit.field, edit.start, edit.end, edit.rules, edit.after
 
 
 def _overlap(a: Edit, b: Edit) -> bool:
