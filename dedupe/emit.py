@@ -149,10 +149,10 @@ def emit_repaired(writer: Writer, record: Record, article: Article, repair: Repa
     made = ledger.settle(repair.edits, article.source)
     writer.repair(record, made)
     for view in emission.note_repair(article, repair, made):
-        writer.append(EDITS, _line(view.as_dict()))
+        writer.append(EDITS, _encode(view.as_dict()))
         emission.known_edits.add(view.edit.id)
     if repair.edits or repair.flags or repair.roles or repair.verdict != "clean":
-        writer.append(REPAIRS, _line(_repair_line(article, repair)))
+        writer.append(REPAIRS, _encode(_repair_line(article, repair)))
 
 
 def finish_emission(writer: Writer, emission: Emission, ledger: Ledger, details: Mapping[str, Any]) -> Summary:
@@ -162,7 +162,7 @@ def finish_emission(writer: Writer, emission: Emission, ledger: Ledger, details:
     for name, line in _finding_lines(emission.pairs, emission.clustering):
         writer.append(name, line)
     summary = summarize(writer.counts, emission, ledger)
-    writer.append(SUMMARY, json.dumps(dataclasses.asdict(summary), indent=1, ensure_ascii=False).encode() + b"\n")
+    writer.append(SUMMARY, _encode(dataclasses.asdict(summary), indent=1))
     writer.append(REPORT, build_report(summary, emission.clustering.clusters, emission.report).encode("utf-8", "replace"))
     writer.finish(details)
     return summary
@@ -185,9 +185,9 @@ def write_findings(out: Path, pairs: Iterable[Pair], clustering: Clustering) -> 
 
 def _finding_lines(pairs: Iterable[Pair], clustering: Clustering) -> Iterator[tuple[str, bytes]]:
     for pair in pairs:
-        yield PAIRS, _line(as_dict(pair))
+        yield PAIRS, _encode(as_dict(pair))
     for cluster in clustering.clusters:
-        yield CLUSTERS, _line(_cluster_line(cluster, clustering.links))
+        yield CLUSTERS, _encode(_cluster_line(cluster, clustering.links))
 
 
 def summarize(counts: Mapping[str, int], emission: Emission, ledger: Ledger) -> Summary:
@@ -257,5 +257,6 @@ def _view(article: Article, edit: Edit, made: bool) -> EditView:
     return EditView(edit, made, left, right)
 
 
-def _line(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+def _encode(value: Mapping[str, Any], indent: int | None = None) -> bytes:
+    """The value as JSON in UTF-8; a lone surrogate, which that cannot hold, becomes the escape that JSON has for it."""
+    return json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8", "backslashreplace") + b"\n"

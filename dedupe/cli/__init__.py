@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from dedupe import __version__
+from dedupe.cli.terminal import echo
 from dedupe.errors import DedupeError
 
 COMMANDS = {
@@ -51,17 +52,17 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except DedupeError as error:
-            click.echo(f"dedupe: {error}", err=True)
+            echo(f"dedupe: {error}", err=True)
             ctx.exit(error.exit_code)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
-            click.echo(f"dedupe: {place}{error.strerror or error}; nothing was committed", err=True)
+            echo(f"dedupe: {place}{error.strerror or error}", err=True)
             ctx.exit(DedupeError.exit_code)
         except KeyboardInterrupt:
-            click.echo("dedupe: interrupted; nothing was committed", err=True)
+            echo("dedupe: interrupted", err=True)
             ctx.exit(128 + signal.SIGINT)
 
 

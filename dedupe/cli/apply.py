@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from dedupe.apply import apply_decisions
+from dedupe.cli.terminal import echo
 from dedupe.review.summary import describe_summary
 
 
@@ -23,6 +24,6 @@ def command(out: Path) -> None:
     """
     summary = apply_decisions(out)
     for target in summary.stale:
-        click.echo(f"note: not in effect: {target}", err=True)
-    click.echo(describe_summary(summary, str(out)))
+        echo(f"note: not in effect: {target}", err=True)
+    echo(describe_summary(summary, str(out)))
     raise click.exceptions.Exit(summary.exit_code)

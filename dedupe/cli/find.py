@@ -11,6 +11,7 @@ import click
 from dedupe.cli.inputs import spooled_stdin
 from dedupe.cli.options import build_settings, settings_options
 from dedupe.cli.progress import track
+from dedupe.cli.terminal import echo
 from dedupe.emit import write_findings
 from dedupe.model import as_dict
 from dedupe.pipeline import find
@@ -35,7 +36,7 @@ def command(inputs: tuple[str, ...], out: Path | None, config: Path | None, **fl
     found, clusters = relations.found, relations.clustering.clusters
     if out is None:
         for pair in found.pairs:
-            click.echo(json.dumps(as_dict(pair), ensure_ascii=False))
+            click.echo(json.dumps(as_dict(pair)))
     else:
         write_findings(out, found.pairs, relations.clustering)
     click.echo(
@@ -44,7 +45,7 @@ def command(inputs: tuple[str, ...], out: Path | None, config: Path | None, **fl
         err=True,
     )
     for note in relations.notes:
-        click.echo(f"note: {note}", err=True)
+        echo(f"note: {note}", err=True)
     if relations.unreadable:
-        click.echo(f"note: {relations.unreadable:,} records could not be read; `dedupe run` tells why", err=True)
+        echo(f"note: {relations.unreadable:,} records could not be read; `dedupe run` tells why", err=True)
         raise click.exceptions.Exit(3)

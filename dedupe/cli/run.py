@@ -11,6 +11,7 @@ import click
 from dedupe.cli.inputs import spooled_stdin
 from dedupe.cli.options import build_settings, settings_options
 from dedupe.cli.progress import track
+from dedupe.cli.terminal import echo
 from dedupe.pipeline import run
 from dedupe.review.summary import describe_summary
 
@@ -44,6 +45,6 @@ def command(
     with spooled_stdin(inputs) as spooled:
         summary = run(inputs, target, settings, dry_run=dry_run, overwrite=force, spooled=spooled, track=track)
     for note in summary.notes:
-        click.echo(f"note: {note}", err=True)
-    click.echo(describe_summary(summary, str(target), dry_run))
+        echo(f"note: {note}", err=True)
+    echo(describe_summary(summary, str(target), dry_run))
     raise click.exceptions.Exit(summary.exit_code)
