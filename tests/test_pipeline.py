@@ -11,10 +11,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
-from conftest import CLEAN, HARBOUR, REPAIRED, ROOT
+from conftest import CLEAN, HARBOUR, REPAIRED, ROOT, RULES
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dedupe import RepairSettings, Settings, UsageError, find, run, undo
+from dedupe import ReadSettings, RepairSettings, Settings, UsageError, apply_decisions, find, run, undo
 from dedupe.config import EmitSettings
 
 Tree = Callable[[Path], dict[str, bytes]]
@@ -155,6 +158,46 @@ def test_the_manifest_accounts_for_every_record_and_file(jsonl_file: Path, tmp_p
     assert manifest["inputs"][0]["outcomes"] == "2k2d1r"
     written = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert {output["name"] for output in manifest["outputs"]} == written - {"manifest.json"}
+
+
+PIECES = [
+    "drone assault",
+    "Getty Pictures",
+    "extra",
+    "he mentioned",
+    "safety treaty",
+    "\r\n",
+    "\n\n",
+    "“",
+    "{photo}",
+    "donâ€™t",
+    " , ",
+]
+words = st.one_of(st.sampled_from(PIECES), st.text(max_size=8))  # st.text gives control characters and lone surrogates too
+bodies = st.lists(words, max_size=12).map(" ".join)
+records = st.fixed_dictionaries({"text": bodies}, optional={"id": bodies, "title": bodies, "source": bodies, "url": bodies})
+
+
+@given(st.lists(records, min_size=1, max_size=8), st.sampled_from(["same", "jsonl", "csv", "txt"]))
+@hypothesis.settings(max_examples=40, deadline=None)
+def test_any_records_at_all_come_back(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str]], target: Any
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    (folder / "my.tsv").write_text(RULES, "utf-8")
+    rows = [{"text": "One that can be read."}, *rows]
+    content = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "in.jsonl").write_text(content, "ascii")
+    settings = Settings(
+        read=ReadSettings(text_field="text"),
+        repair=RepairSettings(language="xx", rules=(str(folder),)),
+        emit=EmitSettings(target),
+    )
+    summary = run([folder / "in.jsonl"], folder / "out", settings)
+    assert summary.counts["read"] == sum(summary.counts.values()) - summary.counts["read"] == len(rows)
+    apply_decisions(folder / "out")
+    undo(folder / "out", folder / "back")
+    assert (folder / "back/in.jsonl").read_text("ascii") == content
 
 
 def run_seeds(out: Path, *, hash_seed: str) -> None:
