@@ -101,6 +101,13 @@ def test_an_edit_where_nothing_was_changed_is_harm() -> None:
     assert (report.clean.edits, report.clean.touched, report.clean.per_10_000) == (1, 1, 2000.0)
 
 
+def test_white_space_alone_is_no_harm_unless_words_are_joined() -> None:
+    text = "One line  here\n\n\n"
+    assert verdicts(text, [edit(text, "  ", " "), edit(text, "\n\n\n", "\n")], []) == ["neutral", "neutral"]
+    assert verdicts(text, [edit(text, "  ", "")], []) == ["harm"]
+    assert verdicts(text, [edit(text, "  ", ", ")], []) == ["harm"]
+
+
 def test_harm_on_the_clean_words_of_a_spun_text_counts_wrong_edits_that_reach_over_them() -> None:
     rows = [row(TRADE, "trade", "industry")]
     assert judge(TRADE, [edit(TRADE, "trade", "commerce")], rows).spun.edits == 0

@@ -101,7 +101,8 @@ def _regular(word: str, part: str) -> tuple[str, ...]:
     doubled = word + word[-1] if re.fullmatch(r"[^aeiou]*[aeiou][^aeiouwxy]", word) or word in _DOUBLING else stem
     with_s = to_i + "es" if to_i else word + ("es" if re.search(r"(s|x|z|ch|sh)$", word) else "s")
     if part == "n":
-        return word, with_s
+        is_plural = re.search(r"[^aisu]s$", word) is not None  # "employees" for "staff"
+        return word, word if is_plural else with_s
     if part == "a":
         if len(re.findall(r"[aeiouy]+", stem)) > 1 and not to_i:
             return word, f"more {word}", f"most {word}"

@@ -227,7 +227,7 @@ def _count_window(report: EditReport, window: Window, kind: str) -> None:
                 tally.touched += bool(window.edits)
                 tally.restored += right
     if window.verdict == "neutral":
-        report.flags_touched += len(window.edits)
+        report.flags_touched += len(window.edits) if window.rows else 0
         return
     for edit in window.edits:
         for tally in _edit_tallies(report, edit, kind):

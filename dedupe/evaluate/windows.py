@@ -65,7 +65,7 @@ def compare(text: str, edits: Sequence[Edit], rows: Sequence[TruthEdit]) -> list
 
     - exact: the edits give the original, equivalent: a listed alternative, or another fitting article;
     - wrong: something else, or a flag row's number changed; missed: no edit; harm: no row;
-    - neutral: edits within flag rows only, numbers kept.
+    - neutral: edits within flag rows only, numbers kept; or where no row is, of white space between words only.
 
     >>> row = TruthEdit("d", "text", 3, 8, "trade", "industry", ("business",))
     >>> def verdict(start, before, after):
@@ -147,18 +147,24 @@ def _judge(text: str, left: int, edits: tuple[TrimmedEdit, ...], rows: tuple[Tru
     source = text[start:end]
     produced = apply_spans(source, [Span(e.start - start, e.end - start, e.after) for e in edits])
     wanted = _apply_rows(source, start, rows, [row.spun if row.kind == "flag" else row.original for row in rows])
-    verdict = _verdict(source, start, produced, wanted, edits, rows)
+    verdict = _verdict(source, start, produced, wanted, edits, rows, _changes_words(text, start, end, produced))
     harmed = 0 if verdict in {"exact", "equivalent", "missed", "neutral"} else sum(_harms(text, edit, rows) for edit in edits)
     return Window(start, end, edits, rows, produced, wanted, verdict, harmed)
 
 
 def _verdict(
-    source: str, start: int, produced: str, wanted: str, edits: tuple[TrimmedEdit, ...], rows: tuple[TruthEdit, ...]
+    source: str,
+    start: int,
+    produced: str,
+    wanted: str,
+    edits: tuple[TrimmedEdit, ...],
+    rows: tuple[TruthEdit, ...],
+    changes_words: bool,
 ) -> WindowVerdict:
     if not edits:
         return "missed" if any(row.kind != "flag" for row in rows) else "neutral"
     if not rows:
-        return "harm"
+        return "harm" if changes_words else "neutral"
     if all(row.kind == "flag" for row in rows):
         return "neutral" if numbers_in(source) == numbers_in(produced) else "wrong"
     if _fold(produced) == _fold(wanted):
@@ -169,6 +175,13 @@ def _verdict(
         if _fold(produced) == _fold(fitting) and _keeps_flagged_numbers(rows, reading):
             return "equivalent"
     return "wrong"
+
+
+def _changes_words(text: str, start: int, end: int, produced: str) -> bool:
+    """Whether more changes than white space that parts no words and joins none."""
+    left, right = text[max(0, start - 1) : start], text[end : end + 1]
+    before, after = left + text[start:end] + right, left + produced + right
+    return _WORD.findall(before) != _WORD.findall(after) or "".join(before.split()) != "".join(after.split())
 
 
 def _keeps_flagged_numbers(rows: Sequence[TruthEdit], reading: Sequence[str]) -> bool:
