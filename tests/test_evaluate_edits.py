@@ -80,6 +80,15 @@ def test_edits_that_cover_a_row_together_are_judged_together() -> None:
     assert (report.wording.exact, report.wording.restored, report.wording.precision) == (2, 1, 1.0)
 
 
+def test_spans_that_only_touch_are_judged_apart() -> None:
+    text = "a half-baked plan"
+    assert verdicts(text, [edit(text, "-baked", "-done")], [row(text, "half", "well")]) == ["missed", "harm"]
+
+
+def test_an_edit_that_changes_nothing_is_none() -> None:
+    assert verdicts(TRADE, [edit(TRADE, "trade", "trade")], [row(TRADE, "trade", "industry")]) == ["missed"]
+
+
 def test_one_edit_over_two_rows_restores_both_or_none() -> None:
     text = "on safety ensures for"
     rows = [row(text, "safety", "security"), row(text, "ensures", "guarantees")]
@@ -137,6 +146,12 @@ def test_a_flag_row_beside_a_repaired_one_may_stay_or_be_repaired() -> None:
 FURNITURE = "By Ann Foster\nThe trade grew .\nShare this: mentioned widely\n"
 
 
+def test_a_guessed_number_makes_the_whole_window_wrong() -> None:
+    text = "costs a pair of% more"
+    rows = [row(text, "costs", "prices"), row(text, "a pair of%", "2%", kind="flag")]
+    assert verdicts(text, [edit(text, "costs a pair of%", "prices 2%")], rows) == ["wrong"]
+
+
 def test_page_furniture_is_counted_apart() -> None:
     byline = row(FURNITURE, "By Ann Foster\n", "", kind="layout", note="byline")
     share = row(FURNITURE, "\nShare this: mentioned widely", "", kind="layout", note="share")
@@ -149,6 +164,19 @@ def test_page_furniture_is_counted_apart() -> None:
     assert report.furniture == (2, 1, 2)
     assert (report.kinds["layout"].exact, report.kinds["layout"].rows) == (1, 1)
     assert "spin" not in report.kinds  # the row in the furniture went with it
+
+
+def test_a_role_over_a_small_part_does_not_recognise_furniture() -> None:
+    byline = row(FURNITURE, "By Ann Foster\n", "", kind="layout", note="byline")
+    assert judge(FURNITURE, [], [byline], roles=[Role("heading", "text", 0, 6)]).furniture == (1, 0, 0)
+    assert judge(FURNITURE, [], [byline], roles=[Role("byline", "text", 3, 13)]).furniture == (1, 0, 1)
+
+
+def test_furniture_taken_out_does_not_lower_the_similarity_to_the_original() -> None:
+    byline = row(FURNITURE, "By Ann Foster\n", "", kind="layout", note="byline")
+    edits = [edit(FURNITURE, "By Ann Foster\n", "", "layout.byline", "safe"), edit(FURNITURE, "mentioned", "said")]
+    report = judge(FURNITURE, edits, [byline, row(FURNITURE, "mentioned", "said")])
+    assert [after for _, after in report.similarity.values()] == [1.0, 1.0]
 
 
 def test_taking_out_more_than_the_furniture_is_harm_to_the_layout() -> None:
@@ -165,6 +193,21 @@ def test_tiers_quotations_and_rules_are_told_apart() -> None:
     assert report.worst_rules(5)[0][0] == "noun.assault"
     assert [rule for rule, _ in report.worst_rules(5)] == ["noun.assault"]
     assert report.quotes["elsewhere"].recall == 0.5
+
+
+def test_the_shares_are_what_their_names_say() -> None:
+    edits = [edit(TRADE, "trade", "industry"), edit(TRADE, "kind", "sort")]
+    rows = [row(TRADE, "trade", "industry"), row(TRADE, "assault", "attack")]
+    report = judge(TRADE, edits, rows)
+    wording = report.wording
+    assert (wording.precision, wording.recall, wording.f05) == (0.5, 0.5, 0.5)
+    assert (wording.detection_precision, wording.detection_recall) == (0.5, 0.5)
+    assert report.spun.words == 7  # nine, less the two that rows cover
+    assert judge(TRADE, edits[:1], rows).wording.f05 == pytest.approx(1.25 * 0.5 / 0.75)
+
+
+def test_an_added_word_is_harm() -> None:
+    assert judge(TRADE, [edit(TRADE, "kind", "kind also")], []).clean.edits == 1
 
 
 def test_similarity_and_residual_spin_tell_before_and_after() -> None:
@@ -267,8 +310,9 @@ def test_a_truth_without_a_header_or_a_column_is_an_error(tmp_path: Path) -> Non
 
 
 def test_values_of_a_truth_may_hold_escaped_tabs_and_lines(tmp_path: Path) -> None:
-    path = write_truth(tmp_path / "edits.tsv", "d\ttext\t0\t3\ta\\tb\ta\\nb\\\\\tc|d")
-    (found,) = read_truth_edits(path)
+    path = write_truth(tmp_path / "edits.tsv", "d\ttext\t0\t3\ta\\tb\ta\\nb\\\\\tc|d", "e\ttext\t0\t1\tx\ty\t\t\tyes")
+    found, quoted = read_truth_edits(path)
+    assert (found.in_quote, quoted.in_quote) == (False, True)
     assert (found.spun, found.original, found.alternatives, found.kind) == ("a\tb", "a\nb\\", ("c", "d"), "spin")
 
 

@@ -38,10 +38,14 @@ def test_spurious_and_missed_pairs_are_listed() -> None:
 
 
 def test_bands_take_the_similarity_of_the_truth_for_recall_and_of_the_run_for_precision() -> None:
-    report = judge_pairs([TruthPair("a", "b", "near", 0.79), EXACT], [NEAR, EXACT, TruthPair("e", "f", "near", 0.7)])
+    report = judge_pairs(
+        [TruthPair("a", "b", "near", 0.79), EXACT],
+        [NEAR, EXACT, TruthPair("e", "f", "near", 0.7), TruthPair("g", "h", "near", 0.99)],
+    )
     assert {band: (m.found, m.related) for band, m in report.bands.items()} == {
         "0.7-0.8": (1, 1),
         "0.8-0.9": (0, 1),
+        "0.9-1.0": (0, 1),
         "1.0": (1, 1),
     }
     assert report.bands["0.8-0.9"].recall == 1.0

@@ -169,7 +169,7 @@ def _group_identical(found: Iterable[TruthPair]) -> dict[str, str]:
 
 def _found_kind(pair: TruthPair, made: Mapping[tuple[str, ...], str], group: Mapping[str, str]) -> str:
     a, b = sorted((group.get(pair.a, pair.a), group.get(pair.b, pair.b)))
-    return "exact" if a == b else made.get((a, b), "none")
+    return made.get((a, b), "none")
 
 
 def _band(jaccard: float) -> str:
