@@ -82,7 +82,7 @@ def test_edits_that_cover_a_row_together_are_judged_together() -> None:
 
 def test_spans_that_only_touch_are_judged_apart() -> None:
     text = "a half-baked plan"
-    assert verdicts(text, [edit(text, "-baked", "-done")], [row(text, "half", "well")]) == ["missed", "harm"]
+    assert verdicts(text, [edit(text, "-baked", " done")], [row(text, "half", "well")]) == ["missed", "harm"]
 
 
 def test_an_edit_that_changes_nothing_is_none() -> None:
