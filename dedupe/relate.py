@@ -13,7 +13,7 @@ from dedupe.detect.clusters import Clustering, find_clusters
 from dedupe.detect.find import Found, find_pairs
 from dedupe.detect.profile import Profiler
 from dedupe.model import Article
-from dedupe.repair.layout import is_truncated
+from dedupe.repair.layout import count_body_words, is_truncated
 from dedupe.repair.repairer import Repairer
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ def assess_candidates(articles: Iterable[Article], repairer: Repairer) -> dict[s
         verdict, score, _ = repairer.judge(article)
         candidates[article.id] = Candidate(
             id=article.id,
-            length=len(article.text.split()),
+            length=count_body_words(article.text, repairer.lexicon),
             verdict=verdict,
             score=score,
             truncated=is_truncated(article.text),

@@ -110,10 +110,10 @@ def test_allowed_phrases_are_never_touched(repairers: dict[str, Repairer]) -> No
 def test_a_witness_decides_between_candidates(tmp_path: Path) -> None:
     table = tmp_path / "my.tsv"
     table.write_text(
-        "id\tspun\toriginal\ttier\twhen\tunless\texample\tcounterexample\tsource\nmy.w\tfull\twhole|complete\twitness\t\t\t\t\tuser\n"
+        "id\tspun\toriginal\ttier\twhen\tunless\texample\tcounterexample\tsource\nmy.w\tzorkish\twhole|complete\twitness\t\t\t\t\tuser\n"
     )
     repairer = Repairer(load_lexicon(folders=[tmp_path]), RepairSettings(spin="assume"))
-    article = Article("a", "He called it a full fabrication.")
+    article = Article("a", "He called it a zorkish fabrication.")
     alone = [e for e in repairer.repair(article).edits if e.rules[0] == "my.w"]
     assert [e.tier for e in alone] == ["ask"]
     [edit] = [e for e in repairer.repair(article, ["It was a complete fabrication, he said."]).edits if e.rules[0] == "my.w"]
@@ -129,7 +129,7 @@ def test_a_catastrophic_user_pattern_is_skipped_and_counted(tmp_path: Path) -> N
     lexicon = load_lexicon(folders=[tmp_path])
     only = dataclasses.replace(lexicon, rules=tuple(rule for rule in lexicon.rules if rule.id == "my.r"))
     repairer = Repairer(only, RepairSettings(spin="assume", regex_timeout=0.05))
-    text = "The assault " + "a" * 140 + "!"
+    text = "The assault " + "a" * 60 + "!"
     assert repairer.repair(Article("a", text)).edits == ()
     assert repairer.skipped == {"my.r": 1}
 

@@ -47,7 +47,7 @@ def check_rules(lexicon: Lexicon) -> Iterator[RuleError]:
 def _is_sound(rule: Rule, lexicon: Lexicon, parser: PatternParser) -> bool:
     try:
         for form in expand_rule(rule, lexicon, parser):
-            _ = form.rule.when, form.rule.unless  # parses them
+            form.rule.parse()
     except RuleError:
         return False
     return True
@@ -61,7 +61,7 @@ def _check_rule(rule: Rule, lexicon: Lexicon, parser: PatternParser) -> Iterator
     for form in expand_rule(rule, lexicon, parser):
         if form.text in form.originals:
             yield f"{form.text!r} is its own original"
-        _ = form.rule.when, form.rule.unless  # parses them
+        form.rule.parse()
     alone = Repairer(dataclasses.replace(lexicon, rules=(rule,), allow=()), _ALONE, parser)
     for example in rule.example:
         yield from _check_example(rule, example, alone)

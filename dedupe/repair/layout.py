@@ -17,7 +17,7 @@ from dedupe.text.edits import Span
 from dedupe.text.lexicon import Lexicon
 
 # Roles whose paragraph leaves the body. Captions and credits stay: they are the article's own words about its pictures.
-REMOVED_ROLES = frozenset({"byline", "sign-off", "promotion", "trailing-headline"})
+REMOVED_ROLES = frozenset({"byline", "author-bio", "sign-off", "promotion", "menu", "trailing-headline"})
 
 _TERMINAL = re.compile(r"[.!?…:;][\"”’')\]]*$|[\"”]$|\.\.\.$")
 _CREDIT_WORDS = re.compile(
@@ -40,7 +40,9 @@ _CUT_WORDS = frozenset(
 )
 _LONGEST_PATTERNED = 260  # characters; furniture is short
 _BLANK_LINES_AT_END, _LONGEST_SIGN_OFF = 3, 30  # fewer blank lines are nobody's harm; characters
-_HEADING_WORDS, _HEADLINE_WORDS = 9, (4, 14)
+_AUTHOR = re.compile(r"By ((?:[A-Z][\w.'’-]+ ?){2,3})(?<! )")
+_SPEECH = re.compile(r"[“\"]|\b(?:said|told|says)\b")
+_TITLE_WORDS, _HEADING_WORDS, _HEADLINE_WORDS = 16, 9, (4, 14)
 
 
 class Layout(NamedTuple):
@@ -82,10 +84,16 @@ def read_layout(text: str, field: str, lexicon: Lexicon) -> Layout:
 def _roles(text: str, paragraphs: list[tuple[int, int]], lexicon: Lexicon) -> Iterator[tuple[int, str]]:
     lines = [text[start:end].strip() for start, end in paragraphs]
     patterned = [_pattern_role(line, at, len(lines), lexicon) for at, line in enumerate(lines)]
+    author = next(
+        (match[1] for line, role in zip(lines, patterned, strict=True) if role == "byline" and (match := _AUTHOR.match(line))),
+        "",
+    )
     for at, line in enumerate(lines):
         following = patterned[at + 1] if at + 1 < len(lines) else None
         if patterned[at] is not None:
             yield at, str(patterned[at])
+        elif author and at >= len(lines) - 4 and line.startswith(author + " ") and not _SPEECH.search(line):
+            yield at, "author-bio"
         elif _PHOTO_NOTE.search(line) or (following == "credit" and len(line) < 600) or _CAPTION_OPENING.match(line):
             yield at, "caption"
         elif _is_trailing_headline(lines, at):
@@ -105,9 +113,9 @@ def _pattern_role(line: str, at: int, count: int, lexicon: Lexicon) -> str | Non
     for role, pattern in lexicon.layout:
         if pattern.fullmatch(line) is None:
             continue
-        if role == "credit" and "|" in line and not _CREDIT_WORDS.search(line):
+        if "|" in line and (role == "credit") != bool(_CREDIT_WORDS.search(line)):
             continue
-        if role == "byline" and at > 2:
+        if role == "byline" and at > 5:
             continue
         if role == "sign-off" and at < count - 4:
             continue
@@ -116,10 +124,12 @@ def _pattern_role(line: str, at: int, count: int, lexicon: Lexicon) -> str | Non
 
 
 def _is_heading(lines: list[str], at: int) -> bool:
-    """A short line without a stop between longer ones."""
+    """A short line without a stop between longer ones, or one of those on top, before the article begins."""
     line = lines[at]
+    if all(len(above.split()) <= _TITLE_WORDS and not _is_stopped(above) for above in lines[: at + 1]):
+        return len(lines) > at + 3 and any(_is_stopped(below) for below in lines[at + 1 : at + 8])
     return (
-        0 < at < len(lines) - 1
+        at < len(lines) - 1
         and len(line.split()) <= _HEADING_WORDS
         and line[:1].isupper()
         and not _is_stopped(line)
@@ -161,6 +171,18 @@ def _disjoint(edits: list[tuple[Span, str]]) -> list[tuple[Span, str]]:
         if all(edit[0].end <= other.start or edit[0].start >= other.end for other, _ in kept):
             kept.append(edit)
     return sorted(kept)
+
+
+def count_body_words(text: str, lexicon: Lexicon) -> int:
+    """The words of the paragraphs that are body text: no byline, caption, heading, promotion or the like.
+
+    >>> from dedupe.text.lexicon import load_lexicon
+    >>> count_body_words("Sign up for our newsletter\\nThe mayor resigned.\\n", load_lexicon())
+    3
+    """
+    paragraphs = find_paragraphs(text)
+    typed = {at for at, _ in _roles(text, paragraphs, lexicon)}
+    return sum(len(text[start:end].split()) for at, (start, end) in enumerate(paragraphs) if at not in typed)
 
 
 def is_truncated(text: str) -> bool:

@@ -64,6 +64,10 @@ class CompiledRule:
         """The parsed `unless`. Raises RuleError, naming file and line, for a bad pattern."""
         return self._parsed(self.rule.unless)
 
+    def parse(self) -> None:
+        """Parses the patterns now. Raises RuleError, naming file and line, for a bad one."""
+        _ = self.when, self.unless
+
     def holds(self, place: Neighbourhood, timeout: float) -> bool:
         """Whether the rule may act at this place. Raises TimeoutError when a regular expression runs too long."""
         if self.when and not any(pattern.holds(place, timeout) for pattern in self.when):
@@ -94,8 +98,9 @@ class FormIndex:
 
     >>> from dedupe.text.lexicon import load_lexicon
     >>> index = FormIndex(expand_rules(load_lexicon()))
-    >>> [(hit.start, hit.end) for hit in index.find("Sergei Lavrov | Getty Pictures")]
-    [(16, 30)]
+    >>> hit = index.find("Sergei Lavrov | Getty Pictures")[0]
+    >>> (hit.start, hit.end, hit.forms[0].originals)
+    (16, 30, ('Getty Images',))
     """
 
     def __init__(self, forms: Iterable[Form]) -> None:

@@ -29,7 +29,7 @@ from dedupe.repair.resolve import Proposal, resolve
 from dedupe.repair.rounds import compose_edits, move_to_source, overlaps_any, spans_of
 from dedupe.repair.spans import compile_allowed
 from dedupe.text.edits import apply_spans
-from dedupe.text.lexicon import Lexicon
+from dedupe.text.lexicon import Lexicon, builtin_rules
 
 _ROUNDS = 4
 _ALWAYS: frozenset[str] = frozenset({"safe", "context"})
@@ -47,6 +47,10 @@ class Repairer:
         self.skipped: dict[str, int] = {}
         self._allowed = compile_allowed(lexicon.allow)
         self._forms = expand_rules(lexicon, parser)
+        built_in = str(builtin_rules())
+        for form in self._forms:
+            if not form.rule.rule.origin.startswith(built_in):
+                form.rule.parse()  # a fault in a user's table shows now and not hours later
         rare = [form for form in self._forms if form.rule.rule.tier == "safe" or fold(form.text) in lexicon.markers]
         self._rare, self._weights = FormIndex(rare), {fold(form.text): marker_weight(form, lexicon) for form in rare}
 

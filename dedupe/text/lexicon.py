@@ -71,10 +71,12 @@ def load_lexicon(
 ) -> Lexicon:
     """The built-in tables of `language` with the users' folders laid over them, later ones winning per rule id.
 
-    `disable` names rule ids, or prefixes ending in "*". A language without tables gives an empty lexicon of rules.
+    `disable` names rule ids, or prefixes ending in "*".
     Raises RuleError, with file and line, for a table that is not well formed or an unknown id in `disable`.
     """
     builtin = builtin_rules()
+    if not folders and language not in (known := _manifest(builtin)):
+        raise RuleError(f"there are no built-in tables for the language {language!r}; {did_you_mean(language, known)}")
     rules = {rule.id: rule for table in builtin_tables(language) for rule in read_rules(table)}
     allowed = list(allow) + [row[0] for _, row in _rows(builtin / language / "allow.tsv", ("phrase", "reason"))]
     for folder in folders:
@@ -105,8 +107,11 @@ def load_lexicon(
 def builtin_tables(language: str) -> list[Traversable]:
     """The built-in rule tables of a language, in the order of the manifest."""
     builtin = builtin_rules()
-    manifest = tomllib.loads((builtin / "manifest.toml").read_text("utf-8"))
-    return [builtin / language / entry["file"] for entry in manifest.get(language, [])]
+    return [builtin / language / entry["file"] for entry in _manifest(builtin).get(language, [])]
+
+
+def _manifest(builtin: Traversable) -> dict[str, list[dict[str, str]]]:
+    return tomllib.loads((builtin / "manifest.toml").read_text("utf-8"))
 
 
 def user_tables(folder: Path, language: str) -> list[Path]:
