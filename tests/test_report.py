@@ -14,7 +14,7 @@ from conftest import CLEAN
 
 from dedupe import Cluster, Edit, Repair, RepairSettings, Settings, Summary, run
 from dedupe.model import Flag, Where
-from dedupe.review.report import EDITS_PER_RULE, EditView, ReportData, build_report, show_invisible
+from dedupe.review.report import EDITS_PER_RULE, EDITS_SHOWN, EditView, ReportData, build_report, show_invisible
 
 HOSTILE = (
     "</style></script><script>alert(1)</script><img src=x onerror=alert(1)>\"'><a href='javascript:alert(1)'>x</a>&lt;b&gt;"
@@ -134,3 +134,15 @@ def test_a_frequent_rule_shows_some_edits_and_counts_all() -> None:
 @pytest.mark.parametrize("text", ["plain words", "naïve “café” – 日本語", "tab\tless".replace("\t", " ")])
 def test_visible_text_is_shown_as_it_is(text: str) -> None:
     assert show_invisible(text) == text
+
+
+def test_a_report_of_more_edits_than_it_shows_counts_them_all() -> None:
+    data = ReportData()
+    for number in range(EDITS_SHOWN + 50):
+        edit = Edit("a", "text", number, number + 1, "x", "y", (f"my.{number}",), "spun")
+        data.add_edit(EditView(edit, True, "", ""))
+    rules = {f"my.{number}": 1 for number in range(EDITS_SHOWN + 50)}
+    counts = {"read": 1, "kept": 0, "repaired": 1, "duplicate": 0, "quarantined": 0}
+    page = build_report(Summary(counts, rules=rules), [], data)
+    assert f"{EDITS_SHOWN + 50:,}" in page
+    assert len(list(data.examples(5))) == 5

@@ -69,9 +69,9 @@ class ReportData:
 
     def add_edit(self, view: EditView) -> None:
         """Keep an edit, unless its rule or the whole report has enough."""
-        views = self.by_rule.setdefault(view.edit.rules[0], [])
+        views = self.by_rule.get(view.edit.rules[0], [])
         if len(views) < EDITS_PER_RULE and self.shown < EDITS_SHOWN:
-            views.append(view)
+            self.by_rule[view.edit.rules[0]] = [*views, view]
             self.shown += 1
 
     def add_article(self, repair: Repair) -> None:
