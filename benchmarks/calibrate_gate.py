@@ -27,7 +27,9 @@ from dedupe.text.lexicon import builtin_rules, load_lexicon
 
 # A form that the spinner makes stands in about one spun article of fifty; that is what the long tail of 35 pages shows.
 SPUN_RATE = 0.02
-LEAST_WEIGHT, MOST_WEIGHT = 1.0, 3.0
+LEAST_WEIGHT, MOST_WEIGHT = 0.5, 3.0
+# A form that only these clean corpora were searched for may be at home in a genre they lack, the sooner the shorter it is.
+UNCOUNTED_WEIGHTS = {1: 0.9, 2: 1.9}
 PSEUDO_DOCUMENTS = 0.5  # a form never seen in n clean documents counts as seen half a time
 
 
@@ -57,6 +59,8 @@ def weigh(clean: list[Path], types: Path | None) -> dict[str, float]:
     for name in sorted({fold(form.text) for form in forms}):
         rate = max((seen[name] + PSEUDO_DOCUMENTS) / documents, elsewhere.get(name, 0.0))
         weight = min(MOST_WEIGHT, math.log(SPUN_RATE / rate))
+        if name not in elsewhere:
+            weight = min(weight, UNCOUNTED_WEIGHTS.get(len(name.split()), MOST_WEIGHT))
         if weight >= LEAST_WEIGHT:
             weights[name] = round(weight, 1)
     return weights

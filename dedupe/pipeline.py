@@ -70,8 +70,8 @@ def run(
     def repair(article: Article) -> Repair:
         if settings.repair.enabled:
             return repairer.repair(article, witnesses.get(article.id, ()))
-        verdict, score, _ = repairer.judge(article)
-        return Repair(article.id, "", verdict=verdict, score=score)
+        judgement = repairer.judge(article)
+        return Repair(article.id, "", verdict=judgement.verdict, score=judgement.score)
 
     def emit(writer: Writer) -> Summary:
         emit_records(writer, track(corpus, "repair and write"), emission, repair, ledger)

@@ -69,12 +69,12 @@ def assess_candidates(articles: Iterable[Article], repairer: Repairer) -> dict[s
     """What the choice of a canonical must know of each article, by id."""
     candidates: dict[str, Candidate] = {}
     for article in articles:
-        verdict, score, _ = repairer.judge(article)
+        judgement = repairer.judge(article)
         candidates[article.id] = Candidate(
             id=article.id,
             length=count_body_words(article.text, repairer.lexicon),
-            verdict=verdict,
-            score=score,
+            verdict=judgement.verdict,
+            score=judgement.score,
             truncated=is_truncated(article.text),
             source=article.source,
             date=article.date,

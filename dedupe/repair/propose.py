@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dedupe.config import RepairSettings
-from dedupe.model import Tier
+from dedupe.model import AUTOMATIC_TIERS, Tier
 from dedupe.repair.evidence import Witnesses
 from dedupe.repair.gate import TIER_WEIGHTS, Verdict
 from dedupe.repair.grammar import article_clashes, doubles_a_word, is_name_part, match_case
 from dedupe.repair.match import Form, Hit, fold
 from dedupe.repair.neighbours import BORDER, Neighbourhood
 from dedupe.repair.reading import Marker, Reading
-from dedupe.repair.resolve import Proposal
+from dedupe.repair.resolve import Proposal, resolve
 from dedupe.repair.spans import Range, overlapping
 from dedupe.repair.spintax import find_spintax
 from dedupe.text.lexicon import Lexicon
@@ -59,6 +59,12 @@ class Proposer:
         if self.settings.spin != "off":
             yield from self._propose_spintax(reading, verdicts)
             yield from self._propose_wording(reading, hits, verdicts)
+
+    def propose_swaps(self, reading: Reading, hits: Iterable[Hit]) -> list[Proposal]:
+        """The swaps that the rules would undo by themselves if the whole reading were spun, disjoint."""
+        spun: dict[Range, Verdict] = dict.fromkeys(reading.paragraphs, "spun")
+        winners = resolve(self._propose_wording(reading, hits, spun))
+        return [proposal for proposal in winners if proposal.tier in AUTOMATIC_TIERS]
 
     def _propose_layout(self, reading: Reading) -> Iterator[Proposal]:
         for span, name in reading.layout.edits:
@@ -110,7 +116,7 @@ class Proposer:
         if tier == "flag":
             return Proposal(hit.start, hit.end, answers[0] if answers else before, (rule.id,), tier, contextual)
         after, evidence = _choose(text, hit, answers, place, self.witnesses)
-        if tier == "spun" and not exact and is_name_part(text, hit.start, hit.end):
+        if tier == "spun" and not exact and not contextual and is_name_part(text, hit.start, hit.end):
             tier = "ask"
         if tier == "witness" and "witness" not in evidence:
             tier = "ask"

@@ -10,6 +10,7 @@ from functools import cached_property
 from dedupe.repair.gate import Judgement, Verdict, judge
 from dedupe.repair.layout import Layout, read_layout
 from dedupe.repair.neighbours import Neighbourhood
+from dedupe.repair.resolve import Proposal
 from dedupe.repair.spans import Range, find_paragraphs, find_protected, find_quotations, overlapping
 from dedupe.text.lexicon import GateSettings, Lexicon
 
@@ -56,6 +57,10 @@ class Reading:
     def _places(self) -> dict[Range, Neighbourhood]:
         return {}
 
+    def wording(self, swap: Proposal) -> str:
+        """What a proposal would replace, in small letters."""
+        return self.text[swap.start : swap.end].lower()
+
     def is_protected(self, start: int, end: int) -> bool:
         """Whether [start, end) shares anything with a protected range."""
         return overlapping(self.protected, start, end) is not None
@@ -74,14 +79,20 @@ class Marker:
     weight: float
 
 
-def judge_document(readings: Sequence[Reading], markers: Mapping[str, Sequence[Marker]], gate: GateSettings) -> Judgement:
+def judge_document(
+    readings: Sequence[Reading],
+    markers: Mapping[str, Sequence[Marker]],
+    swaps: Mapping[str, Sequence[Proposal]],
+    gate: GateSettings,
+) -> Judgement:
     """The gate's judgement on all fields together; a form that occurs several times counts once."""
     weights = {marker.form: marker.weight for found in markers.values() for marker in found}
-    return judge(weights, sum(len(reading.text.split()) for reading in readings), gate)
+    different = {reading.wording(swap) for reading in readings for swap in swaps[reading.field]}
+    return judge(weights, len(different), sum(len(reading.text.split()) for reading in readings), gate)
 
 
 def judge_paragraphs(
-    reading: Reading, markers: Sequence[Marker], document: Verdict, gate: GateSettings
+    reading: Reading, markers: Sequence[Marker], swaps: Sequence[Proposal], document: Verdict, gate: GateSettings
 ) -> dict[Range, Verdict]:
     """The verdict on each paragraph: the document's, but for spun splices in clean text and clean islands in spun text."""
     verdicts: dict[Range, Verdict] = {}
@@ -91,7 +102,9 @@ def judge_paragraphs(
         verdict = document
         if document == "spun" and not inside and words >= _ISLAND_WORDS:
             verdict = "clean"
-        elif document != "spun" and judge(inside, words, gate).verdict == "spun":
-            verdict = "spun"
+        elif document != "spun" and inside:
+            different = {reading.wording(swap) for swap in swaps if start <= swap.start < end}
+            if judge(inside, len(different), words, gate).verdict == "spun":
+                verdict = "spun"
         verdicts[start, end] = verdict
     return verdicts

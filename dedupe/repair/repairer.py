@@ -13,13 +13,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from dedupe.config import RepairSettings
 from dedupe.model import Article, Edit, Flag, Repair, Role
 from dedupe.repair.encoding import fix_encoding
 from dedupe.repair.evidence import Witnesses
-from dedupe.repair.gate import Judgement, Verdict, judge
+from dedupe.repair.gate import CLEAN, Judgement, Verdict, judge
 from dedupe.repair.grammar import article_before, fitting_article
 from dedupe.repair.match import FormIndex, Hit, expand_rules, fold
 from dedupe.repair.neighbours import PatternParser
@@ -27,13 +29,23 @@ from dedupe.repair.propose import Proposer, marker_weight
 from dedupe.repair.reading import Marker, Reading, judge_document, judge_paragraphs
 from dedupe.repair.resolve import Proposal, resolve
 from dedupe.repair.rounds import compose_edits, move_to_source, overlaps_any, spans_of
-from dedupe.repair.spans import compile_allowed
+from dedupe.repair.spans import Range, compile_allowed
 from dedupe.text.edits import apply_spans
 from dedupe.text.lexicon import Lexicon, builtin_rules
 
 _ROUNDS = 4
 _ALWAYS: frozenset[str] = frozenset({"safe", "context"})
 _SHORT = 120  # words; a shorter text is looked at closely, for it has no room for many markers
+
+
+@dataclass(frozen=True)
+class _Examined:
+    """What is known of the fields before anything is proposed, by field, and the judgement on them all."""
+
+    hits: Mapping[str, Sequence[Hit]]
+    markers: Mapping[str, Sequence[Marker]]
+    swaps: Mapping[str, Sequence[Proposal]]
+    judgement: Judgement
 
 
 class Repairer:
@@ -65,7 +77,7 @@ class Repairer:
         asked: list[Edit] = []
         flags: list[Flag] = []
         roles: list[Role] = []
-        judgement = Judgement("clean", 0.0, 0)
+        judgement = CLEAN
         for round_number in range(1 if self.settings.spin == "assume" else _ROUNDS):
             readings = [self._read(field, apply_spans(source, spans_of(edits[field]))) for field, source in sources.items()]
             found, verdict = self._find_edits(article.id, readings, proposer)
@@ -97,9 +109,9 @@ class Repairer:
         """The gate's judgement alone: what the choice of a canonical needs."""
         sources = self._sources(article)
         if self._is_clean_at_sight(sources.values()):
-            return Judgement("clean", 0.0, 0)
+            return CLEAN
         readings = [self._read(field, source) for field, source in sources.items()]
-        return self._mark(readings, Proposer(self.lexicon, self.settings, Witnesses(), set()))[2]
+        return self._examine(readings, Proposer(self.lexicon, self.settings, Witnesses(), set())).judgement
 
     def describe_skipped(self) -> list[str]:
         """In words, which rules ran out of time and in how many articles they were skipped."""
@@ -123,13 +135,11 @@ class Repairer:
         self, article_id: str, readings: Sequence[Reading], proposer: Proposer
     ) -> tuple[dict[str, list[Edit]], Judgement]:
         """The edits of every field in this round, disjoint, and the gate's judgement on the whole."""
-        hits, markers, judgement = self._mark(readings, proposer)
+        examined = self._examine(readings, proposer)
         found = {}
         for reading in readings:
-            verdicts = self._judge_paragraphs(reading, markers[reading.field], judgement.verdict)
-            if any(verdict != "clean" for verdict in verdicts.values()):
-                hits[reading.field] = self._all.find(reading.text)
-            proposals = proposer.propose(reading, hits[reading.field], verdicts)
+            verdicts = self._judge_paragraphs(reading, examined)
+            proposals = proposer.propose(reading, examined.hits[reading.field], verdicts)
             found[reading.field] = [
                 Edit(
                     article=article_id,
@@ -145,40 +155,50 @@ class Repairer:
                 )
                 for p in agree_articles(reading.text, resolve(proposals))
             ]
-        return found, judgement
+        return found, examined.judgement
 
-    def _mark(
-        self, readings: Sequence[Reading], proposer: Proposer
-    ) -> tuple[dict[str, list[Hit]], dict[str, list[Marker]], Judgement]:
-        """The hits of the rules that may act in any text, the markers, and the judgement they lead to.
+    def _examine(self, readings: Sequence[Reading], proposer: Proposer) -> _Examined:
+        """What must be known of the fields before anything is proposed.
 
-        Most texts are clean at first sight: they do not hold the first words of enough markers. Only tier `safe` acts there.
+        Most texts are clean at first sight: they do not hold the letters of enough markers. Only tier `safe` acts there. The
+        next most are clean by their markers. Of the others all hits are found, and the swaps they would lead to.
         """
+        nothing: dict[str, Any] = {reading.field: [] for reading in readings}
         if self._is_clean_at_sight([reading.text for reading in readings]):
-            nothing: dict[str, list[Marker]] = {reading.field: [] for reading in readings}
-            return {r.field: self._safe.find(r.text) for r in readings}, nothing, self._judge(readings, nothing)
+            return _Examined({r.field: self._safe.find(r.text) for r in readings}, nothing, nothing, self._forced(CLEAN))
         hits = {reading.field: self._always.find(reading.text) for reading in readings}
         markers = {reading.field: list(proposer.find_markers(reading, hits[reading.field])) for reading in readings}
-        return hits, markers, self._judge(readings, markers)
+        judgement = self._forced(judge_document(readings, markers, nothing, self.lexicon.gate))
+        if judgement.verdict == "clean" and not any(self._may_be_spliced(r, markers[r.field]) for r in readings):
+            return _Examined(hits, markers, nothing, judgement)
+        hits = {reading.field: self._all.find(reading.text) for reading in readings}
+        swaps = {reading.field: proposer.propose_swaps(reading, hits[reading.field]) for reading in readings}
+        judgement = self._forced(judge_document(readings, markers, swaps, self.lexicon.gate))
+        return _Examined(hits, markers, swaps, judgement)
+
+    def _may_be_spliced(self, reading: Reading, markers: Sequence[Marker]) -> bool:
+        """Whether some paragraph holds enough strong markers to be spun on its own."""
+        starts = [marker.start for marker in markers if marker.weight >= self.lexicon.gate.strong]
+        counts = (sum(start <= at < end for at in starts) for start, end in reading.paragraphs)
+        return len(starts) >= self.lexicon.gate.spun_strong and max(counts, default=0) >= self.lexicon.gate.spun_strong
 
     def _is_clean_at_sight(self, texts: Collection[str]) -> bool:
         words = sum(text.count(" ") for text in texts)  # near enough, and far faster than splitting
         if self.settings.spin != "auto" or words < _SHORT or any("{" in text for text in texts):
             return False
         possible = {form: self._weights[form] for text in texts for form in self._rare.find_possible(text)}
-        return judge(possible, words, self.lexicon.gate).verdict == "clean"
+        return judge(possible, words, words, self.lexicon.gate).verdict == "clean"  # a swap a word: more there cannot be
 
-    def _judge(self, readings: Sequence[Reading], markers: Mapping[str, Sequence[Marker]]) -> Judgement:
-        judgement = judge_document(readings, markers, self.lexicon.gate)
+    def _forced(self, judgement: Judgement) -> Judgement:
         forced: dict[str, Verdict] = {"assume": "spun", "off": "clean"}
         return judgement._replace(verdict=forced.get(self.settings.spin, judgement.verdict))
 
-    def _judge_paragraphs(
-        self, reading: Reading, markers: Sequence[Marker], document: Verdict
-    ) -> dict[tuple[int, int], Verdict]:
+    def _judge_paragraphs(self, reading: Reading, examined: _Examined) -> dict[Range, Verdict]:
+        document = examined.judgement.verdict
         if self.settings.spin != "auto":
             return dict.fromkeys(reading.paragraphs, document)
-        return judge_paragraphs(reading, markers, document, self.lexicon.gate)
+        markers, swaps = examined.markers[reading.field], examined.swaps[reading.field]
+        return judge_paragraphs(reading, markers, swaps, document, self.lexicon.gate)
 
     def _sources(self, article: Article) -> dict[str, str]:
         return {name: value for name, value in article_fields(article).items() if name in self.settings.fields and value}

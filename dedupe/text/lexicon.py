@@ -30,6 +30,7 @@ class GateSettings:
     strong: float
     spun_strong: int
     spun_score: float
+    spun_density: float
     suspect_strong: int
     suspect_score: float
     shortest: int
