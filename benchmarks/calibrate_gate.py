@@ -27,9 +27,9 @@ from dedupe.text.lexicon import builtin_rules, load_lexicon
 
 # A form that the spinner makes stands in about one spun article of fifty; that is what the long tail of 35 pages shows.
 SPUN_RATE = 0.02
-LEAST_WEIGHT, MOST_WEIGHT = 0.5, 3.0
+LEAST_WEIGHT, MOST_WEIGHT = 1.0, 3.0
 # A form that only these clean corpora were searched for may be at home in a genre they lack, the sooner the shorter it is.
-UNCOUNTED_WEIGHTS = {1: 0.9, 2: 1.9}
+UNCOUNTED_WEIGHTS = {1: 0.0, 2: 1.9}
 PSEUDO_DOCUMENTS = 0.5  # a form never seen in n clean documents counts as seen half a time
 
 
@@ -80,7 +80,7 @@ def report(clean: list[Path]) -> None:
     judged = [(repairer.judge(Article(name, text)), name) for name, text in read_texts(clean)]
     print(Counter(judgement.verdict for judgement, _ in judged))
     for judgement, name in sorted(judged, key=lambda item: -item[0].score)[:15]:
-        print(f"{judgement.score:7.2f} {judgement.strong:3d} strong  {judgement.verdict:8} {name}")
+        print(f"{judgement.score:7.2f} {judgement.density:6.2f} swaps {judgement.strong:3d} strong  {judgement.verdict:8} {name}")
 
 
 def main() -> None:

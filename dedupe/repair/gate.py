@@ -34,7 +34,7 @@ CLEAN = Judgement("clean")
 def judge(markers: Mapping[str, float], swaps: int, words: int, settings: GateSettings) -> Judgement:
     """The judgement on a text of `words` words that holds `markers` (form → weight in nats) and so many different `swaps`.
 
-    >>> gate = GateSettings(2.0, 3, 2.5, 7.5, suspect_strong=2, suspect_score=2.0, shortest=40)
+    >>> gate = GateSettings(2.0, 3, 2.5, 7.5, suspect_strong=2, suspect_score=2.0, splice_strong=5, shortest=40)
     >>> markers = {"getty pictures": 3.0, "safety treaty": 3.0, "as a result of they": 3.0}
     >>> [judge(markers, swaps, 100, gate).verdict for swaps in (12, 4)]
     ['spun', 'suspect']

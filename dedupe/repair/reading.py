@@ -104,7 +104,8 @@ def judge_paragraphs(
             verdict = "clean"
         elif document != "spun" and inside:
             different = {reading.wording(swap) for swap in swaps if start <= swap.start < end}
-            if judge(inside, len(different), words, gate).verdict == "spun":
+            judgement = judge(inside, len(different), words, gate)
+            if judgement.verdict == "spun" and judgement.strong >= gate.splice_strong:
                 verdict = "spun"
         verdicts[start, end] = verdict
     return verdicts

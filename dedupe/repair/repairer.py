@@ -180,7 +180,7 @@ class Repairer:
         """Whether some paragraph holds enough strong markers to be spun on its own."""
         starts = [marker.start for marker in markers if marker.weight >= self.lexicon.gate.strong]
         counts = (sum(start <= at < end for at in starts) for start, end in reading.paragraphs)
-        return len(starts) >= self.lexicon.gate.spun_strong and max(counts, default=0) >= self.lexicon.gate.spun_strong
+        return max(counts, default=0) >= self.lexicon.gate.splice_strong
 
     def _is_clean_at_sight(self, texts: Collection[str]) -> bool:
         words = sum(text.count(" ") for text in texts)  # near enough, and far faster than splitting

@@ -33,6 +33,7 @@ class GateSettings:
     spun_density: float
     suspect_strong: int
     suspect_score: float
+    splice_strong: int
     shortest: int
 
 
