@@ -94,7 +94,11 @@ def _roles(text: str, paragraphs: list[tuple[int, int]], lexicon: Lexicon) -> It
             yield at, str(patterned[at])
         elif author and at >= len(lines) - 4 and line.startswith(author + " ") and not _SPEECH.search(line):
             yield at, "author-bio"
-        elif _PHOTO_NOTE.search(line) or (following == "credit" and len(line) < 600) or _CAPTION_OPENING.match(line):
+        elif (
+            (line.endswith(")") and _PHOTO_NOTE.search(line))
+            or (following == "credit" and len(line) < 600)
+            or _CAPTION_OPENING.match(line)
+        ):
             yield at, "caption"
         elif _is_trailing_headline(lines, at):
             yield at, "trailing-headline"
@@ -126,6 +130,8 @@ def _pattern_role(line: str, at: int, count: int, lexicon: Lexicon) -> str | Non
 def _is_heading(lines: list[str], at: int) -> bool:
     """A short line without a stop between longer ones, or one of those on top, before the article begins."""
     line = lines[at]
+    if len(line) > _LONGEST_PATTERNED:
+        return False
     if all(len(above.split()) <= _TITLE_WORDS and not _is_stopped(above) for above in lines[: at + 1]):
         return len(lines) > at + 3 and any(_is_stopped(below) for below in lines[at + 1 : at + 8])
     return (
@@ -141,8 +147,10 @@ def _is_heading(lines: list[str], at: int) -> bool:
 def _is_trailing_headline(lines: list[str], at: int) -> bool:
     """A last line like a title: no stop, while every other long line has one, and made of words of the article."""
     low, high = _HEADLINE_WORDS
+    if at != len(lines) - 1 or len(lines) < 5 or not low <= len(lines[at].split()) <= high:
+        return False
     words = re.findall(r"[^\W\d_]{4,}", lines[at].lower())
-    if at != len(lines) - 1 or len(lines) < 5 or not low <= len(lines[at].split()) <= high or not words:
+    if not words:
         return False
     if _is_stopped(lines[at]) or not lines[at][0].isupper() or lines[at].split()[-1].lower() in _CUT_WORDS:
         return False

@@ -23,6 +23,10 @@ from dedupe.text.lexicon import Lexicon
 
 _TILDE = re.compile(r"~([^\s/|~]+)(?:/([vna]))?")
 _SLOTS: dict[str, tuple[PartOfSpeech, ...]] = {"": ("v", "n"), "v": ("v",), "n": ("n",), "a": ("a",)}
+_COMMON = frozenset(
+    b"a an the and or but of in on at to for by with from as into over that this these his her its their our it he she they"
+    b" is are was were be been has have had do not will would which who no all any more first one two united states".split()
+)
 _BLOCK = 16_384  # characters searched at a time, so that a huge article costs the same per word
 # Words are split off in bytes, which is fast: ASCII marks become spaces, and the few marks beyond ASCII that prose is full
 # of are put down to ASCII first. Others stay part of a word; a form beside one is then missed, never misread.
@@ -111,10 +115,11 @@ class FormIndex:
         crowds = Counter(head for choices in heads.values() for head in choices)
         self._by_head: dict[Head, list[str]] = {}
         for folded, choices in heads.items():
-            # the head that fewest forms share, so that a word leads to few forms that are not there
-            head = min(choices, key=lambda choice: (crowds[choice], choice))
+            # a head that texts seldom hold and few forms share: it leads to few forms that are not there
+            head = min(choices, key=lambda choice: (_COMMON.issuperset(choice), crowds[choice], choice))
             self._by_head.setdefault(head, []).append(folded)
         self._heads = frozenset(self._by_head)
+        self._brief = frozenset(folded for folded, choices in heads.items() if len(choices) == 1)  # the head is all there is
 
     def find(self, text: str) -> list[Hit]:
         """All occurrences of all forms in `text`, sorted by start, longer ones first; overlapping ones included."""
@@ -126,10 +131,10 @@ class FormIndex:
         return hits
 
     def find_possible(self, text: str) -> Iterator[str]:
-        """The forms whose letters `text` holds, as words or inside others: a superset of those it holds, found fast."""
+        """The forms that `text` seems to hold, judging by their letters alone: a superset of those it holds, found fast."""
         folded = fold(text)
         for head in self._heads_in(folded):
-            yield from (form for form in self._by_head[head] if form in folded)
+            yield from (form for form in self._by_head[head] if form in self._brief or form in folded)
 
     def _heads_in(self, folded: str) -> frozenset[Head]:
         words = split_words(folded)
