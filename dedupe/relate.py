@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from dedupe.config import Settings
@@ -18,6 +18,7 @@ from dedupe.repair.repairer import Repairer
 
 T = TypeVar("T")
 Place = tuple[str, int]  # input name, record number
+Assess = Callable[[Article], Candidate]
 
 
 class Track(Protocol):
@@ -43,8 +44,11 @@ class Relations:
     notes: tuple[str, ...] = ()
 
 
-def relate(corpus: Corpus, settings: Settings, repairer: Repairer, track: Track) -> Relations:
-    """All relations between the articles of the corpus, which is read once whole, and once more where articles are related."""
+def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> Relations:
+    """All relations between the articles of the corpus, which is read once whole, and once more where articles are related.
+
+    `assess` tells of each related article what the choice of a canonical must know.
+    """
     profiler, places, unreadable = Profiler(settings.find), dict[str, Place](), 0
     for record in track(corpus, "read and profile"):
         if record.article is not None:
@@ -55,7 +59,7 @@ def relate(corpus: Corpus, settings: Settings, repairer: Repairer, track: Track)
     profiles, ids = profiler.finish(), list(places)
     found = find_pairs(profiles, ids, settings.find)
     related = sorted({id for pair in found.pairs for id in (pair.a, pair.b)})
-    candidates = assess_candidates(corpus.select({places[id]: id for id in related}), repairer)
+    candidates = {article.id: assess(article) for article in corpus.select({places[id]: id for id in related})}
 
     def explain(members: Sequence[str]) -> str:
         return choose_canonical([candidates[id] for id in members], settings.choose)[1]
@@ -65,21 +69,30 @@ def relate(corpus: Corpus, settings: Settings, repairer: Repairer, track: Track)
     return Relations(places, found, clustering, candidates, unreadable)
 
 
-def assess_candidates(articles: Iterable[Article], repairer: Repairer) -> dict[str, Candidate]:
-    """What the choice of a canonical must know of each article, by id."""
-    candidates: dict[str, Candidate] = {}
-    for article in articles:
+def assess_plainly(article: Article) -> Candidate:
+    """What the choice of a canonical can know of an article without any rule table: it counts as unspun.
+
+    >>> assess_plainly(Article("a", "The talks went on until Friday and will resume in")).truncated
+    True
+    """
+    return Candidate(
+        id=article.id,
+        length=len(article.text.split()),
+        truncated=is_truncated(article.text),
+        source=article.source,
+        date=article.date,
+    )
+
+
+def assess_spin(repairer: Repairer) -> Assess:
+    """The assessment that also asks the spin gate, and counts the words of the body without furniture."""
+
+    def assess(article: Article) -> Candidate:
         judgement = repairer.judge(article)
-        candidates[article.id] = Candidate(
-            id=article.id,
-            length=count_body_words(article.text, repairer.lexicon),
-            verdict=judgement.verdict,
-            score=judgement.score,
-            truncated=is_truncated(article.text),
-            source=article.source,
-            date=article.date,
-        )
-    return candidates
+        length = count_body_words(article.text, repairer.lexicon)
+        return replace(assess_plainly(article), length=length, verdict=judgement.verdict, score=judgement.score)
+
+    return assess
 
 
 def collect_witnesses(corpus: Corpus, relations: Relations) -> dict[str, list[str]]:

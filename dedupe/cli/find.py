@@ -20,10 +20,12 @@ from dedupe.pipeline import find
 @click.command("find")
 @click.argument("inputs", nargs=-1, required=True)
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="folder for pairs.jsonl and clusters.jsonl")
+@click.option("--judge-spin", is_flag=True, help="ask the spin gate too, so that an unspun version is preferred; slower")
 @settings_options("read", "find", "choose")
-def command(inputs: tuple[str, ...], out: Path | None, config: Path | None, **flags: Any) -> None:
+def command(inputs: tuple[str, ...], out: Path | None, judge_spin: bool, config: Path | None, **flags: Any) -> None:
     """Find the articles of INPUTS that overlap. Without -o the pairs go to standard output, one JSON object a line.
 
+    The canonical of a cluster is chosen without a look at the rule tables, unless --judge-spin; `dedupe run` always looks.
     Exit code 3 says that some records could not be read.
 
     \b
@@ -32,7 +34,7 @@ def command(inputs: tuple[str, ...], out: Path | None, config: Path | None, **fl
     """
     settings = build_settings(config, flags)
     with spooled_stdin(inputs) as spooled:
-        relations = find(inputs, settings, spooled=spooled, track=track)
+        relations = find(inputs, settings, judge_spin=judge_spin, spooled=spooled, track=track)
     found, clusters = relations.found, relations.clustering.clusters
     if out is None:
         for pair in found.pairs:
