@@ -112,6 +112,8 @@ class Proposer:
         exact = rule.spun != rule.spun.lower()
         originals = form.participles if _is_participle(place, self.lexicon) else form.originals
         answers = [original if exact else match_case(before, original) for original in originals]
+        if "’" in text:
+            answers = [answer.replace("'", "’") for answer in answers]  # the tables are written with straight ones
         contextual = bool(rule.when)
         if tier == "flag":
             return Proposal(hit.start, hit.end, answers[0] if answers else before, (rule.id,), tier, contextual)
