@@ -177,7 +177,7 @@ def test_copies_are_represented_by_their_first():
     ("wrong", "message"),
     [
         ({"kinds": ("neer",)}, "did you mean 'near'"),
-        ({"near": 0.0}, "threshold is 0.0"),
+        ({"near": 0.0}, "is 0.0"),
         ({"bands": 30, "rows": 5}, "do not fit 128"),
         ({"bands": 30}, "set both"),
         ({"shingle_words": 0}, "at least 1"),

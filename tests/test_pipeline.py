@@ -224,3 +224,9 @@ def test_the_sample_corpus_comes_back_whole(tmp_path: Path, read_tree: Tree) -> 
     run([ROOT / "seeds/corpus"], tmp_path / "out")
     undo(tmp_path / "out", tmp_path / "back")
     assert read_tree(tmp_path / "back") == read_tree(ROOT / "seeds/corpus")
+
+
+def test_the_output_of_an_earlier_run_inside_the_input_is_no_input(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("One article about the harbour and its ferries.", "utf-8")
+    run([tmp_path], tmp_path / "first")
+    assert run([tmp_path], tmp_path / "second").counts["read"] == 1

@@ -54,7 +54,7 @@ def discover_inputs(
 ) -> Discovery:
     """The inputs that the arguments name, each file once, in the order of the arguments and sorted within each.
 
-    An argument is a file, a folder (read recursively, hidden entries left out), a glob, or "-" for `spooled`, standard
+    An argument is a file, a folder (read recursively, hidden entries and outputs of earlier runs left out), a glob, or "-" for `spooled`, standard
     input as `spool_stream` stored it. Folders in `exclude` are not entered: an output folder may lie in the input folder.
     Raises UsageError for a path that does not exist, a file of unknown format, a folder without any readable file.
     """
@@ -146,7 +146,13 @@ def _expand(argument: str, exclude: set[Path]) -> tuple[Path, list[Path]]:
 def _walk(folder: Path, exclude: set[Path]) -> Iterator[Path]:
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".") and Path(parent, name).resolve() not in exclude]
+        folders[:] = [name for name in folders if not _holds_a_run(Path(parent, name))]
         yield from (Path(parent, name) for name in files if not name.startswith(".") and Path(parent, name).is_file())
+
+
+def _holds_a_run(folder: Path) -> bool:
+    """Whether the folder is the output of an earlier run: its articles are no input, they are already there."""
+    return all((folder / name).is_file() for name in ("manifest.json", "originals.jsonl", "duplicates.jsonl"))
 
 
 def _with_unique_names(groups: list[list[Input]]) -> Iterable[Input]:

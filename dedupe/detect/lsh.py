@@ -57,7 +57,7 @@ def choose_bands(threshold: float, permutations: int, recall: float) -> tuple[in
     ((32, 4), (42, 3))
     """
     if not 0 < threshold <= 1:
-        raise UsageError(f"similarity threshold is {threshold}; it must be above 0 and at most 1")
+        raise UsageError(f"find.near (--near) is {threshold}; it must be above 0 and at most 1")
     for rows in range(permutations, 1, -1):
         if expected_recall(threshold, permutations // rows, rows) >= recall:
             return permutations // rows, rows
