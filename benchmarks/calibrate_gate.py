@@ -80,7 +80,8 @@ def report(clean: list[Path]) -> None:
     judged = [(repairer.judge(Article(name, text)), name) for name, text in read_texts(clean)]
     print(Counter(judgement.verdict for judgement, _ in judged))
     for judgement, name in sorted(judged, key=lambda item: -item[0].score)[:15]:
-        print(f"{judgement.score:7.2f} {judgement.density:6.2f} swaps {judgement.strong:3d} strong  {judgement.verdict:8} {name}")
+        numbers = f"{judgement.score:7.2f} {judgement.density:6.2f} swaps {judgement.strong:3d} strong"
+        print(f"{numbers}  {judgement.verdict:8} {name}")
 
 
 def main() -> None:
