@@ -55,7 +55,8 @@ def discover_inputs(
     """The inputs that the arguments name, each file once, in the order of the arguments and sorted within each.
 
     An argument is a file, a folder (read recursively, hidden entries and outputs of earlier runs left out), a glob, or "-"
-    for `spooled`, standard input as `spool_stream` stored it. Folders in `exclude` are not entered: an output folder may lie in the input folder.
+    for `spooled`, standard input as `spool_stream` stored it. Folders in `exclude` are not entered: an output
+    folder may lie in the input folder.
     Raises UsageError for a path that does not exist, a file of unknown format, a folder without any readable file.
     """
     groups, skipped, seen = [], [], set[Path]()
