@@ -145,4 +145,4 @@ def test_a_report_of_more_edits_than_it_shows_counts_them_all() -> None:
     counts = {"read": 1, "kept": 0, "repaired": 1, "duplicate": 0, "quarantined": 0}
     page = build_report(Summary(counts, rules=rules), [], data)
     assert f"{EDITS_SHOWN + 50:,}" in page
-    assert len(list(data.examples(5))) == 5
+    assert len(data.examples(5)) == 5

@@ -84,10 +84,11 @@ class ReportData:
         if len(self.quarantined) < _ROWS_SHOWN:
             self.quarantined.append((where, reason))
 
-    def examples(self, most: int) -> Iterator[EditView]:
-        """One edit of each rule, the most frequent rules first."""
+    def examples(self, most: int) -> list[EditView]:
+        """One edit that was made of each rule, of the most frequent rules first."""
         rules = sorted(self.by_rule.items(), key=lambda item: (-len(item[1]), item[0]))
-        return (views[0] for _, views in rules[:most])
+        made = (next((view for view in views if view.made), None) for _, views in rules)
+        return [view for view in made if view is not None][:most]
 
 
 def show_invisible(text: str) -> str:
