@@ -139,7 +139,9 @@ class Proposer:
 
 
 def marker_weight(form: Form, lexicon: Lexicon) -> float:
-    """How strong a marker of spin a form is, in nats; 0 if it is none."""
+    """How strong a marker of spin a form is, in nats; 0 if it is none, or no rule acts on it by itself."""
+    if form.rule.rule.tier not in {"safe", "context", "spun"}:
+        return 0.0
     return lexicon.markers.get(fold(form.text), TIER_WEIGHTS.get(form.rule.rule.tier, 0.0))
 
 

@@ -63,7 +63,8 @@ class Repairer:
         for form in self._forms:
             if not form.rule.rule.origin.startswith(built_in):
                 form.rule.parse()  # a fault in a user's table shows now and not hours later
-        rare = [form for form in self._forms if form.rule.rule.tier == "safe" or fold(form.text) in lexicon.markers]
+        rare = [f for f in self._forms if f.rule.rule.tier == "safe" or fold(f.text) in lexicon.markers]
+        rare = [form for form in rare if marker_weight(form, lexicon)]
         self._rare, self._weights = FormIndex(rare), {fold(form.text): marker_weight(form, lexicon) for form in rare}
 
     def repair(self, article: Article, witnesses: Iterable[str] = ()) -> Repair:
