@@ -19,6 +19,7 @@ from pathlib import Path
 from dedupe.config import FindSettings
 from dedupe.detect.find import find_pairs
 from dedupe.detect.profile import profile_texts
+from dedupe.detect.relation import Verifier
 
 WORD = re.compile(r"\w+")
 
@@ -54,7 +55,8 @@ def found_jaccards(articles: dict[str, str], near: float) -> tuple[dict[tuple[st
     """What `find_pairs` reports, with the stars of identical texts spread out to all their pairs."""
     settings = FindSettings(near=near)
     ids = list(articles)
-    found = find_pairs(profile_texts(articles.values(), settings), ids, settings)
+    profiles = profile_texts(articles.values(), settings)
+    found = find_pairs(profiles, ids, Verifier(profiles, ids, settings), settings)
     copies: defaultdict[str, list[str]] = defaultdict(list)
     for pair in found.pairs:
         if pair.kind == "exact":

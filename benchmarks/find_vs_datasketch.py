@@ -36,6 +36,7 @@ import json, os, sys
 from dedupe.config import FindSettings
 from dedupe.detect.find import find_pairs
 from dedupe.detect.profile import profile_texts
+from dedupe.detect.relation import Verifier
 ids = []
 def texts():
     with open(sys.argv[1], encoding="utf-8") as lines:
@@ -46,7 +47,7 @@ def texts():
 profiles = profile_texts(texts(), FindSettings())
 os.makedirs(sys.argv[2])
 with open(os.path.join(sys.argv[2], "pairs.jsonl"), "w", encoding="utf-8") as out:
-    for pair in find_pairs(profiles, ids, FindSettings()).pairs:
+    for pair in find_pairs(profiles, ids, Verifier(profiles, ids, FindSettings()), FindSettings()).pairs:
         out.write(json.dumps({"a": pair.a, "b": pair.b, "kind": pair.kind, "jaccard": pair.jaccard}) + "\\n")
 """
 

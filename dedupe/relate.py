@@ -12,6 +12,7 @@ from dedupe.detect.canonical import Candidate, choose_canonical, rank_candidates
 from dedupe.detect.clusters import Clustering, find_clusters
 from dedupe.detect.find import Found, find_pairs
 from dedupe.detect.profile import Profiler
+from dedupe.detect.relation import Verifier
 from dedupe.model import Article
 from dedupe.repair.layout import count_body_words, is_truncated
 from dedupe.repair.repairer import Repairer
@@ -57,7 +58,8 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> 
         else:
             unreadable += not record.rest
     profiles, ids = profiler.finish(), list(places)
-    found = find_pairs(profiles, ids, settings.find)
+    verifier = Verifier(profiles, ids, settings.find)
+    found = find_pairs(profiles, ids, verifier, settings.find)
     related = sorted({id for pair in found.pairs for id in (pair.a, pair.b)})
     candidates = {article.id: assess(article) for article in corpus.select({places[id]: id for id in related})}
 
@@ -65,7 +67,7 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> 
         return choose_canonical([candidates[id] for id in members], settings.choose)[1]
 
     rank = rank_candidates(candidates.values(), settings.choose)
-    clustering = find_clusters(found.pairs, profiles, ids, settings.find.near, rank, explain)
+    clustering = find_clusters(found.pairs, verifier.verify_with, rank, explain)
     return Relations(places, found, clustering, candidates, unreadable)
 
 

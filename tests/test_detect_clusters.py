@@ -13,6 +13,7 @@ from dedupe.detect.clusters import Clustering, find_clusters
 from dedupe.detect.dates import parse_date
 from dedupe.detect.find import find_pairs
 from dedupe.detect.profile import profile_texts
+from dedupe.detect.relation import Verifier
 from dedupe.errors import UsageError
 
 DEFAULTS = FindSettings()
@@ -22,7 +23,8 @@ def cluster(texts: dict[str, str], **best: int) -> Clustering:
     """The clusters of the texts; the smallest id is preferred but for those given another length."""
     ids = list(texts)
     profiles = profile_texts(texts.values(), DEFAULTS)
-    pairs = find_pairs(profiles, ids, DEFAULTS).pairs
+    verifier = Verifier(profiles, ids, DEFAULTS)
+    pairs = find_pairs(profiles, ids, verifier, DEFAULTS).pairs
 
     candidates = {id: Candidate(id, best.get(id, 100)) for id in ids}
 
@@ -31,7 +33,7 @@ def cluster(texts: dict[str, str], **best: int) -> Clustering:
 
     rank = rank_candidates(candidates.values(), ChooseSettings())
 
-    return find_clusters(pairs, profiles, ids, DEFAULTS.near, rank, explain)
+    return find_clusters(pairs, verifier.verify_with, rank, explain)
 
 
 def make_chain(length: int, step: int = 10, window: int = 100) -> dict[str, str]:

@@ -13,6 +13,7 @@ from dedupe.detect import lsh, verify
 from dedupe.detect.find import find_pairs, represent_copies
 from dedupe.detect.lsh import choose_bands, expected_recall, find_candidates
 from dedupe.detect.profile import Profiler, profile_texts
+from dedupe.detect.relation import Verifier
 from dedupe.detect.verify import measure_pairs
 from dedupe.errors import UsageError
 
@@ -41,7 +42,8 @@ def plain_shingles(text: str, k: int = 5) -> set[tuple[str, ...]]:
 
 
 def as_rows(texts: list[str], ids: list[str], find_settings: FindSettings = DEFAULTS) -> list[tuple]:
-    found = find_pairs(profile_texts(texts, find_settings), ids, find_settings)
+    profiles = profile_texts(texts, find_settings)
+    found = find_pairs(profiles, ids, Verifier(profiles, ids, find_settings), find_settings)
     return [(pair.a, pair.b, pair.kind, pair.jaccard, pair.containment) for pair in found.pairs]
 
 
@@ -102,7 +104,8 @@ def test_a_hot_bucket_is_linear_and_reported():
     chooser = random.Random(5)
     frame = make_article(chooser, 300)
     texts = [" ".join([*frame, f"tail{i}"]) for i in range(600)]
-    found = find_pairs(profile_texts(texts, DEFAULTS), [f"{i:03}" for i in range(600)], DEFAULTS)
+    profiles, ids = profile_texts(texts, DEFAULTS), [f"{i:03}" for i in range(600)]
+    found = find_pairs(profiles, ids, Verifier(profiles, ids, DEFAULTS), DEFAULTS)
     assert {group.example for group in found.hot} >= {"000"}
     assert max(group.texts for group in found.hot) > 500
     assert found.candidates < 20 * 600

@@ -11,16 +11,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
-
-from dedupe.detect.profile import Profiles
-from dedupe.detect.verify import measure_pairs
 from dedupe.model import Cluster, Pair
 
 Rank = Mapping[str, int]
 Explain = Callable[[Sequence[str]], str]
+Verify = Callable[[str, Sequence[str]], Iterable[Pair]]
 _Likes = Mapping[str, Mapping[str, Pair]]
 
 
@@ -32,27 +29,26 @@ class Clustering:
     links: Mapping[str, Pair]
 
 
-def find_clusters(
-    pairs: Sequence[Pair], profiles: Profiles, ids: Sequence[str], near: float, rank: Rank, explain: Explain
-) -> Clustering:
+def find_clusters(pairs: Sequence[Pair], verify: Verify, rank: Rank, explain: Explain) -> Clustering:
     """The clusters that the pairs form, with every member checked against its canonical.
 
-    pairs: verified exact and near pairs, identical texts joined to the smallest id among them (`find_pairs`). ids: the
-    id of each row of `profiles`. near: the Jaccard similarity that a member must have with its canonical (identical
-    texts always pass). rank: the place of each id in the order of preference as canonical, best first. explain: says why
+    pairs: verified pairs of which one may stand for the other, identical texts joined to the smallest id among them
+    (`find_pairs`). verify: the verified pairs of one id with those of others that pass (`Verifier.verify_with`); identical
+    texts always pass. rank: the place of each id in the order of preference as canonical, best first. explain: says why
     the best of some ids is that. The result depends on none of the orders of the input. An article that passes against
     no canonical is in no cluster.
 
     >>> from dedupe.config import FindSettings
     >>> from dedupe.detect.find import find_pairs
     >>> from dedupe.detect.profile import profile_texts
+    >>> from dedupe.detect.relation import Verifier
     >>> profiles = profile_texts(["a b c d e f", "A b c d e f!", "other words"], FindSettings())
-    >>> pairs = find_pairs(profiles, ["x", "y", "z"], FindSettings()).pairs
-    >>> clustering = find_clusters(pairs, profiles, ["x", "y", "z"], 0.7, {"x": 0, "y": 1}, lambda ids: "first")
+    >>> verifier = Verifier(profiles, ["x", "y", "z"], FindSettings())
+    >>> pairs = find_pairs(profiles, ["x", "y", "z"], verifier, FindSettings()).pairs
+    >>> clustering = find_clusters(pairs, verifier.verify_with, {"x": 0, "y": 1}, lambda ids: "first")
     >>> clustering.clusters
     (Cluster(id='x', kind='exact', members=('x', 'y'), pairs=(('x', 'y'),), canonical='x', reason='first'),)
     """
-    rows = {id: row for row, id in enumerate(ids)}
     copies, likes = _gather_copies(pairs), _gather_likes(pairs)
     best = {first: min(group, key=rank.__getitem__) for first, group in copies.items()}
     waiting = set(copies)
@@ -72,7 +68,7 @@ def find_clusters(
                 path.append(winner)
                 continue
             taken = {first: Pair(first, first, "exact", 1.0, 1.0)}
-            taken |= _verify_around(first, around, likes, profiles, rows, near)
+            taken |= _verify_around(first, around, likes, verify)
             waiting -= taken.keys()
             members = sorted(id for other in taken for id in copies[other])
             if len(members) > 1:
@@ -104,26 +100,18 @@ def _look_around(first: str, likes: _Likes, waiting: set[str]) -> set[str]:
     return direct.union(*(likes[other].keys() & waiting for other in direct)) - {first}
 
 
-def _verify_around(
-    first: str, around: set[str], likes: _Likes, profiles: Profiles, rows: Mapping[str, int], near: float
-) -> dict[str, Pair]:
+def _verify_around(first: str, around: set[str], likes: _Likes, verify: Verify) -> dict[str, Pair]:
     """The pairs of one article with those around it that pass: verified before, or measured now."""
     passed = {other: likes[first][other] for other in around if other in likes[first]}
     further = sorted(around - passed.keys())
-    if not further:
-        return passed
-    a = np.full(len(further), rows[first], np.int64)
-    b = np.array([rows[other] for other in further], np.int64)
-    jaccard, containment = measure_pairs(profiles.hashes, profiles.offsets, a, b)
-    for other, similarity, share in zip(further, jaccard.tolist(), containment.tolist(), strict=True):
-        if similarity >= near:
-            passed[other] = Pair(min(first, other), max(first, other), "near", similarity, share)
+    if further:
+        passed |= {pair.b if pair.a == first else pair.a: pair for pair in verify(first, further)}
     return passed
 
 
 def _link_members(canonical: str, taken: Mapping[str, Pair], copies: Mapping[str, list[str]]) -> dict[str, Pair]:
     return {
-        id: Pair(min(id, canonical), max(id, canonical), pair.kind, pair.jaccard, pair.containment)
+        id: replace(pair, a=min(id, canonical), b=max(id, canonical))
         for other, pair in taken.items()
         for id in copies[other]
         if id != canonical

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from dedupe.config import FindSettings
 from dedupe.detect.lsh import choose_bands, expected_recall, find_candidates
 from dedupe.detect.profile import Profiles
-from dedupe.detect.verify import measure_pairs
+from dedupe.detect.relation import Verifier
 from dedupe.errors import UsageError, did_you_mean
 from dedupe.model import Pair
 
@@ -55,17 +55,19 @@ class Found:
         return [f"{g.texts:,} texts share a band with {g.example} (boilerplate?)" for g in list(by_example.values())[::-1][:5]]
 
 
-def find_pairs(profiles: Profiles, ids: Sequence[str], settings: FindSettings) -> Found:
+def find_pairs(profiles: Profiles, ids: Sequence[str], verifier: Verifier, settings: FindSettings) -> Found:
     """The exact and near pairs among the profiled texts, each verified; independent of the order of the texts.
 
-    ids: the id of each row of `profiles`, all distinct. Near pairs have a Jaccard similarity of at least
-    `settings.near`; every one reported is true, and the bands are chosen to miss less than 1 - `settings.recall`.
+    ids: the id of each row of `profiles`, all distinct; verifier: measures these profiles. Near pairs have a Jaccard
+    similarity of at least `settings.near`; every one reported is true, and the bands are chosen to miss less than
+    1 - `settings.recall`.
     Raises UsageError for settings that make no sense.
 
     >>> from dedupe.detect.profile import profile_texts
     >>> story = "the minister said on friday that the talks would go on until both sides agree"
     >>> profiles = profile_texts([story, story.upper() + "!", story + " today", "nothing alike"], FindSettings())
-    >>> for pair in find_pairs(profiles, ["a", "b", "c", "d"], FindSettings()).pairs:
+    >>> ids = ["a", "b", "c", "d"]
+    >>> for pair in find_pairs(profiles, ids, Verifier(profiles, ids, FindSettings()), FindSettings()).pairs:
     ...     print(pair.a, pair.b, pair.kind, round(pair.jaccard, 3), pair.containment)
     a b exact 1.0 1.0
     a c near 0.917 1.0
@@ -91,7 +93,7 @@ def find_pairs(profiles: Profiles, ids: Sequence[str], settings: FindSettings) -
         unique = order[(representatives == np.arange(len(order))) & ~wordless]
         candidates = find_candidates(profiles.signatures[unique], bands, rows)
         compared = len(candidates.a)
-        pairs += _verify(profiles, ids, unique[candidates.a], unique[candidates.b], settings.near)
+        pairs += verifier.verify(unique[candidates.a], unique[candidates.b])
         hot = tuple(HotGroup(h.band, h.rows, ids[unique[h.first]]) for h in candidates.hot_buckets)
     pairs.sort(key=lambda pair: (pair.a, pair.b))
     return Found(tuple(pairs), compared, bands, rows, expected_recall(settings.near, bands, rows), hot)
@@ -123,18 +125,3 @@ def _bands(settings: FindSettings) -> tuple[int, int]:
             "set both, or neither to have them chosen"
         )
     return settings.bands, settings.rows
-
-
-def _verify(
-    profiles: Profiles, ids: Sequence[str], a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], near: float
-) -> list[Pair]:
-    # A Jaccard similarity is never above the ratio of the sizes: most false candidates end here.
-    sizes = np.diff(profiles.offsets)
-    possible = np.minimum(sizes[a], sizes[b]) / np.maximum(sizes[a], sizes[b]) >= near
-    a, b = a[possible], b[possible]
-    jaccard, containment = measure_pairs(profiles.hashes, profiles.offsets, a, b)
-    true = np.flatnonzero(jaccard >= near)
-    return [
-        Pair(ids[a[i]], ids[b[i]], "near", jaccard, containment)
-        for i, jaccard, containment in zip(true.tolist(), jaccard[true].tolist(), containment[true].tolist(), strict=True)
-    ]
