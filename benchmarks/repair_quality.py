@@ -320,7 +320,7 @@ def main() -> None:
     lexicon = load_sound_rules()
     repairer = Repairer(lexicon, RepairSettings())
     files = sorted(arguments.data.glob("*.jsonl"))
-    print(f"{len(lexicon.rules):,} rules, {len(lexicon.markers):,} markers")
+    print(f"{len(lexicon.rules):,} rules, {len(lexicon.odds):,} odds")
     if "clean" in parts:
         report_clean(files, repairer, arguments.misses or 10)
     if "simulator" in parts:

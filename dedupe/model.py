@@ -177,7 +177,7 @@ class Repair:
     """All that repair found in one article. `edits` are sorted by field and start; the automatic ones are disjoint.
 
     `digest` is a SHA-256 over the repaired fields' source text; edits apply to no other text.
-    `verdict` is the spin gate's class: clean, suspect or spun. `score` is its markers' weight per 100 words.
+    `verdict` is the spin gate's class: clean, suspect or spun. `score` is the odds of spin per 100 words, in nats.
     """
 
     article: str

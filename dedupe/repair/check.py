@@ -62,7 +62,7 @@ def _check_rule(rule: Rule, lexicon: Lexicon, parser: PatternParser) -> Iterator
         if form.text in form.originals:
             yield f"{form.text!r} is its own original"
         form.rule.parse()
-    alone = Repairer(dataclasses.replace(lexicon, rules=(rule,), allow=()), _ALONE, parser)
+    alone = Repairer(dataclasses.replace(lexicon, rules=(rule,), allow=(), odds={}), _ALONE, parser)
     for example in rule.example:
         yield from _check_example(rule, example, alone)
     for counterexample in rule.counterexample:

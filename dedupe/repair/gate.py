@@ -1,10 +1,10 @@
 """The gate: is this text machine-spun? Only there do the rules of tier `spun` act.
 
-Two signs must agree. Clean English holds hardly any *markers*, forms that no writer uses ("Getty Pictures", "as a result of
-they"): their score is the summed weight of the distinct ones per 100 words, each weighing the log of how much likelier it
-is in spun text. And the *density* is how many different swaps the rules would undo per 100 words: a writer uses a few such
-forms in their own right, a spinner everywhere. A text with markers but few swaps is suspect. Only what an automatic rule
-answers is counted, so that a repaired text is clean to the gate.
+Every form has its odds: how much likelier, in nats, it is in spun text than in clean text. What a spinner puts in is a sign
+of spin ("gross sales", "mentioned"), the more so the rarer it is elsewhere; a word that a spinner takes out ("said", "year")
+is a sign of a writer. The odds of all different forms of a text add up, as in a naive Bayes classifier (Maron 1961). Forms of
+one text depend on each other, so the thresholds ask for far more than even odds, and for strong signs among the weak ones. A
+sign of spin counts in full where a rule would undo it, and less elsewhere, so that a repaired text is clean to the gate.
 """
 
 from __future__ import annotations
@@ -16,37 +16,44 @@ from dedupe.text.lexicon import GateSettings
 
 Verdict = Literal["clean", "suspect", "spun"]
 
-TIER_WEIGHTS: Mapping[str, float] = {"safe": 3.0, "context": 2.0}
+TIER_ODDS: Mapping[str, float] = {"safe": 3.0, "context": 2.0, "spun": 0.5}  # of forms that only a user's table holds
 
 
 class Judgement(NamedTuple):
-    """The gate's verdict on a text: its markers' weight and its different swaps per 100 words, its distinct strong markers."""
+    """The gate's verdict on a text: the odds of its forms in nats per 100 words, their sum, the number of strong signs."""
 
     verdict: Verdict
     score: float = 0.0
-    density: float = 0.0
+    odds: float = 0.0
     strong: int = 0
 
 
 CLEAN = Judgement("clean")
 
 
-def judge(markers: Mapping[str, float], swaps: int, words: int, settings: GateSettings) -> Judgement:
-    """The judgement on a text of `words` words that holds `markers` (form → weight in nats) and so many different `swaps`.
+def judge(odds: Mapping[str, float], words: int, settings: GateSettings) -> Judgement:
+    """The judgement on a text of `words` words that holds the forms of `odds` (form → nats).
 
-    >>> gate = GateSettings(2.0, 3, 2.5, 7.5, suspect_strong=2, suspect_score=2.0, splice_strong=5, shortest=40)
-    >>> markers = {"getty pictures": 3.0, "safety treaty": 3.0, "as a result of they": 3.0}
-    >>> [judge(markers, swaps, 100, gate).verdict for swaps in (12, 4)]
-    ['spun', 'suspect']
-    >>> judge({"getty pictures": 3.0}, 12, 100, gate).verdict
-    'clean'
+    >>> gate = GateSettings(strong=1.8, spun_strong=2, spun_odds=6, spun_score=3, suspect_strong=2, suspect_odds=3,
+    ...                     suspect_score=1, splice_strong=4, splice_odds=10, island_odds=-3)
+    >>> signs = {"getty pictures": 3.0, "safety treaty": 3.0, "mentioned": 1.5}
+    >>> judge(signs, 100, gate)
+    Judgement(verdict='spun', score=7.5, odds=7.5, strong=2)
+    >>> judge(signs | {"said": -1.5, "year": -1.2, "also": -1.0}, 100, gate).verdict
+    'suspect'
     """
-    words = max(words, settings.shortest)
-    strong = sum(weight >= settings.strong for weight in markers.values())
-    score, density = 100 * sum(markers.values()) / words, 100 * swaps / words
+    total = sum(odds.values())
+    score = 100 * total / max(words, 1)
+    strong = sum(value >= settings.strong for value in odds.values())
     verdict: Verdict = "clean"
-    if strong >= settings.spun_strong and score >= settings.spun_score and density >= settings.spun_density:
+    if strong >= settings.spun_strong and total >= settings.spun_odds and score >= settings.spun_score:
         verdict = "spun"
-    elif strong >= settings.suspect_strong and score >= settings.suspect_score:
+    elif strong >= settings.suspect_strong and total >= settings.suspect_odds and score >= settings.suspect_score:
         verdict = "suspect"
-    return Judgement(verdict, round(score, 3), round(density, 3), strong)
+    return Judgement(verdict, round(score, 3), round(total, 3), strong)
+
+
+def is_splice(odds: Mapping[str, float], words: int, settings: GateSettings) -> bool:
+    """Whether a paragraph of a text that is not spun is: one paragraph says less than a text, so it must say it louder."""
+    judgement = judge(odds, words, settings)
+    return judgement.verdict == "spun" and judgement.strong >= settings.splice_strong and judgement.odds >= settings.splice_odds

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -87,7 +87,7 @@ class CompiledRule:
 
 @dataclass(frozen=True)
 class Hit:
-    """An occurrence of a spun form: `text[start:end]`, and every form of any rule that reads so."""
+    """An occurrence of a spun form: `text[start:end]`, and every form of any rule that reads so: none for a mere sign."""
 
     start: int
     end: int
@@ -98,7 +98,7 @@ Head = bytes | tuple[bytes, bytes]
 
 
 class FormIndex:
-    """The forms of a set of rules, ready to be found in texts.
+    """The forms of a set of rules, and folded `signs` that need not belong to any, ready to be found in texts.
 
     >>> from dedupe.text.lexicon import load_lexicon
     >>> index = FormIndex(expand_rules(load_lexicon()))
@@ -107,8 +107,9 @@ class FormIndex:
     (16, 30, ('Getty Images',))
     """
 
-    def __init__(self, forms: Iterable[Form]) -> None:
-        self._by_text: dict[str, list[Form]] = {}
+    def __init__(self, forms: Iterable[Form], signs: Iterable[str] = ()) -> None:
+        self._by_text: dict[str, list[Form]] = {sign: [] for sign in signs}
+        self._signs = frozenset(self._by_text)
         for form in forms:
             self._by_text.setdefault(fold(form.text), []).append(form)
         heads = {folded: _possible_heads(folded) for folded in self._by_text}
@@ -116,7 +117,9 @@ class FormIndex:
         self._by_head: dict[Head, list[str]] = {}
         for folded, choices in heads.items():
             # a head that texts seldom hold and few forms share: it leads to few forms that are not there
-            head = min(choices, key=lambda choice: (_COMMON.issuperset(choice), crowds[choice], choice))
+            head = choices[0]
+            if len(choices) > 1:
+                head = min(choices, key=lambda choice: (_COMMON.issuperset(choice), crowds[choice], choice))
             self._by_head.setdefault(head, []).append(folded)
         self._heads = frozenset(self._by_head)
         self._brief = frozenset(folded for folded, choices in heads.items() if len(choices) == 1)  # the head is all there is
@@ -130,18 +133,19 @@ class FormIndex:
         hits.sort(key=lambda hit: (hit.start, -hit.end))
         return hits
 
-    def find_possible(self, text: str) -> Iterator[str]:
-        """The forms that `text` seems to hold, judging by their letters alone: a superset of those it holds, found fast."""
-        folded = fold(text)
-        for head in self._heads_in(folded):
+    def find_possible(self, folded: str, words: Sequence[bytes]) -> Iterator[str]:
+        """The forms that a text seems to hold, judging by its letters alone: a superset of those it holds, found fast.
+
+        folded: the text after `fold`; words: its words after `split_words`.
+        """
+        for head in self._heads_of(words):
             yield from (form for form in self._by_head[head] if form in self._brief or form in folded)
 
-    def _heads_in(self, folded: str) -> frozenset[Head]:
-        words = split_words(folded)
+    def _heads_of(self, words: Sequence[bytes]) -> frozenset[Head]:
         return self._heads.intersection(words) | self._heads.intersection(itertools.pairwise(words))
 
     def _find_in(self, text: str, folded: str, start: int, end: int) -> Iterator[Hit]:
-        for head in self._heads_in(folded[start:end]):
+        for head in self._heads_of(split_words(folded[start:end])):
             for form_text in self._by_head[head]:
                 at = folded.find(form_text, start, end)
                 while at >= 0:
@@ -149,7 +153,7 @@ class FormIndex:
                     if stands_alone(folded, at, stop):
                         hit = text[at:stop].replace("’", "'")
                         forms = tuple(f for f in self._by_text[form_text] if f.text == hit or f.text == form_text)
-                        if forms:
+                        if forms or form_text in self._signs:
                             yield Hit(at, stop, forms)
                     at = folded.find(form_text, at + 1, end)
 
@@ -225,11 +229,11 @@ def expand_rule(rule: Rule, lexicon: Lexicon, parser: PatternParser) -> list[For
     Raises RuleError when a side has more than one `~`.
     """
     compiled = CompiledRule(rule, parser)
-    tilde = _TILDE.search(rule.spun)
-    if any(side.count("~") > 1 for side in (rule.spun, *rule.originals)):
-        raise RuleError(f"rule {rule.id}: at most one ~ on each side", path=rule.origin)
+    tilde = _TILDE.search(rule.spun) if "~" in rule.spun else None
     if tilde is None:
         return [Form(compiled, rule.spun.replace("’", "'"), rule.originals, rule.originals)]
+    if any(side.count("~") > 1 for side in (rule.spun, *rule.originals)):
+        raise RuleError(f"rule {rule.id}: at most one ~ on each side", path=rule.origin)
     slots: dict[str, list[tuple[PartOfSpeech, int]]] = {}
     for part in _SLOTS[tilde[2] or ""]:
         for slot, form in enumerate(inflect(tilde[1], part, lexicon.irregulars)):

@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from dedupe.config import RepairSettings
 from dedupe.model import AUTOMATIC_TIERS, Tier
 from dedupe.repair.evidence import Witnesses
-from dedupe.repair.gate import TIER_WEIGHTS, Verdict
+from dedupe.repair.gate import Verdict
+from dedupe.repair.glance import UNANSWERED, Glance
 from dedupe.repair.grammar import article_clashes, doubles_a_word, is_name_part, match_case
 from dedupe.repair.match import Form, Hit, fold
 from dedupe.repair.neighbours import BORDER, Neighbourhood
-from dedupe.repair.reading import Marker, Reading
+from dedupe.repair.reading import Reading, Sign
 from dedupe.repair.resolve import Proposal, resolve
 from dedupe.repair.spans import Range, overlapping
 from dedupe.repair.spintax import find_spintax
 from dedupe.text.lexicon import Lexicon
 
-_SPINTAX_WEIGHT = 2.5
+_SPINTAX_ODDS = 2.5
 
 
 @dataclass(frozen=True)
@@ -31,27 +32,6 @@ class Proposer:
     witnesses: Witnesses
     timed_out: set[str]
 
-    def find_markers(self, reading: Reading, hits: Iterable[Hit]) -> Iterator[Marker]:
-        """The markers an automatic rule answers; a form barred by its neighbours or by a protected span does not count.
-
-        hits: sorted by start, longer ones first. Of markers that overlap the first counts alone: one wording is one sign.
-        """
-        reach = 0
-        for hit in hits:
-            if hit.start < reach or reading.is_protected(hit.start, hit.end):
-                continue
-            place = reading.place(hit.start, hit.end)
-            for form in hit.forms:
-                name = fold(form.text)
-                weight = marker_weight(form, self.lexicon)
-                if weight and self._holds(form, place):
-                    yield Marker(hit.start, name, weight)
-                    reach = hit.end
-                    break
-        for leftover in find_spintax(reading.text):
-            if len(leftover.options) == 1:
-                yield Marker(leftover.start, "{}", _SPINTAX_WEIGHT)
-
     def propose(self, reading: Reading, hits: Iterable[Hit], verdicts: Mapping[Range, Verdict]) -> Iterator[Proposal]:
         """Every proposal for a reading, overlapping ones included."""
         if self.settings.layout and reading.field == "text":
@@ -60,11 +40,30 @@ class Proposer:
             yield from self._propose_spintax(reading, verdicts)
             yield from self._propose_wording(reading, hits, verdicts)
 
-    def propose_swaps(self, reading: Reading, hits: Iterable[Hit]) -> list[Proposal]:
-        """The swaps that the rules would undo by themselves if the whole reading were spun, disjoint."""
+    def find_signs(self, reading: Reading, hits: Sequence[Hit], glance: Glance) -> Iterator[Sign]:
+        """The signs of spin in a reading: what rules would undo by themselves if it were spun, and left-over braces.
+
+        A form that no rule would undo where it stands says less, and is never a strong sign.
+        hits: sorted by start, longer ones first.
+        """
         spun: dict[Range, Verdict] = dict.fromkeys(reading.paragraphs, "spun")
-        winners = resolve(self._propose_wording(reading, hits, spun))
-        return [proposal for proposal in winners if proposal.tier in AUTOMATIC_TIERS]
+        swaps = [swap for swap in resolve(self._propose_wording(reading, hits, spun)) if swap.tier in AUTOMATIC_TIERS]
+        for swap in swaps:
+            form = fold(reading.text[swap.start : swap.end])
+            if odds := glance.sign(form):
+                yield Sign(swap.start, form, odds)
+        answered = [(swap.start, swap.end) for swap in swaps]
+        reach = 0
+        for hit in hits:
+            if hit.start >= reach and not overlapping(answered, hit.start, hit.end):
+                form = fold(reading.text[hit.start : hit.end])
+                odds = min(glance.sign(form) * UNANSWERED, self.lexicon.gate.strong - 0.1)
+                if odds and not reading.is_protected(hit.start, hit.end):
+                    yield Sign(hit.start, form, odds)
+                    reach = hit.end
+        for leftover in find_spintax(reading.text):
+            if len(leftover.options) == 1:
+                yield Sign(leftover.start, "{}", _SPINTAX_ODDS)
 
     def _propose_layout(self, reading: Reading) -> Iterator[Proposal]:
         for span, name in reading.layout.edits:
@@ -136,13 +135,6 @@ class Proposer:
         except TimeoutError:
             self.timed_out.add(rule_id)
             return False
-
-
-def marker_weight(form: Form, lexicon: Lexicon) -> float:
-    """How strong a marker of spin a form is, in nats; 0 if it is none, or no rule acts on it by itself."""
-    if form.rule.rule.tier not in {"safe", "context", "spun"}:
-        return 0.0
-    return lexicon.markers.get(fold(form.text), TIER_WEIGHTS.get(form.rule.rule.tier, 0.0))
 
 
 def _verdict_at(reading: Reading, start: int, end: int, verdicts: Mapping[Range, Verdict]) -> Verdict:

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from dedupe.repair.gate import Judgement, Verdict, judge
+from dedupe.repair.gate import Judgement, Verdict, is_splice, judge
+from dedupe.repair.glance import Glance
 from dedupe.repair.layout import Layout, read_layout
 from dedupe.repair.neighbours import Neighbourhood
-from dedupe.repair.resolve import Proposal
 from dedupe.repair.spans import Range, find_paragraphs, find_protected, find_quotations, overlapping
 from dedupe.text.lexicon import GateSettings, Lexicon
 
-# A paragraph as long as this without any marker is clean, whatever stands around it.
-_ISLAND_WORDS = 60
+# A paragraph as long as this can be an island of clean text in a spun one: a quoted statement, or a splice.
+_ISLAND_WORDS = 40
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,6 @@ class Reading:
     def _places(self) -> dict[Range, Neighbourhood]:
         return {}
 
-    def wording(self, swap: Proposal) -> str:
-        """What a proposal would replace, in small letters."""
-        return self.text[swap.start : swap.end].lower()
-
     def is_protected(self, start: int, end: int) -> bool:
         """Whether [start, end) shares anything with a protected range."""
         return overlapping(self.protected, start, end) is not None
@@ -71,41 +67,39 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Marker:
-    """A marker at an offset of a field: its form and its weight in nats."""
+class Sign:
+    """A sign of spin that a rule would undo, at an offset of a field: its form and its odds in nats."""
 
     start: int
     form: str
-    weight: float
+    odds: float
 
 
 def judge_document(
-    readings: Sequence[Reading],
-    markers: Mapping[str, Sequence[Marker]],
-    swaps: Mapping[str, Sequence[Proposal]],
-    gate: GateSettings,
+    readings: Sequence[Reading], signs: Mapping[str, Sequence[Sign]], glance: Glance, gate: GateSettings
 ) -> Judgement:
     """The gate's judgement on all fields together; a form that occurs several times counts once."""
-    weights = {marker.form: marker.weight for found in markers.values() for marker in found}
-    different = {reading.wording(swap) for reading in readings for swap in swaps[reading.field]}
-    return judge(weights, len(different), sum(len(reading.text.split()) for reading in readings), gate)
+    odds: dict[str, float] = {}
+    for reading in readings:
+        odds |= glance.plain(reading.text)
+    odds |= {sign.form: sign.odds for found in signs.values() for sign in found}
+    return judge(odds, sum(len(reading.text.split()) for reading in readings), gate)
 
 
 def judge_paragraphs(
-    reading: Reading, markers: Sequence[Marker], swaps: Sequence[Proposal], document: Verdict, gate: GateSettings
+    reading: Reading, signs: Sequence[Sign], document: Verdict, glance: Glance, gate: GateSettings
 ) -> dict[Range, Verdict]:
     """The verdict on each paragraph: the document's, but for spun splices in clean text and clean islands in spun text."""
     verdicts: dict[Range, Verdict] = {}
     for start, end in reading.paragraphs:
-        inside = {marker.form: marker.weight for marker in markers if start <= marker.start < end}
-        words = len(reading.text[start:end].split())
+        inside = {sign.form: sign.odds for sign in signs if start <= sign.start < end}
         verdict = document
-        if document == "spun" and not inside and words >= _ISLAND_WORDS:
-            verdict = "clean"
-        elif document != "spun" and inside:
-            different = {reading.wording(swap) for swap in swaps if start <= swap.start < end}
-            judgement = judge(inside, len(different), words, gate)
-            if judgement.verdict == "spun" and judgement.strong >= gate.splice_strong:
-                verdict = "spun"
+        if document == "spun" or inside:
+            text = reading.text[start:end]
+            odds, words = glance.plain(text) | inside, len(text.split())
+            if document != "spun":
+                verdict = "spun" if is_splice(odds, words, gate) else document
+            elif words >= _ISLAND_WORDS and sum(odds.values()) <= gate.island_odds:
+                verdict = "clean"
         verdicts[start, end] = verdict
     return verdicts

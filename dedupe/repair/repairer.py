@@ -15,26 +15,25 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from dedupe.config import RepairSettings
 from dedupe.model import Article, Edit, Flag, Repair, Role
 from dedupe.repair.encoding import fix_encoding
 from dedupe.repair.evidence import Witnesses
-from dedupe.repair.gate import CLEAN, Judgement, Verdict, judge
+from dedupe.repair.gate import CLEAN, TIER_ODDS, Judgement, Verdict, is_splice, judge
+from dedupe.repair.glance import Glance
 from dedupe.repair.grammar import article_before, fitting_article
 from dedupe.repair.match import FormIndex, Hit, expand_rules, fold
 from dedupe.repair.neighbours import PatternParser
-from dedupe.repair.propose import Proposer, marker_weight
-from dedupe.repair.reading import Marker, Reading, judge_document, judge_paragraphs
+from dedupe.repair.propose import Proposer
+from dedupe.repair.reading import Reading, Sign, judge_document, judge_paragraphs
 from dedupe.repair.resolve import Proposal, resolve
 from dedupe.repair.rounds import compose_edits, move_to_source, overlaps_any, spans_of
-from dedupe.repair.spans import Range, compile_allowed
+from dedupe.repair.spans import Range, compile_allowed, find_paragraphs
 from dedupe.text.edits import apply_spans
 from dedupe.text.lexicon import Lexicon, builtin_rules
 
 _ROUNDS = 4
-_ALWAYS: frozenset[str] = frozenset({"safe", "context"})
 _SHORT = 120  # words; a shorter text is looked at closely, for it has no room for many markers
 
 
@@ -43,8 +42,7 @@ class _Examined:
     """What is known of the fields before anything is proposed, by field, and the judgement on them all."""
 
     hits: Mapping[str, Sequence[Hit]]
-    markers: Mapping[str, Sequence[Marker]]
-    swaps: Mapping[str, Sequence[Proposal]]
+    signs: Mapping[str, Sequence[Sign]]
     judgement: Judgement
 
 
@@ -59,13 +57,12 @@ class Repairer:
         self.skipped: dict[str, int] = {}
         self._allowed = compile_allowed(lexicon.allow)
         self._forms = expand_rules(lexicon, parser)
-        built_in = str(builtin_rules())
+        built_in, odds = str(builtin_rules()), dict(lexicon.odds)
         for form in self._forms:
             if not form.rule.rule.origin.startswith(built_in):
                 form.rule.parse()  # a fault in a user's table shows now and not hours later
-        rare = [f for f in self._forms if f.rule.rule.tier == "safe" or fold(f.text) in lexicon.markers]
-        rare = [form for form in rare if marker_weight(form, lexicon)]
-        self._rare, self._weights = FormIndex(rare), {fold(form.text): marker_weight(form, lexicon) for form in rare}
+                odds.setdefault(fold(form.text), TIER_ODDS.get(form.rule.rule.tier, 0.0))
+        self._glance = Glance(self._forms, odds)
 
     def repair(self, article: Article, witnesses: Iterable[str] = ()) -> Repair:
         """All edits, flags and roles found in one article; nothing is applied.
@@ -109,7 +106,7 @@ class Repairer:
     def judge(self, article: Article) -> Judgement:
         """The gate's judgement alone: what the choice of a canonical needs."""
         sources = self._sources(article)
-        if self._is_clean_at_sight(sources.values()):
+        if self._look_at(sources.values()) is not None:
             return CLEAN
         readings = [self._read(field, source) for field, source in sources.items()]
         return self._examine(readings, Proposer(self.lexicon, self.settings, Witnesses(), set())).judgement
@@ -122,15 +119,11 @@ class Repairer:
 
     @cached_property
     def _all(self) -> FormIndex:
-        return FormIndex(self._forms)
+        return FormIndex(self._forms, self._glance.signs)
 
     @cached_property
     def _safe(self) -> FormIndex:
         return FormIndex(form for form in self._forms if form.rule.rule.tier == "safe")
-
-    @cached_property
-    def _always(self) -> FormIndex:
-        return FormIndex(f for f in self._forms if f.rule.rule.tier in _ALWAYS or fold(f.text) in self.lexicon.markers)
 
     def _find_edits(
         self, article_id: str, readings: Sequence[Reading], proposer: Proposer
@@ -161,34 +154,36 @@ class Repairer:
     def _examine(self, readings: Sequence[Reading], proposer: Proposer) -> _Examined:
         """What must be known of the fields before anything is proposed.
 
-        Most texts are clean at first sight: they do not hold the letters of enough markers. Only tier `safe` acts there. The
-        next most are clean by their markers. Of the others all hits are found, and the swaps they would lead to.
+        Nearly all clean texts are clean at first sight; only tier `safe` acts there. Of the others all hits are found.
         """
-        nothing: dict[str, Any] = {reading.field: [] for reading in readings}
-        if self._is_clean_at_sight([reading.text for reading in readings]):
-            return _Examined({r.field: self._safe.find(r.text) for r in readings}, nothing, nothing, self._forced(CLEAN))
-        hits = {reading.field: self._always.find(reading.text) for reading in readings}
-        markers = {reading.field: list(proposer.find_markers(reading, hits[reading.field])) for reading in readings}
-        judgement = self._forced(judge_document(readings, markers, nothing, self.lexicon.gate))
-        if judgement.verdict == "clean" and not any(self._may_be_spliced(r, markers[r.field]) for r in readings):
-            return _Examined(hits, markers, nothing, judgement)
+        odds = self._look_at([reading.text for reading in readings])
+        if odds is not None:
+            may_be_safe = self._glance.may_be_safe(odds)
+            found = {reading.field: self._safe.find(reading.text) if may_be_safe else [] for reading in readings}
+            return _Examined(found, {reading.field: [] for reading in readings}, self._forced(CLEAN))
         hits = {reading.field: self._all.find(reading.text) for reading in readings}
-        swaps = {reading.field: proposer.propose_swaps(reading, hits[reading.field]) for reading in readings}
-        judgement = self._forced(judge_document(readings, markers, swaps, self.lexicon.gate))
-        return _Examined(hits, markers, swaps, judgement)
+        signs = {reading.field: list(proposer.find_signs(reading, hits[reading.field], self._glance)) for reading in readings}
+        judgement = judge_document(readings, signs, self._glance, self.lexicon.gate)
+        return _Examined(hits, signs, self._forced(judgement))
 
-    def _may_be_spliced(self, reading: Reading, markers: Sequence[Marker]) -> bool:
-        """Whether some paragraph holds enough strong markers to be spun on its own."""
-        starts = [marker.start for marker in markers if marker.weight >= self.lexicon.gate.strong]
-        counts = (sum(start <= at < end for at in starts) for start, end in reading.paragraphs)
-        return max(counts, default=0) >= self.lexicon.gate.splice_strong
-
-    def _is_clean_at_sight(self, texts: Collection[str]) -> bool:
+    def _look_at(self, texts: Collection[str]) -> dict[str, float] | None:
+        """The odds of what the texts may hold if they are clean at first sight, the whole and each paragraph; else None."""
+        gate = self.lexicon.gate
         words = sum(text.count(" ") for text in texts)  # near enough, and far faster than splitting
         if self.settings.spin != "auto" or words < _SHORT or any("{" in text for text in texts):
-            return False
-        possible = {form: self._weights[form] for text in texts for form in self._rare.find_possible(text)}
-        return judge(possible, words, words, self.lexicon.gate).verdict == "clean"  # a swap a word: more there cannot be
+            return None
+        odds: dict[str, float] = {}
+        for text in texts:
+            odds |= self._glance.possible(text)
+        judgement = judge(odds, words, gate)
+        is_clean = judgement.verdict == "clean"
+        if is_clean and judgement.strong >= gate.splice_strong:
+            is_clean = not any(map(self._may_hold_splice, texts))
+        return odds if is_clean else None
+
+    def _may_hold_splice(self, text: str) -> bool:
+        paragraphs = (text[start:end] for start, end in find_paragraphs(text))
+        return any(is_splice(self._glance.possible(p), p.count(" ") + 1, self.lexicon.gate) for p in paragraphs)
 
     def _forced(self, judgement: Judgement) -> Judgement:
         forced: dict[str, Verdict] = {"assume": "spun", "off": "clean"}
@@ -198,8 +193,7 @@ class Repairer:
         document = examined.judgement.verdict
         if self.settings.spin != "auto":
             return dict.fromkeys(reading.paragraphs, document)
-        markers, swaps = examined.markers[reading.field], examined.swaps[reading.field]
-        return judge_paragraphs(reading, markers, swaps, document, self.lexicon.gate)
+        return judge_paragraphs(reading, examined.signs[reading.field], document, self._glance, self.lexicon.gate)
 
     def _sources(self, article: Article) -> dict[str, str]:
         return {name: value for name, value in article_fields(article).items() if name in self.settings.fields and value}

@@ -20,7 +20,7 @@ from dedupe.model import Rule, Tier
 from dedupe.text.inflect import Irregulars, PartOfSpeech
 
 RULE_COLUMNS = ("id", "spun", "original", "tier", "when", "unless", "example", "counterexample", "source")
-_SEPARATORS = {"original": "|", "when": ";", "unless": ";", "example": "||", "counterexample": "||"}
+_TIERS = get_args(Tier)
 
 
 @dataclass(frozen=True)
@@ -29,27 +29,30 @@ class GateSettings:
 
     strong: float
     spun_strong: int
+    spun_odds: float
     spun_score: float
-    spun_density: float
     suspect_strong: int
+    suspect_odds: float
     suspect_score: float
     splice_strong: int
-    shortest: int
+    splice_odds: float
+    island_odds: float
 
 
 @dataclass(frozen=True)
 class Lexicon:
     """All tables of one language.
 
-    `rules` are sorted by id. `word_lists` maps the names of neighbour classes to their words. `markers` maps a spun form to its
-    weight in nats. `allow` holds phrases nothing may touch. `layout` pairs the role of a line with the pattern that tells it.
+    `rules` are sorted by id. `word_lists` maps the names of neighbour classes to their words. `odds` maps a form to how much
+    likelier it is in spun text than in clean text, in nats. `allow` holds phrases nothing may touch. `layout` pairs the role of
+    a line with the pattern that tells it.
     """
 
     rules: tuple[Rule, ...]
     allow: tuple[str, ...]
     irregulars: Irregulars
     word_lists: dict[str, frozenset[str]]
-    markers: dict[str, float]
+    odds: dict[str, float]
     layout: tuple[tuple[str, re.Pattern[str]], ...]
     gate: GateSettings
 
@@ -100,7 +103,7 @@ def load_lexicon(
         allow=tuple(dict.fromkeys(allowed)),
         irregulars=dict(_irregulars(grammar / "irregular.tsv")),
         word_lists={row[0]: frozenset(row[1].split()) for _, row in _rows(grammar / "wordlists.tsv", ("class", "words"))},
-        markers={row[0]: float(row[1]) for _, row in _rows(builtin / language / "markers.tsv", ("form", "weight"))},
+        odds={row[0]: float(row[1]) for _, row in _rows(builtin / language / "odds.tsv", ("form", "odds"))},
         layout=tuple((row[0], re.compile(row[1])) for _, row in _rows(grammar / "layout.tsv", ("role", "pattern"))),
         gate=GateSettings(**settings["gate"]),
     )
@@ -134,35 +137,46 @@ def read_rules(table: Traversable) -> list[Rule]:
 
     Raises RuleError with file and line for a missing column, an unknown tier, an empty spun form, an id used twice.
     """
-    rules, seen = [], set[str]()
+    rules, seen, name = [], set[str](), str(table)
     for line, row in _rows(table, RULE_COLUMNS):
-        cells = dict(zip(RULE_COLUMNS, row, strict=True))
-        if cells["tier"] not in get_args(Tier):
-            raise RuleError(
-                f"unknown tier {cells['tier']!r}; {did_you_mean(cells['tier'], get_args(Tier))}", path=str(table), line=line
-            )
-        if not cells["id"] or not cells["spun"] or not (cells["original"] or cells["tier"] == "flag"):
-            raise RuleError("a rule needs an id, a spun form and an original", path=str(table), line=line)
-        if cells["id"] in seen:
-            message = f"the id {cells['id']!r} is used twice; give the second sense the ending .2"
-            raise RuleError(message, path=str(table), line=line)
-        seen.add(cells["id"])
-        parts = {name: _parts(cells[name], separator) for name, separator in _SEPARATORS.items()}
+        id, spun, original, tier, when, unless, example, counterexample, source = row
+        if tier not in _TIERS:
+            raise RuleError(f"unknown tier {tier!r}; {did_you_mean(tier, _TIERS)}", path=name, line=line)
+        if not id or not spun or not (original or tier == "flag"):
+            raise RuleError("a rule needs an id, a spun form and an original", path=name, line=line)
+        if id in seen:
+            raise RuleError(f"the id {id!r} is used twice; give the second sense the ending .2", path=name, line=line)
+        seen.add(id)
         rules.append(
             Rule(
-                id=cells["id"],
-                spun=cells["spun"],
-                originals=parts["original"],
-                tier=cells["tier"],  # type: ignore[arg-type]  # checked above
-                when=parts["when"],
-                unless=parts["unless"],
-                example=parts["example"],
-                counterexample=parts["counterexample"],
-                source=cells["source"],
-                origin=f"{table}:{line}",
+                id=id,
+                spun=spun,
+                originals=_parts(original, "|"),
+                tier=tier,  # type: ignore[arg-type]  # checked above
+                when=_parts(when, ";"),
+                unless=_parts(unless, ";"),
+                example=_parts(example, "||"),
+                counterexample=_parts(counterexample, "||"),
+                source=source,
+                origin=f"{name}:{line}",
             )
         )
     return rules
+
+
+def read_synonyms(language: str = "en") -> list[tuple[str, str, tuple[str, ...]]]:
+    """What a spinner makes of ordinary words: original, part of speech (n v a, x for none), the words put in its place.
+
+    Most are too ordinary themselves for a rule; they tell the gate and the synonym classes what to expect. The word that is
+    inflected is the first of a verb phrase and the last of any other, or the one marked with ~.
+    Raises RuleError with file and line for an unknown part of speech.
+    """
+    table, rows = builtin_rules() / language / "synonyms.tsv", []
+    for line, (original, part, synonyms) in _rows(table, ("original", "part", "synonyms")):
+        if part not in {"n", "v", "a", "x"}:
+            raise RuleError(f"unknown part of speech {part!r}; write n, v, a, or x", path=str(table), line=line)
+        rows.append((original, part, _parts(synonyms, "|")))
+    return rows
 
 
 def _parts(cell: str, separator: str) -> tuple[str, ...]:
@@ -178,7 +192,7 @@ def _rows(table: Traversable, columns: tuple[str, ...]) -> Iterator[tuple[int, l
     header = None
     for number, line in enumerate(table.read_text("utf-8-sig").split("\n"), 1):
         cells = line.rstrip("\r").split("\t")
-        if not line.strip() or line.startswith("#"):
+        if line.startswith("#") or not line.strip():
             continue
         if header is None:
             header = cells
@@ -189,7 +203,11 @@ def _rows(table: Traversable, columns: tuple[str, ...]) -> Iterator[tuple[int, l
             continue
         if len(cells) > len(header):
             raise RuleError(f"{len(cells)} columns where the header has {len(header)}", path=str(table), line=number)
-        yield number, [cell.strip() for cell in (cells + [""] * len(columns))[: len(columns)]]
+        if len(cells) != len(columns):
+            cells = (cells + [""] * len(columns))[: len(columns)]
+        if "\t " in line or " \t" in line or line[0] == " " or line[-1] in " \r":
+            cells = [cell.strip() for cell in cells]
+        yield number, cells
 
 
 def _irregulars(table: Traversable) -> Iterator[tuple[tuple[PartOfSpeech, str], tuple[str, ...]]]:
