@@ -9,7 +9,7 @@ by its other words (`detect.passages`), from runs of LEAST_RUN words: below that
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,8 @@ LEAST_RUN = 10
 _RANGES = 16
 _TABLE_BITS = 20
 _BLOCK = 1 << 20
+# Examples kept of who holds a shingle.
+HOLDERS = 3
 
 _Hashes = npt.NDArray[np.uint32]
 _Codes = npt.NDArray[np.uint64]
@@ -33,20 +35,21 @@ _Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Boilerplate:
-    """The frequent shingles: `hashes` ascending (uint32), the distinct `texts` that hold each and their `sources` (int64).
+    """The frequent shingles: `hashes` ascending (uint32), the number of distinct `texts` that hold each and of their
+    `sources` (int64), and the first rows that do, by id: `holders`, int64, shape (hashes, HOLDERS), -1 where there are less.
 
-    `first` is the first row that holds each (int64). `table` tells by the upper bits of a hash that it cannot be one.
+    `table` tells by the upper bits of a hash that it cannot be one.
     """
 
     hashes: _Hashes
     texts: _Numbers
     sources: _Numbers
-    first: _Numbers
+    holders: _Numbers
     table: _Mask
 
     def marks(self, hashes: _Hashes) -> _Mask:
         """Which of the hashes are boilerplate: bool, of their shape."""
-        marks = self.table[hashes >> np.uint32(32 - _TABLE_BITS)]
+        marks: _Mask = self.table[hashes >> np.uint32(32 - _TABLE_BITS)]
         likely = np.flatnonzero(marks)
         marks[likely] = self.hashes[self.places(hashes[likely])] == hashes[likely]
         return marks
@@ -56,19 +59,31 @@ class Boilerplate:
         return np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1).astype(np.int64)
 
 
-def make_boilerplate(hashes: _Hashes, texts: _Numbers, sources: _Numbers, first: _Numbers) -> Boilerplate:
+@dataclass(frozen=True, slots=True)
+class CommonPassage:
+    """A passage of boilerplate: its `text` as one article has it, its `words`, in how many distinct `texts` and `sources`
+    its shingles are (the median), and the ids of the first articles that hold the most frequent one."""
+
+    text: str
+    words: int
+    texts: int
+    sources: int
+    examples: tuple[str, ...]
+
+
+def make_boilerplate(hashes: _Hashes, texts: _Numbers, sources: _Numbers, holders: _Numbers) -> Boilerplate:
     """The boilerplate of these columns, with the table that makes looking up fast.
 
-    >>> columns = np.array([3, 7], np.uint32), np.array([21, 30]), np.array([1, 2]), np.array([0, 0])
+    >>> columns = np.array([3, 7], np.uint32), np.array([21, 30]), np.array([1, 2]), np.array([[0], [0]])
     >>> make_boilerplate(*columns).marks(np.array([7, 8], np.uint32)).tolist()
     [True, False]
     """
     table = np.zeros(1 << _TABLE_BITS, np.bool_)
     table[hashes >> np.uint32(32 - _TABLE_BITS)] = True
-    return Boilerplate(hashes, texts, sources, first, table)
+    return Boilerplate(hashes, texts, sources, holders, table)
 
 
-NO_BOILERPLATE = make_boilerplate(np.empty(0, np.uint32), *(np.empty(0, np.int64),) * 3)
+NO_BOILERPLATE = make_boilerplate(np.empty(0, np.uint32), *(np.empty(0, np.int64),) * 2, np.empty((0, 0), np.int64))
 
 
 def find_boilerplate(profiles: Profiles, rows: _Numbers, groups: _Numbers, sources: _Numbers, most: int) -> Boilerplate:
@@ -90,9 +105,8 @@ def find_boilerplate(profiles: Profiles, rows: _Numbers, groups: _Numbers, sourc
     ]
     hashes, texts, holders = (np.concatenate([column[i] for column in columns]) for i in range(3))
     order = np.argsort(hashes, kind="stable")
-    found = make_boilerplate(hashes[order], texts[order], holders[order], np.zeros(len(order), np.int64))
-    found.first[:] = _first_holders(profiles, rows, found)
-    return found
+    found = make_boilerplate(hashes[order], texts[order], holders[order], np.full((len(order), HOLDERS), -1, np.int64))
+    return replace(found, holders=_first_holders(profiles, rows, found))
 
 
 def _count_range(
@@ -126,16 +140,21 @@ def _count_range(
 
 
 def _first_holders(profiles: Profiles, rows: _Numbers, found: Boilerplate) -> _Numbers:
-    """The first of the rows, in their order, that holds each frequent shingle."""
+    """The first of the rows, in their order, that hold each frequent shingle."""
     rank_of = np.full(len(profiles), len(rows), np.int64)
     rank_of[rows] = np.arange(len(rows))
-    first = np.full(len(found.hashes), len(rows), np.int64)
     ranks = np.repeat(rank_of, np.diff(profiles.offsets))
-    for low in range(0, len(profiles.hashes), _BLOCK):
-        hashes = profiles.hashes[low : low + _BLOCK]
-        held = np.flatnonzero(found.marks(hashes))
-        np.minimum.at(first, found.places(hashes[held]), ranks[low + held])
-    return rows[first]
+    holders = np.full((HOLDERS + 1, len(found.hashes)), -1, np.int64)
+    for nth in range(HOLDERS):
+        least = np.full(len(found.hashes), len(rows), np.int64)
+        for low in range(0, len(profiles.hashes), _BLOCK):
+            hashes = profiles.hashes[low : low + _BLOCK]
+            held = np.flatnonzero(found.marks(hashes))
+            places, rank = found.places(hashes[held]), ranks[low + held]
+            later = rank > holders[nth - 1][places]
+            np.minimum.at(least, places[later], rank[later])
+        holders[nth] = least
+    return np.append(rows, -1)[holders[:HOLDERS]].T
 
 
 def _is_new(ordered: _Codes) -> _Mask:

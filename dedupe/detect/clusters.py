@@ -13,11 +13,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dedupe.model import Cluster, Pair
+from dedupe.model import Cluster, Pair, RelationKind
 
 Rank = Mapping[str, int]
 Explain = Callable[[Sequence[str]], str]
 Verify = Callable[[str, Sequence[str]], Iterable[Pair]]
+# Of the kinds of a cluster's links the loosest names it.
+_LOOSER: tuple[RelationKind, ...] = ("exact", "near", "spun", "contained")
 _Likes = Mapping[str, Mapping[str, Pair]]
 
 
@@ -111,7 +113,9 @@ def _verify_around(first: str, around: set[str], likes: _Likes, verify: Verify) 
 
 def _link_members(canonical: str, taken: Mapping[str, Pair], copies: Mapping[str, list[str]]) -> dict[str, Pair]:
     return {
-        id: replace(pair, a=min(id, canonical), b=max(id, canonical))
+        id: pair
+        if {id, canonical} == {pair.a, pair.b}
+        else replace(pair, a=min(id, canonical), b=max(id, canonical), passages=())
         for other, pair in taken.items()
         for id in copies[other]
         if id != canonical
@@ -130,7 +134,7 @@ def _build_clusters(
     clusters = [
         Cluster(
             id=members[0],
-            kind="exact" if all(links[id].kind == "exact" for id in members if id != canonical) else "near",
+            kind=max((links[id].kind for id in members if id != canonical), key=_LOOSER.index),
             members=tuple(members),
             pairs=tuple(sorted(inner[canonical])),
             canonical=canonical,

@@ -44,7 +44,7 @@ class Found:
     """The verified pairs, by (a, b), and what the summary tells of how they were found.
 
     `candidates` were compared exactly; `recall` is the share of near pairs the bands are expected to find. `sharing` are pairs
-    of ids that share shingles beside `boilerplate`, but not so many that one could stand for the other.
+    that share enough beside `boilerplate` for an overlap, if it is in one piece (`detect.passages` tells).
     """
 
     pairs: tuple[Pair, ...]
@@ -53,7 +53,7 @@ class Found:
     rows: int
     recall: float
     hot: tuple[HotGroup, ...]
-    sharing: tuple[tuple[str, str], ...] = ()
+    sharing: tuple[Pair, ...] = ()
     boilerplate: Boilerplate = NO_BOILERPLATE
 
     def describe_hot(self) -> list[str]:
@@ -113,9 +113,7 @@ def find_pairs(
         known = np.array(sources, np.int64) if len(sources) else np.full(len(ids), -1, np.int64)
         shared = relate_sharing(profiles, ids, unique, known, related, candidates, verifier, settings)
         related += shared.pairs
-        found = replace(
-            found, candidates=compared + shared.compared, sharing=shared.sharing, boilerplate=shared.boilerplate
-        )
+        found = replace(found, candidates=compared + shared.compared, sharing=shared.sharing, boilerplate=shared.boilerplate)
     pairs += [pair for pair in related if pair.kind in settings.kinds]
     pairs.sort(key=lambda pair: (pair.a, pair.b))
     return replace(found, pairs=tuple(pairs))

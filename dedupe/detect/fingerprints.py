@@ -84,7 +84,7 @@ def _choose_in_windows(grams: _Words, bounds: _Offsets, window: int) -> _Offsets
     for behind in range(1, window):  # a window that begins less than its size before a text's end reaches over it
         cut = bounds[1:-1] - behind
         inside[cut[(cut >= 0) & (cut < len(inside))]] = False
-    places = (least[inside] & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    places: _Offsets = (least[inside] & np.uint64(0xFFFFFFFF)).astype(np.int64)
     return places[np.diff(places, prepend=-1) != 0]
 
 

@@ -64,6 +64,12 @@ class Verifier:
         related = np.flatnonzero(kinds != "")
         return [self._pair(int(a[i]), int(b[i]), kinds[i], float(jaccard[i]), float(containment[i])) for i in related.tolist()]
 
+    def measure(self, a: _Rows, b: _Rows, kind: RelationKind) -> list[Pair]:
+        """The pairs of rows (a[i], b[i]) with their numbers, as pairs of some kind."""
+        jaccard, containment = measure_pairs(self._profiles.hashes, self._profiles.offsets, a, b)
+        columns = zip(a.tolist(), b.tolist(), jaccard.tolist(), containment.tolist(), strict=True)
+        return [self._pair(a, b, kind, jaccard, containment) for a, b, jaccard, containment in columns]
+
     def verify_with(self, first: str, others: Sequence[str]) -> list[Pair]:
         """The pairs of one text with those of others, all by id, that are related."""
         if not self._row_of:

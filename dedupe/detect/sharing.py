@@ -31,13 +31,13 @@ _Codes = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """The verified pairs among texts that share a passage, and the pairs of ids that are no more than that.
+    """The verified pairs among texts that share a passage; and those that are at most an overlap, not yet aligned.
 
     `compared` pairs were measured; `boilerplate` was left out of account.
     """
 
     pairs: list[Pair]
-    sharing: tuple[tuple[str, str], ...]
+    sharing: tuple[Pair, ...]
     compared: int
     boilerplate: Boilerplate
 
@@ -67,12 +67,12 @@ def relate_sharing(
     codes = np.setdiff1d(np.union1d(_encode(tried.a, tried.b), further), known)
     a, b = _decode(codes)
     pairs = verifier.verify(rows[a], rows[b])
-    sharing: tuple[tuple[str, str], ...] = ()
+    sharing: list[Pair] = []
     if "overlap" in settings.kinds:
         left, right = _decode(np.setdiff1d(codes, _codes_of(pairs, place_of)))
         enough = own.count_shared(rows[left], rows[right]) > SURE_WORDS - settings.shingle_words
-        sharing = tuple((ids[rows[a]], ids[rows[b]]) for a, b in zip(left[enough], right[enough], strict=True))
-    return Shared(pairs, sharing, len(codes), boilerplate)
+        sharing = verifier.measure(rows[left[enough]], rows[right[enough]], "overlap")
+    return Shared(pairs, tuple(sharing), len(codes), boilerplate)
 
 
 def _codes_of(pairs: Iterable[Pair], place_of: dict[str, int]) -> _Codes:

@@ -1,0 +1,252 @@
+"""Passages: where two related texts say the same, word for word, as aligned spans of both.
+
+The texts of the pairs are read again, once for the order of their shingles and once for the places of their words.
+Pairs that are related anyhow list every shared run of LEAST_WORDS words. A pair that only shares passages is an
+*overlap* if one of them is long enough without the boilerplate in it; it lists those. Runs of boilerplate are told by
+their places, too: the choice of a canonical does not count their words, and each is listed once for the whole corpus.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from dedupe.config import FindSettings
+from dedupe.detect.align import Aligner, Run
+from dedupe.detect.boilerplate import LEAST_RUN, Boilerplate, CommonPassage
+from dedupe.detect.find import Found
+from dedupe.detect.fingerprints import SURE_WORDS
+from dedupe.detect.shingles import hash_in_order
+from dedupe.model import Article, Pair, Passage
+from dedupe.text.locate import locate_words
+from dedupe.text.normal import tokenize
+
+# Words from which a shared run is listed.
+LEAST_WORDS = 10
+# A passage makes an overlap if it has as many words, or this share of the shorter text and at least SURE_WORDS.
+ENOUGH_WORDS = 40
+ENOUGH_SHARE = 0.15
+# Characters of text, or shingles, worked on at once.
+_BATCH = 400_000
+
+_Mask = npt.NDArray[np.bool_]
+_Span = tuple[int, int]
+Read = Callable[[Collection[str]], Iterable[Article]]
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """The pairs with their passages, overlaps among them; the boilerplate of the corpus; and where it stands in articles.
+
+    `furniture` holds spans in code points of the text of each related article that has some.
+    """
+
+    pairs: tuple[Pair, ...]
+    boilerplate: tuple[CommonPassage, ...]
+    furniture: Mapping[str, Sequence[_Span]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A text in numbers: its shingle hashes in order (uint32), and which of its words are boilerplate (bool)."""
+
+    hashes: npt.NDArray[np.uint32]
+    common: _Mask
+
+
+def trace_passages(found: Found, ids: Sequence[str], read: Read, settings: FindSettings) -> Traced:
+    """The passages of the found pairs, except `exact` ones, which share everything; overlaps are added to them.
+
+    ids: the id of each row that `found` speaks of; read: gives the articles of some ids, in any order.
+    """
+    related = [pair for pair in found.pairs if pair.kind != "exact"]
+    examples = _choose_examples(found.boilerplate, ids, settings.shingle_words)
+    wanted = {id for pair in (*related, *found.sharing) for id in (pair.a, pair.b)}.union(examples)
+    readings = dict(_read_in_order(read(wanted), found.boilerplate, settings))
+    runs = {
+        (pair.a, pair.b): kept
+        for pair, aligned in _align_pairs((*related, *found.sharing), readings, settings.shingle_words)
+        if (kept := aligned if pair.kind != "overlap" else _choose_enough(aligned, readings[pair.a], readings[pair.b]))
+    }
+    overlaps = [pair for pair in found.sharing if (pair.a, pair.b) in runs]
+    # Everything is known in words now; what is reported gets its places in the text.
+    spans = _Spans()
+    for (a, b), shared in runs.items():
+        for run in shared:
+            spans.ask(a, run.a, run.words)
+            spans.ask(b, run.b, run.words)
+    furniture = {id: _find_stretches(readings[id].common) for id in {id for pair in related for id in (pair.a, pair.b)}}
+    listed = list(_list_boilerplate(examples, readings, found.boilerplate, ids, settings.shingle_words))
+    for id, begin, words, _ in listed:
+        spans.ask(id, begin, words)
+    for id, stretches in furniture.items():
+        for begin, words in stretches:
+            spans.ask(id, begin, words)
+    samples = spans.locate(read, {(id, begin, words) for id, begin, words, _ in listed})
+    traced = [
+        replace(pair, passages=tuple(spans.passage(pair, run) for run in runs.get((pair.a, pair.b), ())))
+        for pair in (*found.pairs, *overlaps)
+    ]
+    return Traced(
+        pairs=tuple(sorted(traced, key=lambda pair: (pair.a, pair.b))),
+        boilerplate=tuple(replace(passage, text=samples[id, begin, words]) for id, begin, words, passage in listed),
+        furniture={id: [spans.span(id, *s) for s in stretches] for id, stretches in furniture.items() if stretches},
+    )
+
+
+def cut_spans(text: str, spans: Sequence[_Span]) -> str:
+    """The text without some disjoint spans, which are in ascending order.
+
+    >>> cut_spans("Menu. The news.", [(0, 6)])
+    'The news.'
+    """
+    bounds = [0, *itertools.chain.from_iterable(spans), len(text)]
+    return "".join([text[begin:end] for begin, end in zip(bounds[::2], bounds[1::2], strict=True)])
+
+
+def _read_in_order(
+    articles: Iterable[Article], boilerplate: Boilerplate, settings: FindSettings
+) -> Iterator[tuple[str, _Reading]]:
+    for batch in _in_batches(articles):
+        tokens = tokenize([article.text for article in batch])
+        hashes, counts = hash_in_order(tokens, settings.shingle_words, settings.hash)
+        marks = boilerplate.marks(hashes)
+        bounds = [0, *np.cumsum(counts).tolist()]
+        for article, words, (low, high) in zip(batch, tokens.counts().tolist(), itertools.pairwise(bounds), strict=True):
+            common = _cover_words(marks[low:high], words, settings.shingle_words)
+            yield article.id, _Reading(hashes[low:high].copy(), common)
+
+
+def _in_batches(articles: Iterable[Article]) -> Iterator[list[Article]]:
+    batch: list[Article] = []
+    size = 0
+    for article in articles:
+        batch.append(article)
+        size += len(article.text)
+        if size >= _BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _cover_words(marks: _Mask, words: int, shingle_words: int) -> _Mask:
+    """Which words of a text are boilerplate: those under frequent shingles that make a run of at least LEAST_RUN words."""
+    common = np.zeros(words, np.bool_)
+    if marks.any():
+        for begin, count in _find_stretches(marks):
+            if count + shingle_words - 1 >= LEAST_RUN:
+                common[begin : begin + count + shingle_words - 1] = True
+    return common
+
+
+def _find_stretches(flags: _Mask) -> list[_Span]:
+    """Where each stretch of true values begins, and its length."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).view(np.int8)))
+    return list(zip(edges[::2].tolist(), (edges[1::2] - edges[::2]).tolist(), strict=True))
+
+
+def _align_pairs(
+    pairs: Iterable[Pair], readings: Mapping[str, _Reading], shingle_words: int
+) -> Iterator[tuple[Pair, list[Run]]]:
+    """The shared runs of each pair, from the first text's words to the second's; a longer text is sorted for all its pairs."""
+    partners: defaultdict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        longer = max(pair.a, pair.b, key=lambda id: (len(readings[id].hashes), id))
+        partners[longer].append(pair)
+    for longer, group in partners.items():
+        aligner = Aligner(readings[longer].hashes, shingle_words)
+        for batch in _in_portions(group, longer, readings):
+            others = [readings[_other(pair, longer)].hashes for pair in batch]
+            for pair, runs in zip(batch, aligner.align(others, LEAST_WORDS), strict=True):
+                yield pair, runs if pair.a == longer else sorted(Run(run.b, run.a, run.words) for run in runs)
+
+
+def _in_portions(group: Sequence[Pair], longer: str, readings: Mapping[str, _Reading]) -> Iterator[list[Pair]]:
+    work = itertools.accumulate(len(readings[_other(pair, longer)].hashes) for pair in group)
+    for _, portion in itertools.groupby(zip(work, group, strict=True), key=lambda item: item[0] // _BATCH):
+        yield [pair for _, pair in portion]
+
+
+def _other(pair: Pair, id: str) -> str:
+    return pair.b if pair.a == id else pair.a
+
+
+def _choose_enough(runs: Iterable[Run], a: _Reading, b: _Reading) -> list[Run]:
+    """The runs that are long enough for an overlap without the boilerplate in them."""
+    shorter = min(len(a.common), len(b.common))
+    enough = min(ENOUGH_WORDS, max(SURE_WORDS, ENOUGH_SHARE * shorter))
+
+    def count_own(run: Run) -> int:
+        of_a, of_b = a.common[run.a : run.a + run.words], b.common[run.b : run.b + run.words]
+        return run.words - int(np.count_nonzero(of_a | of_b))
+
+    return [run for run in runs if run.words >= enough and count_own(run) >= enough]
+
+
+class _Spans:
+    """Collects stretches of words, asks for the places of their first and last words all at once, and then tells them."""
+
+    def __init__(self) -> None:
+        self._asked: defaultdict[str, set[int]] = defaultdict(set)
+        self._places: dict[str, dict[int, _Span]] = {}
+
+    def ask(self, id: str, begin: int, words: int) -> None:
+        self._asked[id].update((begin, begin + words - 1))
+
+    def locate(self, read: Read, quoted: Collection[tuple[str, int, int]]) -> dict[tuple[str, int, int], str]:
+        """Finds all places; the texts of the stretches (id, begin, words) that are to be quoted."""
+        quotes: defaultdict[str, list[_Span]] = defaultdict(list)
+        for id, begin, count in quoted:
+            quotes[id].append((begin, count))
+        texts = {}
+        for batch in _in_batches(read(self._asked.keys())):
+            asked = [sorted(self._asked[article.id]) for article in batch]
+            for article, words, spans in zip(batch, asked, locate_words([a.text for a in batch], asked), strict=True):
+                self._places[article.id] = dict(zip(words, spans, strict=True))
+                for begin, count in quotes[article.id]:
+                    texts[article.id, begin, count] = article.text[slice(*self.span(article.id, begin, count))]
+        return texts
+
+    def span(self, id: str, begin: int, words: int) -> _Span:
+        places = self._places[id]
+        return places[begin][0], places[begin + words - 1][1]
+
+    def passage(self, pair: Pair, run: Run) -> Passage:
+        return Passage(*self.span(pair.a, run.a, run.words), *self.span(pair.b, run.b, run.words), run.words)
+
+
+def _choose_examples(boilerplate: Boilerplate, ids: Sequence[str], shingle_words: int) -> list[str]:
+    """The ids of the first holders of enough frequent shingles for a run: together they show all boilerplate there is."""
+    rows, counts = np.unique(boilerplate.holders[:, 0], return_counts=True)
+    return sorted(ids[row] for row in rows[counts > LEAST_RUN - shingle_words].tolist())
+
+
+def _list_boilerplate(
+    examples: Iterable[str],
+    readings: Mapping[str, _Reading],
+    boilerplate: Boilerplate,
+    ids: Sequence[str],
+    shingle_words: int,
+) -> Iterator[tuple[str, int, int, CommonPassage]]:
+    """Each passage of boilerplate once, with the article, the first word and the number of words that show it."""
+    shown = np.zeros(len(boilerplate.hashes), np.bool_)
+    for id in examples:
+        hashes = readings[id].hashes
+        marks = boilerplate.marks(hashes)
+        places = boilerplate.places(hashes)
+        marks &= ~shown[places]
+        for begin, count in _find_stretches(marks):
+            words = count + shingle_words - 1
+            if words >= LEAST_RUN:
+                held = places[begin : begin + count]
+                shown[held] = True
+                most = int(held[np.argmax(boilerplate.texts[held])])
+                texts, sources = (int(np.median(column[held])) for column in (boilerplate.texts, boilerplate.sources))
+                holders = [ids[row] for row in boilerplate.holders[most].tolist() if row >= 0]
+                yield id, begin, words, CommonPassage("", words, texts, sources, tuple(holders))
