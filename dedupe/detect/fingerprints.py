@@ -85,7 +85,8 @@ def _choose_in_windows(grams: _Words, bounds: _Offsets, window: int) -> _Offsets
         cut = bounds[1:-1] - behind
         inside[cut[(cut >= 0) & (cut < len(inside))]] = False
     places: _Offsets = (least[inside] & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    return places[np.diff(places, prepend=-1) != 0]
+    first: _Offsets = places[np.diff(places, prepend=-1) != 0]
+    return first
 
 
 def _choose_of_short(grams: _Words, bounds: _Offsets, window: int) -> _Offsets:

@@ -9,6 +9,7 @@ their places, too: the choice of a canonical does not count their words, and eac
 from __future__ import annotations
 
 import itertools
+import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,6 +32,11 @@ LEAST_WORDS = 10
 # A passage makes an overlap if it has as many words, or this share of the shorter text and at least SURE_WORDS.
 ENOUGH_WORDS = 40
 ENOUGH_SHARE = 0.15
+# Words before or after another whole version that count as furniture, and words it may have there itself (a byline).
+WRAPPING_WORDS = 80
+EDGE_WORDS = 12
+_CLINGING, _CLINGING_END = re.compile(r"[^\w\s]+"), re.compile(r"[^\w\s]+\Z")
+_STOPS = (".", "!", "?", "…", '"', "”", "’", ")")
 # Characters of text, or shingles, worked on at once.
 _BATCH = 400_000
 
@@ -53,10 +59,12 @@ class Traced:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """A text in numbers: its shingle hashes in order (uint32), and which of its words are boilerplate (bool)."""
+    """A text in numbers: its shingle hashes in order (uint32), which of its words are boilerplate (bool), and whether it
+    ends as a sentence does."""
 
     hashes: npt.NDArray[np.uint32]
     common: _Mask
+    stops: bool
 
 
 def trace_passages(found: Found, ids: Sequence[str], read: Read, settings: FindSettings) -> Traced:
@@ -80,6 +88,7 @@ def trace_passages(found: Found, ids: Sequence[str], read: Read, settings: FindS
         for run in shared:
             spans.ask(a, run.a, run.words)
             spans.ask(b, run.b, run.words)
+    _mark_wrapping(related, runs, readings)
     furniture = {id: _find_stretches(readings[id].common) for id in {id for pair in related for id in (pair.a, pair.b)}}
     listed = list(_list_boilerplate(examples, readings, found.boilerplate, ids, settings.shingle_words))
     for id, begin, words, _ in listed:
@@ -100,13 +109,17 @@ def trace_passages(found: Found, ids: Sequence[str], read: Read, settings: FindS
 
 
 def cut_spans(text: str, spans: Sequence[_Span]) -> str:
-    """The text without some disjoint spans, which are in ascending order.
+    """The text without some disjoint spans of words, which are in ascending order, and the punctuation that clings to them.
 
-    >>> cut_spans("Menu. The news.", [(0, 6)])
-    'The news.'
+    >>> cut_spans("“Menu.” The news.", [(1, 5)])
+    ' The news.'
     """
-    bounds = [0, *itertools.chain.from_iterable(spans), len(text)]
-    return "".join([text[begin:end] for begin, end in zip(bounds[::2], bounds[1::2], strict=True)])
+    kept, at = [], 0
+    for begin, end in spans:
+        kept.append(_CLINGING_END.sub("", text[at:begin]))
+        match = _CLINGING.match(text, end)
+        at = match.end() if match else end
+    return "".join([*kept, text[at:]])
 
 
 def _read_in_order(
@@ -119,7 +132,7 @@ def _read_in_order(
         bounds = [0, *np.cumsum(counts).tolist()]
         for article, words, (low, high) in zip(batch, tokens.counts().tolist(), itertools.pairwise(bounds), strict=True):
             common = _cover_words(marks[low:high], words, settings.shingle_words)
-            yield article.id, _Reading(hashes[low:high].copy(), common)
+            yield article.id, _Reading(hashes[low:high].copy(), common, article.text.rstrip().endswith(_STOPS))
 
 
 def _in_batches(articles: Iterable[Article]) -> Iterator[list[Article]]:
@@ -187,6 +200,31 @@ def _choose_enough(runs: Iterable[Run], a: _Reading, b: _Reading) -> list[Run]:
         return run.words - int(np.count_nonzero(of_a | of_b))
 
     return [run for run in runs if run.words >= enough and count_own(run) >= enough]
+
+
+def _mark_wrapping(
+    versions: Sequence[Pair], runs: Mapping[tuple[str, str], Sequence[Run]], readings: Mapping[str, _Reading]
+) -> None:
+    """Marks as boilerplate what a text alone has before the beginning, or after the end, of other versions of it.
+
+    Each such version allows for WRAPPING_WORDS: where there are more, the other may be the one that is cut.
+    """
+    shared = {id: np.zeros(len(readings[id].common), np.bool_) for pair in versions for id in (pair.a, pair.b)}
+    heads, tails = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
+    for pair in versions:
+        for run in runs.get((pair.a, pair.b), ()):
+            for (inner, begin), (outer, place) in itertools.permutations(((pair.a, run.a), (pair.b, run.b))):
+                shared[outer][place : place + run.words] = True
+                if begin <= EDGE_WORDS:
+                    heads[outer].append(place)
+                if begin + run.words >= len(shared[inner]) - EDGE_WORDS and readings[inner].stops:
+                    tails[outer].append(place + run.words)
+    for id, flags in shared.items():
+        common, words = readings[id].common, len(flags)
+        if heads[id] and (head := min(heads[id])) <= WRAPPING_WORDS * len(heads[id]):
+            common[:head] |= ~flags[:head]
+        if tails[id] and words - (tail := max(tails[id])) <= WRAPPING_WORDS * len(tails[id]):
+            common[tail:] |= ~flags[tail:]
 
 
 class _Spans:
