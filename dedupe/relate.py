@@ -16,7 +16,7 @@ from dedupe.detect.find import Found, find_pairs
 from dedupe.detect.passages import cut_spans, trace_passages
 from dedupe.detect.profile import PASSAGE_KINDS, Profiler
 from dedupe.detect.relation import Verifier
-from dedupe.model import Article
+from dedupe.model import Article, Pair
 from dedupe.repair.layout import count_body_words, is_truncated
 from dedupe.repair.repairer import Repairer
 
@@ -89,7 +89,14 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> 
         return choose_canonical([candidates[id] for id in members], settings.choose)[1]
 
     rank = rank_candidates(candidates.values(), settings.choose)
-    clustering = find_clusters(versions, verifier.verify_with, rank, explain)
+
+    def stands_for(survivor: str, pair: Pair) -> bool:
+        """A text must not go for one that is contained in it, whatever speaks for that one."""
+        removed = pair.b if pair.a == survivor else pair.a
+        fuller = candidates[survivor].length >= settings.find.contained * candidates[removed].length
+        return pair.kind != "contained" or fuller
+
+    clustering = find_clusters(versions, verifier.verify_with, rank, explain, stands_for)
     return Relations(places, found, clustering, candidates, boilerplate, unreadable)
 
 

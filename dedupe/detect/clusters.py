@@ -17,6 +17,7 @@ from dedupe.model import Cluster, Pair, RelationKind
 
 Rank = Mapping[str, int]
 Explain = Callable[[Sequence[str]], str]
+StandsFor = Callable[[str, Pair], bool]
 Verify = Callable[[str, Sequence[str]], Iterable[Pair]]
 # Of the kinds of a cluster's links the loosest names it.
 _LOOSER: tuple[RelationKind, ...] = ("exact", "near", "spun", "contained")
@@ -31,14 +32,20 @@ class Clustering:
     links: Mapping[str, Pair]
 
 
-def find_clusters(pairs: Sequence[Pair], verify: Verify, rank: Rank, explain: Explain) -> Clustering:
+def _always(survivor: str, pair: Pair) -> bool:
+    return True
+
+
+def find_clusters(
+    pairs: Sequence[Pair], verify: Verify, rank: Rank, explain: Explain, stands_for: StandsFor = _always
+) -> Clustering:
     """The clusters that the pairs form, with every member checked against its canonical.
 
     pairs: verified pairs of which one may stand for the other, identical texts joined to the smallest id among them
     (`find_pairs`). verify: the verified pairs of one id with those of others that pass (`Verifier.verify_with`); identical
     texts always pass. rank: the place of each id in the order of preference as canonical, best first. explain: says why
-    the best of some ids is that. The result depends on none of the orders of the input. An article that passes against
-    no canonical is in no cluster.
+    the best of some ids is that. stands_for: whether an id may stand for the other one of a verified pair. The result depends
+    on none of the orders of the input. An article that passes against no canonical is in no cluster.
 
     >>> from dedupe.config import FindSettings
     >>> from dedupe.detect.find import find_pairs
@@ -70,7 +77,8 @@ def find_clusters(pairs: Sequence[Pair], verify: Verify, rank: Rank, explain: Ex
                 path.append(winner)
                 continue
             taken = {first: Pair(first, first, "exact", 1.0, 1.0)}
-            taken |= _verify_around(first, around, likes, verify)
+            around_it = _verify_around(first, around, likes, verify)
+            taken |= {other: pair for other, pair in around_it.items() if stands_for(first, pair)}
             waiting -= taken.keys()
             members = sorted(id for other in taken for id in copies[other])
             if len(members) > 1:
