@@ -19,9 +19,7 @@ from dedupe.pipeline import find
 
 @click.command("find")
 @click.argument("inputs", nargs=-1, required=True)
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), help="folder for pairs, clusters and boilerplate.jsonl"
-)
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="folder for pairs, clusters and boilerplate.jsonl")
 @click.option("--judge-spin", is_flag=True, help="ask the spin gate too, so that an unspun version is preferred; slower")
 @settings_options("read", "find", "choose")
 def command(inputs: tuple[str, ...], out: Path | None, judge_spin: bool, config: Path | None, **flags: Any) -> None:

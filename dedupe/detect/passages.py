@@ -25,7 +25,7 @@ from dedupe.detect.fingerprints import SURE_WORDS
 from dedupe.detect.shingles import hash_in_order
 from dedupe.model import Article, Pair, Passage
 from dedupe.text.locate import locate_words
-from dedupe.text.normal import tokenize
+from dedupe.text.normal import Tokens, tokenize
 
 # Words from which a shared run is listed.
 LEAST_WORDS = 10
@@ -35,6 +35,8 @@ ENOUGH_SHARE = 0.15
 # Words before or after another whole version that count as furniture, and words it may have there itself (a byline).
 WRAPPING_WORDS = 80
 EDGE_WORDS = 12
+# Words from which a paragraph that ends in a full stop is prose.
+PROSE_WORDS = 12
 _CLINGING, _CLINGING_END = re.compile(r"[^\w\s]+"), re.compile(r"[^\w\s]+\Z")
 _STOPS = (".", "!", "?", "…", '"', "”", "’", ")")
 # Characters of text, or shingles, worked on at once.
@@ -59,11 +61,12 @@ class Traced:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """A text in numbers: its shingle hashes in order (uint32), which of its words are boilerplate (bool), and whether it
-    ends as a sentence does."""
+    """A text in numbers: its shingle hashes in order (uint32); which of its words are boilerplate, and which stand in a
+    paragraph that ends as sentences do (bool); whether the whole ends so."""
 
     hashes: npt.NDArray[np.uint32]
     common: _Mask
+    prose: _Mask
     stops: bool
 
 
@@ -126,13 +129,27 @@ def _read_in_order(
     articles: Iterable[Article], boilerplate: Boilerplate, settings: FindSettings
 ) -> Iterator[tuple[str, _Reading]]:
     for batch in _in_batches(articles):
-        tokens = tokenize([article.text for article in batch])
+        tokens, prose = _tokenize_paragraphs([article.text for article in batch])
         hashes, counts = hash_in_order(tokens, settings.shingle_words, settings.hash)
         marks = boilerplate.marks(hashes)
-        bounds = [0, *np.cumsum(counts).tolist()]
-        for article, words, (low, high) in zip(batch, tokens.counts().tolist(), itertools.pairwise(bounds), strict=True):
-            common = _cover_words(marks[low:high], words, settings.shingle_words)
-            yield article.id, _Reading(hashes[low:high].copy(), common, article.text.rstrip().endswith(_STOPS))
+        bounds = itertools.pairwise([0, *np.cumsum(counts).tolist()])
+        words = itertools.pairwise(tokens.documents.tolist())
+        for article, (low, high), (first, last) in zip(batch, bounds, words, strict=True):
+            common = _cover_words(marks[low:high], last - first, settings.shingle_words)
+            stops = article.text.rstrip().endswith(_STOPS)
+            yield article.id, _Reading(hashes[low:high].copy(), common, prose[first:last].copy(), stops)
+
+
+def _tokenize_paragraphs(texts: Sequence[str]) -> tuple[Tokens, _Mask]:
+    """The tokens of the texts, and of each whether its paragraph is prose: of some length, and ended as sentences are."""
+    paragraphs = [text.split("\n") for text in texts]
+    joined = list(itertools.chain.from_iterable(paragraphs))
+    tokens = tokenize(joined)
+    stops = np.array([paragraph.rstrip().endswith(_STOPS) for paragraph in joined], np.bool_)
+    counts = tokens.counts()
+    prose = np.repeat(stops & (counts >= PROSE_WORDS), counts)
+    bounds = np.cumsum([0, *map(len, paragraphs)])
+    return replace(tokens, documents=tokens.documents[bounds]), prose
 
 
 def _in_batches(articles: Iterable[Article]) -> Iterator[list[Article]]:
@@ -205,9 +222,10 @@ def _choose_enough(runs: Iterable[Run], a: _Reading, b: _Reading) -> list[Run]:
 def _mark_wrapping(
     versions: Sequence[Pair], runs: Mapping[tuple[str, str], Sequence[Run]], readings: Mapping[str, _Reading]
 ) -> None:
-    """Marks as boilerplate what a text alone has before the beginning, or after the end, of other versions of it.
+    """Marks as boilerplate what a text alone has, of all its versions, and what looks like furniture.
 
-    Each such version allows for WRAPPING_WORDS: where there are more, the other may be the one that is cut.
+    That is what is no prose; and prose before the beginning, or after the end, of other versions, of which each allows for
+    WRAPPING_WORDS: where there is more, the other may be the one that is cut.
     """
     shared = {id: np.zeros(len(readings[id].common), np.bool_) for pair in versions for id in (pair.a, pair.b)}
     heads, tails = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
@@ -220,11 +238,16 @@ def _mark_wrapping(
                 if begin + run.words >= len(shared[inner]) - EDGE_WORDS and readings[inner].stops:
                     tails[outer].append(place + run.words)
     for id, flags in shared.items():
-        common, words = readings[id].common, len(flags)
-        if heads[id] and (head := min(heads[id])) <= WRAPPING_WORDS * len(heads[id]):
-            common[:head] |= ~flags[:head]
-        if tails[id] and words - (tail := max(tails[id])) <= WRAPPING_WORDS * len(tails[id]):
-            common[tail:] |= ~flags[tail:]
+        reading, words = readings[id], len(flags)
+        alone = ~flags
+        spare = alone & reading.prose & ~reading.common
+        for part, versions_there in (
+            (slice(0, min(heads[id], default=0)), heads[id]),
+            (slice(max(tails[id], default=words), words), tails[id]),
+        ):
+            if np.count_nonzero(spare[part]) <= WRAPPING_WORDS * len(versions_there):
+                spare[part] = False
+        reading.common[alone & ~spare] = True
 
 
 class _Spans:
