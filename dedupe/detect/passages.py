@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from dedupe.config import FindSettings
 from dedupe.detect.align import Aligner, Run
-from dedupe.detect.boilerplate import LEAST_RUN, Boilerplate, CommonPassage
+from dedupe.detect.boilerplate import LEAST_RUN, NO_BOILERPLATE, Boilerplate, CommonPassage
 from dedupe.detect.find import Found
 from dedupe.detect.fingerprints import SURE_WORDS
 from dedupe.detect.shingles import hash_in_order
@@ -27,6 +27,8 @@ from dedupe.model import Article, Pair, Passage
 from dedupe.text.locate import locate_words
 from dedupe.text.normal import Tokens, tokenize
 
+# Versions of a text with which it is aligned.
+TRACED_VERSIONS = 8
 # Words from which a shared run is listed.
 LEAST_WORDS = 10
 # A passage makes an overlap if it has as many words, or this share of the shorter text and at least SURE_WORDS.
@@ -73,9 +75,10 @@ class _Reading:
 def trace_passages(found: Found, ids: Sequence[str], read: Read, settings: FindSettings) -> Traced:
     """The passages of the found pairs, except `exact` ones, which share everything; overlaps are added to them.
 
+    Of an article with many versions only the pairs with the TRACED_VERSIONS closest are traced, so that work stays linear.
     ids: the id of each row that `found` speaks of; read: gives the articles of some ids, in any order.
     """
-    related = [pair for pair in found.pairs if pair.kind != "exact"]
+    related = _choose_closest([pair for pair in found.pairs if pair.kind != "exact"])
     examples = _choose_examples(found.boilerplate, ids, settings.shingle_words)
     wanted = {id for pair in (*related, *found.sharing) for id in (pair.a, pair.b)}.union(examples)
     readings = dict(_read_in_order(read(wanted), found.boilerplate, settings))
@@ -88,9 +91,7 @@ def trace_passages(found: Found, ids: Sequence[str], read: Read, settings: FindS
     # Everything is known in words now; what is reported gets its places in the text.
     spans = _Spans()
     for (a, b), shared in runs.items():
-        for run in shared:
-            spans.ask(a, run.a, run.words)
-            spans.ask(b, run.b, run.words)
+        spans.ask_runs(a, b, shared)
     _mark_wrapping(related, runs, readings)
     furniture = {id: _find_stretches(readings[id].common) for id in {id for pair in related for id in (pair.a, pair.b)}}
     listed = list(_list_boilerplate(examples, readings, found.boilerplate, ids, settings.shingle_words))
@@ -101,7 +102,9 @@ def trace_passages(found: Found, ids: Sequence[str], read: Read, settings: FindS
             spans.ask(id, begin, words)
     samples = spans.locate(read, {(id, begin, words) for id, begin, words, _ in listed})
     traced = [
-        replace(pair, passages=tuple(spans.passage(pair, run) for run in runs.get((pair.a, pair.b), ())))
+        replace(pair, passages=tuple(spans.passage(pair, run) for run in runs[pair.a, pair.b]))
+        if (pair.a, pair.b) in runs
+        else pair
         for pair in (*found.pairs, *overlaps)
     ]
     return Traced(
@@ -109,6 +112,33 @@ def trace_passages(found: Found, ids: Sequence[str], read: Read, settings: FindS
         boilerplate=tuple(replace(passage, text=samples[id, begin, words]) for id, begin, words, passage in listed),
         furniture={id: [spans.span(id, *s) for s in stretches] for id, stretches in furniture.items() if stretches},
     )
+
+
+def align_texts(a: str, b: str, settings: FindSettings) -> tuple[Passage, ...]:
+    """The passages that two texts share, in the order of the first, whatever else they are to each other.
+
+    >>> story = "the minister said on friday that the talks would go on until both sides agree"
+    >>> align_texts("Talks: " + story, story.upper(), FindSettings())
+    (Passage(a_start=7, a_end=84, b_start=0, b_end=77, words=15),)
+    """
+    articles, pair = [Article("a", a), Article("b", b)], Pair("a", "b", "overlap", 0.0, 0.0)
+    readings = dict(_read_in_order(articles, NO_BOILERPLATE, settings))
+    [(_, runs)] = _align_pairs([pair], readings, settings.shingle_words)
+    spans = _Spans()
+    spans.ask_runs("a", "b", runs)
+    spans.locate(lambda ids: [article for article in articles if article.id in ids], ())
+    return tuple(spans.passage(pair, run) for run in runs)
+
+
+def _choose_closest(pairs: Iterable[Pair]) -> list[Pair]:
+    """The pairs that are among the closest of at least one of their two texts."""
+    traced = Counter[str]()
+    chosen = []
+    for pair in sorted(pairs, key=lambda pair: (-pair.jaccard, -pair.containment, pair.a, pair.b)):
+        if min(traced[pair.a], traced[pair.b]) < TRACED_VERSIONS:
+            traced.update((pair.a, pair.b))
+            chosen.append(pair)
+    return chosen
 
 
 def cut_spans(text: str, spans: Sequence[_Span]) -> str:
@@ -259,6 +289,11 @@ class _Spans:
 
     def ask(self, id: str, begin: int, words: int) -> None:
         self._asked[id].update((begin, begin + words - 1))
+
+    def ask_runs(self, a: str, b: str, runs: Iterable[Run]) -> None:
+        for run in runs:
+            self.ask(a, run.a, run.words)
+            self.ask(b, run.b, run.words)
 
     def locate(self, read: Read, quoted: Collection[tuple[str, int, int]]) -> dict[tuple[str, int, int], str]:
         """Finds all places; the texts of the stretches (id, begin, words) that are to be quoted."""
