@@ -83,7 +83,7 @@ def make_boilerplate(hashes: _Hashes, texts: _Numbers, sources: _Numbers, holder
     return Boilerplate(hashes, texts, sources, holders, table)
 
 
-NO_BOILERPLATE = make_boilerplate(np.empty(0, np.uint32), *(np.empty(0, np.int64),) * 2, np.empty((0, 0), np.int64))
+NO_BOILERPLATE = make_boilerplate(np.empty(0, np.uint32), *(np.empty(0, np.int64),) * 2, np.empty((0, HOLDERS), np.int64))
 
 
 def find_boilerplate(profiles: Profiles, rows: _Numbers, groups: _Numbers, sources: _Numbers, most: int) -> Boilerplate:

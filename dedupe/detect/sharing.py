@@ -64,7 +64,9 @@ def relate_sharing(
     own = verifier.discount(boilerplate)
     further = _encode(*find_sharing(profiles, rows, groups, settings.boilerplate))
     # What the bands proposed in vain may still be contained.
-    codes = np.setdiff1d(np.union1d(_encode(tried.a, tried.b), further), known)
+    codes = np.union1d(_encode(tried.a, tried.b), further)
+    if "near" in settings.kinds:
+        codes = np.setdiff1d(codes, known)
     a, b = _decode(codes)
     pairs = verifier.verify(rows[a], rows[b])
     sharing: list[Pair] = []

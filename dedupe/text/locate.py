@@ -2,9 +2,8 @@
 
 The normal form folds, drops and composes characters, so offsets do not carry over. White space separates words in every
 script and nothing composes across it: the words of the text are those of its pieces between white space. Within a
-piece, a word begins at the last character from which on the piece still has this and the later words, and ends at the
-first character up to which it has this and the earlier ones. Both are found by bisection with the tokenizer itself, for
-all asked words at once.
+piece, a word begins with the character that first brings some of it, and ends with the one that makes it and those
+before it complete. Both are found by bisection with the tokenizer itself, for all asked words at once.
 """
 
 from __future__ import annotations
@@ -58,9 +57,9 @@ def _place_words(text: str, asked: Sequence[int]) -> list[_Question]:
 
 
 def _find_starts(questions: Sequence[_Question], at: Sequence[int]) -> list[bool]:
-    """Whether what stands from each place on still has the word and those after it."""
-    rests = tokenize([q.piece[place:] for q, place in zip(questions, at, strict=True)])
-    return [_words_of(rests, n)[q.number - len(q.words) :] == q.words[q.number :] for n, q in enumerate(questions)]
+    """Whether what stands before each place has none of the word."""
+    heads = tokenize([q.piece[:place] for q, place in zip(questions, at, strict=True)])
+    return [count <= q.number for q, count in zip(questions, heads.counts().tolist(), strict=True)]
 
 
 def _find_ends(questions: Sequence[_Question], at: Sequence[int]) -> list[bool]:
