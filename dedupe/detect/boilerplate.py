@@ -9,7 +9,7 @@ by its other words (`detect.passages`), from runs of LEAST_RUN words: below that
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,8 @@ from dedupe.detect.profile import Profiles
 SOURCE_MOST = 5
 # Words of frequent shingles in a row from which a passage counts as boilerplate.
 LEAST_RUN = 10
-# Hashes are counted in as many ranges, one after the other, to save memory.
-_RANGES = 16
+# Hashes are counted in up to 2^4 ranges of about as many, one after the other, to save memory.
+_RANGE, _RANGE_BITS = 1 << 24, 4
 _TABLE_BITS = 20
 _BLOCK = 1 << 20
 # Examples kept of who holds a shingle.
@@ -92,69 +92,65 @@ def find_boilerplate(profiles: Profiles, rows: _Numbers, groups: _Numbers, sourc
     rows: the rows to count, in the order of their ids; groups: for each of them the number of its group of versions of
     one text; sources: for each the number of its source, -1 where it is unknown. All int64, of the same shape.
     """
-    if not len(rows):
-        return NO_BOILERPLATE
     several = len(np.unique(sources[sources >= 0])) > 1
     source_most = min(SOURCE_MOST, most) if several else most
-    # One label for each source and group that occur together.
-    codes, labels = np.unique(sources << 32 | groups, return_inverse=True)
-    label_of = np.full(len(profiles), -1, np.int64)
-    label_of[rows] = labels
-    columns = [
-        _count_range(profiles, label_of, part, codes >> 32, codes & 0xFFFFFFFF, most, source_most) for part in range(_RANGES)
-    ]
-    hashes, texts, holders = (np.concatenate([column[i] for column in columns]) for i in range(3))
-    order = np.argsort(hashes, kind="stable")
-    found = make_boilerplate(hashes[order], texts[order], holders[order], np.full((len(order), HOLDERS), -1, np.int64))
-    return replace(found, holders=_first_holders(profiles, rows, found))
+    codes = _gather_holders(profiles, rows, _find_repeated(profiles.hashes, source_most))
+    if not len(codes):
+        return NO_BOILERPLATE
+    ranks = _lower(codes)
+    starts = _run_starts(codes)
+    of_groups = np.unique(_pair(codes, groups[ranks]))
+    texts = np.diff(_run_starts(of_groups), append=len(of_groups))
+    # A number for each source and group that occur together, in the order of the sources.
+    known, labels = np.unique(sources << 32 | groups, return_inverse=True)
+    of_labels = np.unique(_pair(codes, labels[ranks]))
+    of_sources = _pair(of_labels, (known[_lower(of_labels)] >> 32) + 1)
+    first = np.flatnonzero(_is_new(of_sources))
+    in_source = np.diff(first, append=len(of_sources))
+    in_source[_lower(of_sources[first]) == 0] = 0
+    by_hash = _run_starts(of_sources[first])
+    chosen = (texts > most) | (np.maximum.reduceat(in_source, by_hash) > source_most)
+    places = starts[chosen, None] + np.arange(HOLDERS)
+    ends = np.append(starts[1:], len(codes))[chosen, None]
+    holders = np.where(places < ends, rows[ranks[np.minimum(places, len(codes) - 1)]], -1)
+    hashes = (codes[starts[chosen]] >> np.uint64(32)).astype(np.uint32)
+    return make_boilerplate(hashes, texts[chosen], np.diff(by_hash, append=len(first))[chosen], holders)
 
 
-def _count_range(
-    profiles: Profiles, label_of: _Numbers, part: int, source_of: _Numbers, group_of: _Numbers, most: int, source_most: int
-) -> tuple[_Hashes, _Numbers, _Numbers]:
-    """The frequent hashes of one range of them, with the numbers of their texts and sources."""
-    inside = profiles.hashes >> np.uint32(32 - _RANGES.bit_length() + 1) == part
-    counts = np.add.reduceat(np.append(inside, False), profiles.offsets[:-1], dtype=np.int64)
-    counts[np.diff(profiles.offsets) == 0] = 0
-    labels = np.repeat(label_of, counts)
-    codes = profiles.hashes[inside].astype(np.uint64)
-    codes = codes[labels >= 0] << np.uint64(32) | labels[labels >= 0].astype(np.uint64)
-    codes.sort()
-    codes = codes[_is_new(codes)]
-    # Most hashes end here: too few texts of any kind.
-    hashes = codes >> np.uint64(32)
-    sizes = _run_sizes(hashes)
-    frequent = np.repeat(sizes > source_most, sizes)
-    hashes, labels = hashes[frequent], (codes[frequent] & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    groups = np.unique(hashes << np.uint64(32) | group_of[labels].astype(np.uint64)) >> np.uint64(32)
-    names, texts = np.unique(groups, return_counts=True)
-    of_source = hashes << np.uint64(32) | (source_of[labels] + 1).astype(np.uint64)
-    pairs, in_source = np.unique(of_source, return_counts=True)
-    starts = np.flatnonzero(_is_new(pairs >> np.uint64(32)))
-    in_source[pairs & np.uint64(0xFFFFFFFF) == 0] = 0
-    holders = np.diff(starts, append=len(pairs))
-    chosen = texts > most
-    if len(starts):
-        chosen |= np.maximum.reduceat(in_source, starts) > source_most
-    return names[chosen].astype(np.uint32), texts[chosen], holders[chosen]
+def _find_repeated(hashes: _Hashes, most: int) -> Boilerplate:
+    """The hashes that stand there more than `most` times; of their columns only the hashes are known."""
+    bits = min(_RANGE_BITS, (len(hashes) // _RANGE).bit_length())
+    found = []
+    for part in range(1 << bits):
+        ordered = np.sort(hashes[hashes >> np.uint32(32 - bits) == part] if bits else hashes)
+        found.append(np.unique(ordered[most:][ordered[most:] == ordered[: max(0, len(ordered) - most)]]))
+    repeated = np.concatenate(found)
+    return make_boilerplate(repeated, *(np.empty(0, np.int64),) * 3)
 
 
-def _first_holders(profiles: Profiles, rows: _Numbers, found: Boilerplate) -> _Numbers:
-    """The first of the rows, in their order, that hold each frequent shingle."""
-    rank_of = np.full(len(profiles), len(rows), np.int64)
+def _gather_holders(profiles: Profiles, rows: _Numbers, repeated: Boilerplate) -> _Codes:
+    """Which of the rows hold which hashes: the hash in the upper 32 bits, the place in `rows` in the lower, ascending."""
+    rank_of = np.full(len(profiles), -1, np.int64)
     rank_of[rows] = np.arange(len(rows))
-    ranks = np.repeat(rank_of, np.diff(profiles.offsets))
-    holders = np.full((HOLDERS + 1, len(found.hashes)), -1, np.int64)
-    for nth in range(HOLDERS):
-        least = np.full(len(found.hashes), len(rows), np.int64)
-        for low in range(0, len(profiles.hashes), _BLOCK):
-            hashes = profiles.hashes[low : low + _BLOCK]
-            held = np.flatnonzero(found.marks(hashes))
-            places, rank = found.places(hashes[held]), ranks[low + held]
-            later = rank > holders[nth - 1][places]
-            np.minimum.at(least, places[later], rank[later])
-        holders[nth] = least
-    return np.append(rows, -1)[holders[:HOLDERS]].T
+    codes = [np.empty(0, np.uint64)]
+    for low in range(0, len(profiles.hashes), _BLOCK):
+        hashes = profiles.hashes[low : low + _BLOCK]
+        held = np.flatnonzero(repeated.marks(hashes))
+        ranks = rank_of[np.searchsorted(profiles.offsets, low + held, side="right") - 1]
+        known = ranks >= 0
+        codes.append(hashes[held[known]].astype(np.uint64) << np.uint64(32) | ranks[known].astype(np.uint64))
+    joined = np.concatenate(codes)
+    joined.sort()
+    return joined
+
+
+def _pair(codes: _Codes, numbers: _Numbers) -> _Codes:
+    """The codes with other numbers in the lower half."""
+    return codes >> np.uint64(32) << np.uint64(32) | numbers.astype(np.uint64)
+
+
+def _lower(codes: _Codes) -> _Numbers:
+    return (codes & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
 def _is_new(ordered: _Codes) -> _Mask:
@@ -164,5 +160,6 @@ def _is_new(ordered: _Codes) -> _Mask:
     return new
 
 
-def _run_sizes(ordered: _Codes) -> _Numbers:
-    return np.diff(np.flatnonzero(_is_new(ordered)), append=len(ordered))
+def _run_starts(ordered: _Codes) -> _Numbers:
+    """Where each run of ascending codes of one hash begins."""
+    return np.flatnonzero(_is_new(ordered >> np.uint64(32)))
