@@ -61,10 +61,10 @@ class FindSettings:
 class ChooseSettings:
     """Which member of a cluster survives: the first preference that tells two members apart decides.
 
-    Known preferences: unspun, complete, trusted, longest, earliest, smallest-id. `trusted_sources` feeds `trusted`.
+    Known preferences: unspun, complete, trusted, longest, barest, earliest, smallest-id. `trusted_sources` feeds `trusted`.
     """
 
-    prefer: tuple[str, ...] = ("unspun", "complete", "trusted", "longest", "earliest", "smallest-id")
+    prefer: tuple[str, ...] = ("unspun", "complete", "trusted", "longest", "barest", "earliest", "smallest-id")
     trusted_sources: tuple[str, ...] = ()
 
 

@@ -118,6 +118,7 @@ def assess_plainly(article: Article, body: str) -> Candidate:
     return Candidate(
         id=article.id,
         length=len(body.split()),
+        furniture=len(article.text.split()) - len(body.split()),
         truncated=is_truncated(article.text),
         source=article.source,
         date=article.date,
@@ -130,7 +131,9 @@ def assess_spin(repairer: Repairer) -> Assess:
     def assess(article: Article, body: str) -> Candidate:
         judgement = repairer.judge(article)
         length = count_body_words(body, repairer.lexicon)
-        return replace(assess_plainly(article, body), length=length, verdict=judgement.verdict, score=judgement.score)
+        furniture = len(article.text.split()) - length
+        plainly = assess_plainly(article, body)
+        return replace(plainly, length=length, furniture=furniture, verdict=judgement.verdict, score=judgement.score)
 
     return assess
 
