@@ -2,7 +2,8 @@
 
     python benchmarks/traps.py [--only NAME ...] [--scale 1.0]
 
-Every corpus is made of invented words and goes through `dedupe.find` in a process of its own, whose processor time and peak memory are told.
+Every corpus is made of invented words and goes through `dedupe.find` in a process of its own, whose processor time and
+peak memory are told.
 The last column is the time at 2n over the time at n: near-linear work stays near 2.
 """
 
