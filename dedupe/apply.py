@@ -14,8 +14,9 @@ from typing import Any
 from dedupe.corpus.manifest import load_manifest
 from dedupe.corpus.undo import read_back
 from dedupe.corpus.writer import CorpusWriter
+from dedupe.detect.boilerplate import CommonPassage
 from dedupe.detect.clusters import Clustering
-from dedupe.emit import CLUSTERS, EDITS, PAIRS, REPAIRS, SUMMARY, Emission, emit_records, finish_emission
+from dedupe.emit import BOILERPLATE, CLUSTERS, EDITS, PAIRS, REPAIRS, SUMMARY, Emission, emit_records, finish_emission
 from dedupe.model import Article, Cluster, Edit, Flag, Pair, Passage, Repair, Role
 from dedupe.review.ledger import Ledger
 from dedupe.review.report import read_views
@@ -32,7 +33,8 @@ def apply_decisions(out: str | Path) -> Summary:
     manifest, ledger, corpus = load_manifest(folder), Ledger.load(folder), read_back(folder)
     pairs, clustering, repairs = _load_pairs(folder), _load_clustering(folder), _load_repairs(folder)
     earlier = json.loads((folder / SUMMARY).read_text("utf-8"))
-    emission = Emission(pairs, clustering, earlier["finding"], earlier["notes"], manifest.layout)
+    boilerplate = [CommonPassage(**{**line, "examples": tuple(line["examples"])}) for line in _read_lines(folder / BOILERPLATE)]
+    emission = Emission(pairs, clustering, earlier["finding"], earlier["notes"], manifest.layout, boilerplate)
 
     def stored_repair(article: Article) -> Repair:
         return repairs.get(article.id) or Repair(article.id, "")

@@ -40,10 +40,11 @@ class FindSettings:
 
     `near` is the Jaccard similarity of `shingle_words`-word shingles from which two articles are near-duplicates.
     A signature has `permutations` values of the scheme affine32 over the named hash. `bands` x `rows` of 0 means:
-    the coarsest bands whose expected recall at the threshold is at least `recall`.
+    the coarsest bands whose expected recall at the threshold is at least `recall`. From the share `contained` of its
+    shingles on a text is contained in another. What more than `boilerplate` distinct texts share is boilerplate.
     """
 
-    kinds: tuple[str, ...] = ("exact", "near")
+    kinds: tuple[str, ...] = ("exact", "near", "contained", "overlap")
     near: float = 0.7
     shingle_words: int = 5
     permutations: int = 128
@@ -52,16 +53,18 @@ class FindSettings:
     bands: int = 0
     rows: int = 0
     recall: float = 0.999
+    contained: float = 0.8
+    boilerplate: int = 20
 
 
 @dataclass(frozen=True)
 class ChooseSettings:
     """Which member of a cluster survives: the first preference that tells two members apart decides.
 
-    Known preferences: unspun, complete, trusted, longest, earliest, smallest-id. `trusted_sources` feeds `trusted`.
+    Known preferences: unspun, complete, trusted, longest, barest, earliest, smallest-id. `trusted_sources` feeds `trusted`.
     """
 
-    prefer: tuple[str, ...] = ("unspun", "complete", "trusted", "longest", "earliest", "smallest-id")
+    prefer: tuple[str, ...] = ("unspun", "complete", "trusted", "longest", "barest", "earliest", "smallest-id")
     trusted_sources: tuple[str, ...] = ()
 
 

@@ -1,7 +1,8 @@
 """Emitting: every record to its place, and beside the corpus what was found and done.
 
 canonical/  duplicates.jsonl  quarantine.jsonl  originals.jsonl      by corpus.writer
-pairs.jsonl  clusters.jsonl  edits.jsonl  repairs.jsonl              the findings, line by line
+pairs.jsonl  clusters.jsonl  boilerplate.jsonl                       the findings, line by line
+edits.jsonl  repairs.jsonl                                           the repairs
 summary.json  report.html  manifest.json                             the whole at a glance, and the proof
 """
 
@@ -21,6 +22,7 @@ from dedupe.corpus.layout import corpus_name
 from dedupe.corpus.record import Record
 from dedupe.corpus.staging import Staging
 from dedupe.corpus.writer import check_output_folder
+from dedupe.detect.boilerplate import CommonPassage
 from dedupe.detect.clusters import Clustering
 from dedupe.detect.find import Found
 from dedupe.model import Article, Cluster, Edit, Pair, Repair, as_dict
@@ -30,6 +32,7 @@ from dedupe.review.report import CONTEXT, EditView, ReportData, build_report
 from dedupe.review.summary import Summary
 
 EDITS, REPAIRS, PAIRS, CLUSTERS = "edits.jsonl", "repairs.jsonl", "pairs.jsonl", "clusters.jsonl"
+BOILERPLATE = "boilerplate.jsonl"
 SUMMARY, REPORT = "summary.json", "report.html"
 _EXAMPLES = 12
 _SMALLEST_SOURCE = 5  # articles; a smaller source that loses its half is no news
@@ -97,8 +100,9 @@ class Emission:
         finding: Mapping[str, Any],
         notes: Sequence[str],
         format: EmitFormat,
+        boilerplate: Sequence[CommonPassage] = (),
     ) -> None:
-        self.pairs, self.clustering, self.finding = pairs, clustering, finding
+        self.pairs, self.clustering, self.finding, self.boilerplate = pairs, clustering, finding, boilerplate
         self.notes, self.corpus = list(notes), corpus_name(format)
         self.canonical_of = {m: c.canonical for c in clustering.clusters for m in c.members if m != c.canonical}
         self.verdicts, self.tiers, self.rules = Counter[str](), Counter[str](), Counter[str]()
@@ -157,9 +161,9 @@ def emit_repaired(writer: Writer, record: Record, article: Article, repair: Repa
 
 def finish_emission(writer: Writer, emission: Emission, ledger: Ledger, details: Mapping[str, Any]) -> Summary:
     """Writes pairs, clusters, summary and report, then commits; the summary of it all."""
-    for name in (EDITS, REPAIRS, PAIRS, CLUSTERS):
+    for name in (EDITS, REPAIRS, PAIRS, CLUSTERS, BOILERPLATE):
         writer.append(name, b"")
-    for name, line in _finding_lines(emission.pairs, emission.clustering):
+    for name, line in _finding_lines(emission.pairs, emission.clustering, emission.boilerplate):
         writer.append(name, line)
     summary = summarize(writer.counts, emission, ledger)
     writer.append(SUMMARY, _encode(dataclasses.asdict(summary), indent=1))
@@ -168,13 +172,13 @@ def finish_emission(writer: Writer, emission: Emission, ledger: Ledger, details:
     return summary
 
 
-def write_findings(out: Path, pairs: Iterable[Pair], clustering: Clustering) -> None:
-    """Writes pairs.jsonl and clusters.jsonl into the folder `out`, both or neither."""
+def write_findings(out: Path, pairs: Iterable[Pair], clustering: Clustering, boilerplate: Iterable[CommonPassage] = ()) -> None:
+    """Writes pairs.jsonl, clusters.jsonl and boilerplate.jsonl into the folder `out`, all or none."""
     check_output_folder(out, overwrite=False)
     staging = Staging(out)
     try:
-        outputs = {name: staging.create(name) for name in (PAIRS, CLUSTERS)}
-        for name, line in _finding_lines(pairs, clustering):
+        outputs = {name: staging.create(name) for name in (PAIRS, CLUSTERS, BOILERPLATE)}
+        for name, line in _finding_lines(pairs, clustering, boilerplate):
             outputs[name].write(line)
         for output in outputs.values():
             output.close()
@@ -183,11 +187,15 @@ def write_findings(out: Path, pairs: Iterable[Pair], clustering: Clustering) -> 
         staging.discard()
 
 
-def _finding_lines(pairs: Iterable[Pair], clustering: Clustering) -> Iterator[tuple[str, bytes]]:
+def _finding_lines(
+    pairs: Iterable[Pair], clustering: Clustering, boilerplate: Iterable[CommonPassage]
+) -> Iterator[tuple[str, bytes]]:
     for pair in pairs:
         yield PAIRS, _encode(as_dict(pair))
     for cluster in clustering.clusters:
         yield CLUSTERS, _encode(_cluster_line(cluster, clustering.links))
+    for passage in boilerplate:
+        yield BOILERPLATE, _encode(as_dict(passage))
 
 
 def summarize(counts: Mapping[str, int], emission: Emission, ledger: Ledger) -> Summary:

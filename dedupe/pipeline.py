@@ -65,7 +65,9 @@ def run(
     relations = relate(corpus, settings, assess_spin(repairer), track)
     witnesses = collect_witnesses(corpus, relations)
     found, ledger = relations.found, Ledger.load(Path(out))
-    emission = Emission(found.pairs, relations.clustering, describe_finding(found), notes, settings.emit.format)
+    emission = Emission(
+        found.pairs, relations.clustering, describe_finding(found), notes, settings.emit.format, relations.boilerplate
+    )
 
     def repair(article: Article) -> Repair:
         if settings.repair.enabled:

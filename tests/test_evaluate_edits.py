@@ -395,7 +395,7 @@ def test_the_truth_of_the_seeds_fits_a_run_on_them(tmp_path: Path, read_lines: C
     report = evaluate_edits(tmp_path / "out", ROOT / "seeds" / "truth" / "edits.tsv")
     made = sum(line["made"] for line in read_lines(tmp_path / "out" / "edits.jsonl"))
     assert report.wording.rows > 1000
-    assert report.furniture.rows > 50
+    assert report.furniture.rows > 20  # most wrapped copies go as duplicates and are not repaired
     judged = sum(tally.edits for tally in report.kinds.values()) + report.flags_touched
     assert 0 < judged <= made
     assert json.dumps(report.as_dict(3), allow_nan=False)

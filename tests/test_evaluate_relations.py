@@ -60,6 +60,30 @@ def test_identical_texts_may_be_reported_by_one_of_them() -> None:
     assert report.kinds["exact"].recall == 1.0
 
 
+def test_pairs_are_told_apart_by_the_length_of_what_they_share() -> None:
+    truth = [
+        TruthPair("a", "b", "overlap", 0.1, 45),
+        TruthPair("a", "c", "overlap", 0.1, 79),
+        TruthPair("a", "d", "overlap", 0.2, 400),
+    ]
+    report = judge_pairs([TruthPair("a", "b", "overlap", 0.1, 45), TruthPair("x", "y", "overlap", 0.1, 50)], truth)
+    assert {length: (m.right, m.found, m.recalled, m.related) for length, m in report.lengths.items()} == {
+        "40-79": (1, 2, 1, 2),
+        "320-": (0, 0, 0, 1),
+    }
+    assert judge_pairs([NEAR], [NEAR]).lengths == {}
+
+
+def test_the_words_of_a_truth_are_read_and_those_of_a_run_are_its_longest_passage(tmp_path: Path) -> None:
+    (tmp_path / "truth.tsv").write_text("id_a\tid_b\tkind\twords\nb\ta\toverlap\t60\n")
+    assert read_truth_pairs(tmp_path / "truth.tsv") == [TruthPair("a", "b", "overlap", 0.0, 60)]
+    passages = [{"words": 30}, {"words": 61}]
+    line = {"a": "a", "b": "b", "kind": "overlap", "jaccard": 0.1, "passages": passages}
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(line) + "\n")
+    report = evaluate_pairs(tmp_path, tmp_path / "truth.tsv")
+    assert report.lengths["40-79"].f1 == 1.0
+
+
 labels = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz")), min_size=1, max_size=8)
 
 

@@ -19,7 +19,7 @@ from dedupe.pipeline import find
 
 @click.command("find")
 @click.argument("inputs", nargs=-1, required=True)
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="folder for pairs.jsonl and clusters.jsonl")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="folder for pairs, clusters and boilerplate.jsonl")
 @click.option("--judge-spin", is_flag=True, help="ask the spin gate too, so that an unspun version is preferred; slower")
 @settings_options("read", "find", "choose")
 def command(inputs: tuple[str, ...], out: Path | None, judge_spin: bool, config: Path | None, **flags: Any) -> None:
@@ -40,7 +40,7 @@ def command(inputs: tuple[str, ...], out: Path | None, judge_spin: bool, config:
         for pair in found.pairs:
             click.echo(json.dumps(as_dict(pair)))
     else:
-        write_findings(out, found.pairs, relations.clustering)
+        write_findings(out, found.pairs, relations.clustering, relations.boilerplate)
     click.echo(
         f"{len(relations.places):,} articles: {len(found.pairs):,} pairs, {len(clusters):,} clusters"
         f" ({found.candidates:,} candidates compared, {found.bands} bands of {found.rows} rows)",

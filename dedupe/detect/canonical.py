@@ -21,7 +21,7 @@ class Candidate:
     """What the choice needs to know of an article.
 
     `verdict` and `score` are the spin gate's; `truncated` says that the text breaks off; `length` counts the words of
-    the body; `source` and `date` are the article's own strings.
+    the body and `furniture` all others; `source` and `date` are the article's own strings.
     """
 
     id: str
@@ -31,6 +31,7 @@ class Candidate:
     truncated: bool = False
     source: str = ""
     date: str = ""
+    furniture: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,10 @@ _PREFERENCES = {
     "longest": _Preference(
         lambda member, _: -member.length,
         lambda winner, loser: f"is the longest ({winner.length} words; {loser.id} has {loser.length})",
+    ),
+    "barest": _Preference(
+        lambda member, _: member.furniture,
+        lambda winner, loser: f"has the least around the body ({winner.furniture} words; {loser.id} has {loser.furniture})",
     ),
     "earliest": _Preference(
         _rank_date,

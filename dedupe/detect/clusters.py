@@ -13,11 +13,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dedupe.model import Cluster, Pair
+from dedupe.model import Cluster, Pair, RelationKind
 
 Rank = Mapping[str, int]
 Explain = Callable[[Sequence[str]], str]
+StandsFor = Callable[[str, Pair], bool]
 Verify = Callable[[str, Sequence[str]], Iterable[Pair]]
+# Of the kinds of a cluster's links the loosest names it.
+_LOOSER: tuple[RelationKind, ...] = ("exact", "near", "spun", "contained")
 _Likes = Mapping[str, Mapping[str, Pair]]
 
 
@@ -29,14 +32,20 @@ class Clustering:
     links: Mapping[str, Pair]
 
 
-def find_clusters(pairs: Sequence[Pair], verify: Verify, rank: Rank, explain: Explain) -> Clustering:
+def _always(survivor: str, pair: Pair) -> bool:
+    return True
+
+
+def find_clusters(
+    pairs: Sequence[Pair], verify: Verify, rank: Rank, explain: Explain, stands_for: StandsFor = _always
+) -> Clustering:
     """The clusters that the pairs form, with every member checked against its canonical.
 
     pairs: verified pairs of which one may stand for the other, identical texts joined to the smallest id among them
     (`find_pairs`). verify: the verified pairs of one id with those of others that pass (`Verifier.verify_with`); identical
     texts always pass. rank: the place of each id in the order of preference as canonical, best first. explain: says why
-    the best of some ids is that. The result depends on none of the orders of the input. An article that passes against
-    no canonical is in no cluster.
+    the best of some ids is that. stands_for: whether an id may stand for the other one of a verified pair. The result depends
+    on none of the orders of the input. An article that passes against no canonical is in no cluster.
 
     >>> from dedupe.config import FindSettings
     >>> from dedupe.detect.find import find_pairs
@@ -68,7 +77,8 @@ def find_clusters(pairs: Sequence[Pair], verify: Verify, rank: Rank, explain: Ex
                 path.append(winner)
                 continue
             taken = {first: Pair(first, first, "exact", 1.0, 1.0)}
-            taken |= _verify_around(first, around, likes, verify)
+            around_it = _verify_around(first, around, likes, verify)
+            taken |= {other: pair for other, pair in around_it.items() if stands_for(first, pair)}
             waiting -= taken.keys()
             members = sorted(id for other in taken for id in copies[other])
             if len(members) > 1:
@@ -111,7 +121,9 @@ def _verify_around(first: str, around: set[str], likes: _Likes, verify: Verify) 
 
 def _link_members(canonical: str, taken: Mapping[str, Pair], copies: Mapping[str, list[str]]) -> dict[str, Pair]:
     return {
-        id: replace(pair, a=min(id, canonical), b=max(id, canonical))
+        id: pair
+        if {id, canonical} == {pair.a, pair.b}
+        else replace(pair, a=min(id, canonical), b=max(id, canonical), passages=())
         for other, pair in taken.items()
         for id in copies[other]
         if id != canonical
@@ -130,7 +142,7 @@ def _build_clusters(
     clusters = [
         Cluster(
             id=members[0],
-            kind="exact" if all(links[id].kind == "exact" for id in members if id != canonical) else "near",
+            kind=max((links[id].kind for id in members if id != canonical), key=_LOOSER.index),
             members=tuple(members),
             pairs=tuple(sorted(inner[canonical])),
             canonical=canonical,

@@ -4,25 +4,30 @@
 
 Identical texts are collapsed before the bands, so that 50,000 copies of one text cost what one text costs. Of a group
 of identical texts the smallest id represents the others: `exact` pairs join each copy to it (a star, not each with
-each), and `near` pairs are those between representatives. A text without any word is related to nothing.
+each), and all other pairs are those between representatives. A text without any word is related to nothing.
+
+Where the settings ask for shared passages, the near pairs tell which texts are versions of one; what too many others
+share is boilerplate; and texts that share a fingerprint beside it are candidates, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from dedupe.config import FindSettings
+from dedupe.detect.boilerplate import NO_BOILERPLATE, Boilerplate
 from dedupe.detect.lsh import choose_bands, expected_recall, find_candidates
-from dedupe.detect.profile import Profiles
+from dedupe.detect.profile import PASSAGE_KINDS, Profiles
 from dedupe.detect.relation import Verifier
+from dedupe.detect.sharing import relate_sharing
 from dedupe.errors import UsageError, did_you_mean
 from dedupe.model import Pair
 
-KINDS = ("exact", "near")
+KINDS = ("exact", "near", "contained", "overlap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,8 @@ class HotGroup:
 class Found:
     """The verified pairs, by (a, b), and what the summary tells of how they were found.
 
-    `candidates` were compared exactly; `recall` is the share of near pairs the bands are expected to find.
+    `candidates` were compared exactly; `recall` is the share of near pairs the bands are expected to find. `sharing` are pairs
+    that share enough beside `boilerplate` for an overlap, if it is in one piece (`detect.passages` tells).
     """
 
     pairs: tuple[Pair, ...]
@@ -47,6 +53,8 @@ class Found:
     rows: int
     recall: float
     hot: tuple[HotGroup, ...]
+    sharing: tuple[Pair, ...] = ()
+    boilerplate: Boilerplate = NO_BOILERPLATE
 
     def describe_hot(self) -> list[str]:
         """In words, the largest groups of texts that were not compared each with each."""
@@ -55,10 +63,13 @@ class Found:
         return [f"{g.texts:,} texts share a band with {g.example} (boilerplate?)" for g in list(by_example.values())[::-1][:5]]
 
 
-def find_pairs(profiles: Profiles, ids: Sequence[str], verifier: Verifier, settings: FindSettings) -> Found:
-    """The exact and near pairs among the profiled texts, each verified; independent of the order of the texts.
+def find_pairs(
+    profiles: Profiles, ids: Sequence[str], verifier: Verifier, settings: FindSettings, sources: Sequence[int] = ()
+) -> Found:
+    """The exact, near and contained pairs among the profiled texts, each verified; independent of the order of the texts.
 
-    ids: the id of each row of `profiles`, all distinct; verifier: measures these profiles. Near pairs have a Jaccard
+    ids: the id of each row of `profiles`, all distinct; verifier: measures these profiles; sources: the number of each
+    row's source, -1 where it is unknown. Near pairs have a Jaccard
     similarity of at least `settings.near`; every one reported is true, and the bands are chosen to miss less than
     1 - `settings.recall`.
     Raises UsageError for settings that make no sense.
@@ -87,16 +98,25 @@ def find_pairs(profiles: Profiles, ids: Sequence[str], verifier: Verifier, setti
             Pair(ids[order[a]], ids[order[b]], "exact", 1.0, 1.0)
             for a, b in zip(representatives[copies].tolist(), copies.tolist(), strict=True)
         ]
+    unique = order[(representatives == np.arange(len(order))) & ~wordless]
     compared = 0
     hot: tuple[HotGroup, ...] = ()
-    if "near" in settings.kinds:
-        unique = order[(representatives == np.arange(len(order))) & ~wordless]
+    by_passages = not PASSAGE_KINDS.isdisjoint(settings.kinds)
+    related: list[Pair] = []
+    if "near" in settings.kinds or by_passages:
         candidates = find_candidates(profiles.signatures[unique], bands, rows)
         compared = len(candidates.a)
-        pairs += verifier.verify(unique[candidates.a], unique[candidates.b])
+        related = verifier.verify(unique[candidates.a], unique[candidates.b])
         hot = tuple(HotGroup(h.band, h.rows, ids[unique[h.first]]) for h in candidates.hot_buckets)
+    found = Found((), compared, bands, rows, expected_recall(settings.near, bands, rows), hot)
+    if by_passages:
+        known = np.array(sources, np.int64) if len(sources) else np.full(len(ids), -1, np.int64)
+        shared = relate_sharing(profiles, ids, unique, known, related, candidates, verifier, settings)
+        related += shared.pairs
+        found = replace(found, candidates=compared + shared.compared, sharing=shared.sharing, boilerplate=shared.boilerplate)
+    pairs += [pair for pair in related if pair.kind in settings.kinds]
     pairs.sort(key=lambda pair: (pair.a, pair.b))
-    return Found(tuple(pairs), compared, bands, rows, expected_recall(settings.near, bands, rows), hot)
+    return replace(found, pairs=tuple(pairs))
 
 
 def represent_copies(digests: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:

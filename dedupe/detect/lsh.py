@@ -92,14 +92,14 @@ def find_candidates(signatures: npt.NDArray[np.uint32], bands: int, rows: int, c
     >>> found.a.tolist(), found.b.tolist()
     ([0], [2])
     """
-    gathered = _Gathered()
+    gathered = Gathered()
     hot: list[HotBucket] = []
     for band in range(bands):
         keys = band_keys(signatures, band, rows)
         order = np.argsort(keys, kind="stable")
         starts, sizes = _runs(keys[order])
         for size in np.unique(sizes[(sizes > 1) & (sizes <= cap)]).tolist():
-            _link_buckets(order, starts[sizes == size], size, gathered)
+            link_buckets(order, starts[sizes == size], size, gathered)
         for start, size in zip(starts[sizes > cap].tolist(), sizes[sizes > cap].tolist(), strict=True):
             members = order[start : start + size]
             hot.append(HotBucket(band, size, int(members[0])))
@@ -109,7 +109,7 @@ def find_candidates(signatures: npt.NDArray[np.uint32], bands: int, rows: int, c
     return Candidates(a, b, tuple(hot))
 
 
-class _Gathered:
+class Gathered:
     """Pairs of rows as numbers, repeated ones dropped now and then, so that memory follows the distinct ones."""
 
     def __init__(self) -> None:
@@ -117,6 +117,7 @@ class _Gathered:
         self._count, self._limit = 0, _PENDING
 
     def add(self, a: _Rows, b: _Rows) -> None:
+        """Take pairs of rows, a < b."""
         self._parts.append(a.astype(np.uint64) << np.uint64(32) | b.astype(np.uint64))
         self._count += len(a)
         if self._count > self._limit:
@@ -124,6 +125,7 @@ class _Gathered:
             self._limit = 2 * self._count + _PENDING
 
     def distinct(self) -> _Codes:
+        """The pairs taken, each once, in ascending order: a in the upper 32 bits, b in the lower."""
         self._parts = [np.unique(np.concatenate(self._parts))]
         return self._parts[0]
 
@@ -146,7 +148,7 @@ def band_keys(signatures: npt.NDArray[np.uint32], band: int, rows: int) -> _Code
     return keys
 
 
-def _link_buckets(order: _Rows, starts: _Rows, size: int, gathered: _Gathered) -> None:
+def link_buckets(order: _Rows, starts: _Rows, size: int, gathered: Gathered) -> None:
     """Each with each, in all buckets of one size."""
     first, second = np.triu_indices(size, 1)
     step = max(1, _PENDING // len(first))
@@ -155,7 +157,7 @@ def _link_buckets(order: _Rows, starts: _Rows, size: int, gathered: _Gathered) -
         gathered.add(members[:, first].ravel(), members[:, second].ravel())
 
 
-def _link_hot_bucket(members: _Rows, next_keys: _Codes, gathered: _Gathered) -> None:
+def _link_hot_bucket(members: _Rows, next_keys: _Codes, gathered: Gathered) -> None:
     """Each member with the bucket's first, and with the first of the members that share its next key."""
     order = np.argsort(next_keys, kind="stable")
     starts, sizes = _runs(next_keys[order])

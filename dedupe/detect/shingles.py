@@ -46,10 +46,23 @@ def hash_shingles(tokens: Tokens, shingle_words: int, hash: str = "xxh32") -> tu
     >>> offsets.tolist()
     [0, 2, 2, 3, 5]
     """
+    return collect_shingles(*hash_in_order(tokens, shingle_words, hash))
+
+
+def hash_in_order(tokens: Tokens, shingle_words: int, hash: str = "xxh32") -> tuple[_Words, _Offsets]:
+    """The hash of every shingle, in the order of the words, repeated ones too, and the number of each text's.
+
+    The hash at place i of a text is that of its words i to i + shingle_words. Returns hashes: uint32; counts: int64, shape
+    (texts,). Raises UsageError for a hash of another name.
+    """
     if hash not in HASHES:
         raise UsageError(f"unknown hash {hash!r}; {did_you_mean(hash, HASHES)}")
     begins, lengths, counts = shingle_spans(tokens, shingle_words)
-    hashes = HASHES[hash](tokens.buffer, begins, lengths)
+    return HASHES[hash](tokens.buffer, begins, lengths), counts
+
+
+def collect_shingles(hashes: _Words, counts: _Offsets) -> tuple[_Words, _Offsets]:
+    """The distinct hashes of each text, ascending, and where each text's begin; `hashes` are sorted in place."""
     bounds = np.concatenate([[0], np.cumsum(counts)])
     for low, high in itertools.pairwise(bounds.tolist()):
         hashes[low:high].sort()

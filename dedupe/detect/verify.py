@@ -10,15 +10,20 @@ falsely shared shingles in a pair of ordinary articles.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
 # Hashes merged at once: few enough for the second-level cache.
 _BLOCK = 65536
+# From this ratio of sizes on, looking up the smaller set is faster than merging both.
+_UNEVEN = 32
 
 _Hashes = npt.NDArray[np.uint32]
 _Rows = npt.NDArray[np.int64]
 _Ratios = npt.NDArray[np.float64]
+_Marks = Callable[[_Hashes], npt.NDArray[np.bool_]]
 
 
 def measure_pairs(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows) -> tuple[_Ratios, _Ratios]:
@@ -37,28 +42,48 @@ def measure_pairs(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows) -> tuple[
     return shared / np.maximum(union, 1), shared / np.maximum(smaller, 1)
 
 
-def count_shared(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows) -> _Rows:
+def count_shared(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows, left_out: _Marks | None = None) -> _Rows:
     """The number of hashes that rows a[i] and b[i] share: int64, shape (pairs,).
 
+    `left_out` marks those of some hashes that are not to be counted.
     Scratch memory is bounded by _BLOCK hashes, or by the two sets of the largest pair.
     """
     sizes = np.diff(offsets)
-    work = np.cumsum(sizes[a] + sizes[b])
     shared = np.zeros(len(a), np.int64)
+    uneven = np.maximum(sizes[a], sizes[b]) > _UNEVEN * np.minimum(sizes[a], sizes[b])
+    if uneven.any():
+        shared[uneven] = [
+            _look_up(hashes[offsets[one] : offsets[one + 1]], hashes[offsets[other] : offsets[other + 1]], left_out)
+            for one, other in zip(a[uneven].tolist(), b[uneven].tolist(), strict=True)
+        ]
+        shared[~uneven] = count_shared(hashes, offsets, a[~uneven], b[~uneven], left_out)
+        return shared
+    work = np.cumsum(sizes[a] + sizes[b])
     low = 0
     while low < len(a):
         done = int(work[low - 1]) if low else 0
         high = max(low + 1, int(np.searchsorted(work, done + _BLOCK, side="right")))
-        shared[low:high] = _count_block(hashes, offsets, a[low:high], b[low:high])
+        shared[low:high] = _count_block(hashes, offsets, a[low:high], b[low:high], left_out)
         low = high
     return shared
 
 
-def _count_block(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows) -> _Rows:
+def _look_up(one: _Hashes, other: _Hashes, left_out: _Marks | None) -> int:
+    """The shared hashes of two sets of very different sizes: the smaller one's are looked up in the larger."""
+    small, large = sorted((one, other), key=len)
+    if not len(small):
+        return 0
+    held = small[large[np.minimum(np.searchsorted(large, small), len(large) - 1)] == small]
+    return len(held) if left_out is None else len(held) - int(np.count_nonzero(left_out(held)))
+
+
+def _count_block(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows, left_out: _Marks | None) -> _Rows:
     """Both sides as (pair, hash) keys, each ascending already: a stable sort merges them in linear time."""
     keys = np.concatenate([_keys(hashes, offsets, a), _keys(hashes, offsets, b)])
     keys.sort(kind="stable")
     twice = keys[1:][keys[1:] == keys[:-1]]
+    if left_out is not None:
+        twice = twice[~left_out(twice.astype(np.uint32))]
     return np.bincount((twice >> np.uint64(32)).astype(np.int64), minlength=len(a))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from dedupe.errors import UsageError
 from dedupe.evaluate.describe import columns, share
 from dedupe.evaluate.truth import TruthPair, read_truth_pairs
 
+# Words of the longest shared passage from which a band of lengths begins; below the first is the rest.
+LENGTHS = (20, 40, 80, 160, 320)
 BANDS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
@@ -58,7 +60,8 @@ class PairReport:
     """How the found pairs compare to the truth.
 
     `overall` asks whether two documents are related at all; `kinds` also asks for the kind; `bands` are bands of Jaccard
-    similarity ("0.7-0.8": at least 0.7, less than 0.8; 1.0 alone): of the truth for recall, of the run for precision.
+    similarity ("0.7-0.8": at least 0.7, less than 0.8; 1.0 alone): of the truth for recall, of the run for precision. `lengths`
+    are bands of the words of the longest shared passage ("40-79"), for the pairs of which it is known, likewise.
     `confusion` counts found pairs by (kind in the truth, kind in the run), "none" for unrelated or missed ones. `spurious` and
     `missed` list pairs (a, b, kind).
     """
@@ -66,6 +69,7 @@ class PairReport:
     overall: Matches
     kinds: dict[str, Matches]
     bands: dict[str, Matches]
+    lengths: dict[str, Matches]
     confusion: dict[tuple[str, str], int]
     spurious: tuple[tuple[str, str, str], ...]
     missed: tuple[tuple[str, str, str], ...]
@@ -76,6 +80,7 @@ class PairReport:
             "overall": self.overall.as_dict(),
             "kinds": {kind: matches.as_dict() for kind, matches in self.kinds.items()},
             "bands": {band: matches.as_dict() for band, matches in self.bands.items()},
+            "lengths": {length: matches.as_dict() for length, matches in self.lengths.items()},
             "confusion": [{"truth": a, "found": b, "pairs": n} for (a, b), n in sorted(self.confusion.items())],
             "spurious": self.spurious[:cases],
             "missed": self.missed[:cases],
@@ -91,7 +96,7 @@ def evaluate_pairs(out: str | Path, truth: str | Path) -> PairReport:
     if not path.is_file():
         raise UsageError(f"holds no {PAIRS}; name the output folder of `dedupe run` or `dedupe find`", path=str(out))
     with path.open("rb") as file:
-        found = [TruthPair(line["a"], line["b"], line["kind"], line["jaccard"]) for line in map(json.loads, file)]
+        found = [_read_pair(line) for line in map(json.loads, file)]
     related = read_truth_pairs(Path(truth))
     known = {id for pair in related for id in (pair.a, pair.b)}
     if found and related and not any(pair.a in known or pair.b in known for pair in found):
@@ -119,19 +124,21 @@ def judge_pairs(found: Sequence[TruthPair], related: Sequence[TruthPair]) -> Pai
     confusion: Counter[tuple[str, str]] = Counter((kind, pair.kind) for pair, kind in kinds_found)
     confusion.update((pair.kind, "none") for pair, kind in kinds_related if kind == "none")
 
-    def match(band: str = "", kind: str = "") -> Matches:
-        ours = [(p, k) for p, k in kinds_found if band in {"", _band(p.jaccard)} and kind in {"", p.kind}]
-        theirs = [(p, k) for p, k in kinds_related if band in {"", _band(p.jaccard)} and kind in {"", p.kind}]
+    def match(kind: str = "", within: Callable[[TruthPair], bool] = lambda pair: True) -> Matches:
+        ours = [(p, k) for p, k in kinds_found if kind in {"", p.kind} and within(p)]
+        theirs = [(p, k) for p, k in kinds_related if kind in {"", p.kind} and within(p)]
         right = sum(k != "none" and (not kind or k == kind) for _, k in ours)
         recalled = sum(k != "none" and (not kind or k == kind) for _, k in theirs)
         return Matches(len(ours), right, len(theirs), recalled)
 
     kinds = sorted({pair.kind for pair in (*found, *related)})
     bands = sorted({_band(pair.jaccard) for pair in (*found, *related)})
+    starts = sorted({_length(pair.words) for pair in related if pair.words})
     return PairReport(
         overall=match(),
         kinds={kind: match(kind=kind) for kind in kinds},
-        bands={band: match(band=band) for band in bands},
+        bands={band: match(within=_in_band(band)) for band in bands},
+        lengths={_name_length(start): match(within=_of_length(start)) for start in starts},
         confusion=dict(confusion),
         spurious=tuple((pair.a, pair.b, pair.kind) for pair, kind in kinds_found if kind == "none"),
         missed=tuple((pair.a, pair.b, pair.kind) for pair, kind in kinds_related if kind == "none"),
@@ -143,6 +150,8 @@ def describe_pairs(report: PairReport) -> str:
     rows: list[tuple[str, ...]] = [_HEAD, _row("any relation", report.overall), ("",)]
     rows += [("kind", *_HEAD[1:]), *(_row(kind, matches) for kind, matches in report.kinds.items()), ("",)]
     rows += [("Jaccard", *_HEAD[1:]), *(_row(band, matches) for band, matches in report.bands.items())]
+    if report.lengths:
+        rows += [("",), ("words", *_HEAD[1:]), *(_row(length, matches) for length, matches in report.lengths.items())]
     confused = {pair: n for pair, n in report.confusion.items() if pair[0] != pair[1]}
     lines = columns(rows)
     if confused:
@@ -170,6 +179,28 @@ def _group_identical(found: Iterable[TruthPair]) -> dict[str, str]:
 def _found_kind(pair: TruthPair, made: Mapping[tuple[str, ...], str], group: Mapping[str, str]) -> str:
     a, b = sorted((group.get(pair.a, pair.a), group.get(pair.b, pair.b)))
     return made.get((a, b), "none")
+
+
+def _read_pair(line: Mapping[str, Any]) -> TruthPair:
+    words = max((passage["words"] for passage in line["passages"]), default=0)
+    return TruthPair(line["a"], line["b"], line["kind"], line["jaccard"], words)
+
+
+def _in_band(band: str) -> Callable[[TruthPair], bool]:
+    return lambda pair: _band(pair.jaccard) == band
+
+
+def _of_length(start: int) -> Callable[[TruthPair], bool]:
+    return lambda pair: pair.words > 0 and _length(pair.words) == start
+
+
+def _length(words: int) -> int:
+    return max((start for start in LENGTHS if start <= words), default=1)
+
+
+def _name_length(start: int) -> str:
+    following = next((next_start for next_start in LENGTHS if next_start > start), None)
+    return f"{start}-{following - 1}" if following else f"{start}-"
 
 
 def _band(jaccard: float) -> str:

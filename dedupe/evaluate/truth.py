@@ -49,12 +49,16 @@ class TruthEdit:
 
 @dataclass(frozen=True, slots=True)
 class TruthPair:
-    """Two related documents, a < b; their strongest relation and its Jaccard similarity (0 where it was not measured)."""
+    """Two related documents, a < b; their strongest relation and its Jaccard similarity (0 where it was not measured).
+
+    `words` are those of the longest passage that they share, 0 where that is not known.
+    """
 
     a: str
     b: str
     kind: RelationKind
     jaccard: float
+    words: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +102,15 @@ def read_truth_edits(path: Path) -> list[TruthEdit]:
 def read_truth_pairs(path: Path) -> list[TruthPair]:
     """The related pairs of a truth; every pair that is not listed is unrelated.
 
-    Columns id_a, id_b, kind and, if it is known, jaccard. Raises InputError with file and line.
+    Columns id_a, id_b, kind and, if they are known, jaccard and words. Raises InputError with file and line.
     """
     pairs = []
     for line, cells in _read_table(path, ("id_a", "id_b", "kind")):
         a, b = sorted((cells["id_a"], cells["id_b"]))
         kind = _one_of(cells["kind"], get_args(RelationKind), "kind", path, line)
-        pairs.append(TruthPair(a, b, kind, _number(cells.get("jaccard") or "0", float, "jaccard", path, line)))  # type: ignore[arg-type]
+        jaccard = _number(cells.get("jaccard") or "0", float, "jaccard", path, line)
+        words = int(_number(cells.get("words") or "0", int, "words", path, line))
+        pairs.append(TruthPair(a, b, kind, jaccard, words))  # type: ignore[arg-type]
     return pairs
 
 

@@ -225,7 +225,7 @@ def _fold_combining_lines(text: _Spread) -> _Spread:
 def _folded_character(character: str) -> str:
     form = "".join(map(_visible, _fold_case(character)))
     # What folds to separators alone (an ellipsis, a hard space) is one already.
-    return form if not form or any(map(_character_class, form)) else character
+    return form if not form or "_" in form or any(map(_character_class, form)) else character
 
 
 def _fold_case(text: str) -> str:

@@ -1,0 +1,55 @@
+"""Containment without boilerplate: whether a text is a cut, or the bare body, of another.
+
+What a pair shares and what each side has are counted on the shingles that are no boilerplate, the *own* ones. A text
+that consists mostly of boilerplate has too little of its own to be a copy of anything.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from dedupe.detect.boilerplate import Boilerplate
+from dedupe.detect.profile import Profiles
+from dedupe.detect.verify import count_shared
+
+# Shingles of its own that a text must share to be contained in another: below that a sentence would be enough.
+LEAST_OWN = 20
+# The share of a text that must be its own: of less, two pages of one template share all that is left too easily.
+LEAST_SHARE = 0.25
+
+_Numbers = npt.NDArray[np.int64]
+
+
+class OwnShingles:
+    """Counts the shingles of profiled texts that are no boilerplate."""
+
+    def __init__(self, profiles: Profiles, boilerplate: Boilerplate) -> None:
+        self._profiles, self._boilerplate = profiles, boilerplate
+        self._sizes = np.full(len(profiles), -1, np.int64)
+
+    def count_shared(self, a: _Numbers, b: _Numbers) -> _Numbers:
+        """The number of own shingles that rows a[i] and b[i] share: int64, shape (pairs,)."""
+        return count_shared(self._profiles.hashes, self._profiles.offsets, a, b, self._boilerplate.marks)
+
+    def count(self, rows: _Numbers) -> _Numbers:
+        """The number of own shingles of each row: int64, of the shape of `rows`."""
+        offsets = self._profiles.offsets
+        for row in np.unique(rows[self._sizes[rows] < 0]).tolist():
+            hashes = self._profiles.hashes[offsets[row] : offsets[row + 1]]
+            self._sizes[row] = len(hashes) - np.count_nonzero(self._boilerplate.marks(hashes))
+        return self._sizes[rows]
+
+    def is_contained(self, a: _Numbers, b: _Numbers, threshold: float) -> npt.NDArray[np.bool_]:
+        """Whether one of each pair of rows is contained in the other: bool, shape (pairs,).
+
+        At least `threshold` of the own shingles of the one that has fewer are in the other.
+        """
+        own_a, own_b = self.count(a), self.count(b)
+        sizes = np.diff(self._profiles.offsets)
+        smaller, total = np.minimum(own_a, own_b), np.where(own_a <= own_b, sizes[a], sizes[b])
+        contained = (smaller >= LEAST_OWN) & (smaller >= LEAST_SHARE * total)
+        possible = np.flatnonzero(contained)
+        shared = self.count_shared(a[possible], b[possible])
+        contained[possible] = (shared >= LEAST_OWN) & (shared >= threshold * smaller[possible])
+        return contained

@@ -1,0 +1,151 @@
+"""Texts that share a passage: candidates by shared fingerprints, and what they turn out to be.
+
+The fingerprints of all texts are inverted by sorting: a bucket holds the texts that have one in common. A bucket with
+the texts of more than `most` groups is boilerplate and proposes nothing. A bucket of few groups but many texts (copies
+of one article, with what quotes it) compares all with its smallest text, neighbours in size with each other, and one
+text of each group with one of each other. So the work is linear in the number of fingerprints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dedupe.config import FindSettings
+from dedupe.detect.boilerplate import Boilerplate, find_boilerplate
+from dedupe.detect.fingerprints import SURE_WORDS
+from dedupe.detect.lsh import Candidates, Gathered, link_buckets
+from dedupe.detect.profile import Profiles
+from dedupe.detect.relation import Verifier
+from dedupe.model import Pair
+
+# Rows of a bucket that are compared each with each.
+BUCKET_CAP = 32
+
+_Numbers = npt.NDArray[np.int64]
+_Codes = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The verified pairs among texts that share a passage; and those that are at most an overlap, not yet aligned.
+
+    `compared` pairs were measured; `boilerplate` was left out of account.
+    """
+
+    pairs: list[Pair]
+    sharing: tuple[Pair, ...]
+    compared: int
+    boilerplate: Boilerplate
+
+
+def relate_sharing(
+    profiles: Profiles,
+    ids: Sequence[str],
+    rows: _Numbers,
+    sources: _Numbers,
+    near: Sequence[Pair],
+    tried: Candidates,
+    verifier: Verifier,
+    settings: FindSettings,
+) -> Shared:
+    """The relations of texts that share a passage beside boilerplate; from here on the verifier leaves that out, too.
+
+    ids, sources: of each row of `profiles`, sources by number, -1 where unknown (int64). rows: the distinct texts, in the
+    order of their ids (int64). near: the pairs verified so far, of candidates `tried`, which count in places of `rows`.
+    """
+    place_of = {ids[row]: place for place, row in enumerate(rows.tolist())}
+    known = _codes_of(near, place_of)
+    groups = _group_connected(known, len(rows))
+    boilerplate = find_boilerplate(profiles, rows, groups, sources[rows], settings.boilerplate)
+    own = verifier.discount(boilerplate)
+    further = _encode(*find_sharing(profiles, rows, groups, settings.boilerplate))
+    # What the bands proposed in vain may still be contained.
+    codes = np.union1d(_encode(tried.a, tried.b), further)
+    if "near" in settings.kinds:
+        codes = np.setdiff1d(codes, known)
+    a, b = _decode(codes)
+    pairs = verifier.verify(rows[a], rows[b])
+    sharing: list[Pair] = []
+    if "overlap" in settings.kinds:
+        left, right = _decode(np.setdiff1d(codes, _codes_of(pairs, place_of)))
+        enough = own.count_shared(rows[left], rows[right]) > SURE_WORDS - settings.shingle_words
+        sharing = verifier.measure(rows[left[enough]], rows[right[enough]], "overlap")
+    return Shared(pairs, tuple(sharing), len(codes), boilerplate)
+
+
+def _codes_of(pairs: Iterable[Pair], place_of: dict[str, int]) -> _Codes:
+    places = np.array([(place_of[pair.a], place_of[pair.b]) for pair in pairs], np.int64).reshape(-1, 2)
+    return np.unique(_encode(places[:, 0], places[:, 1]))
+
+
+def _encode(a: _Numbers, b: _Numbers) -> _Codes:
+    return a.astype(np.uint64) << np.uint64(32) | b.astype(np.uint64)
+
+
+def _decode(codes: _Codes) -> tuple[_Numbers, _Numbers]:
+    return (codes >> np.uint64(32)).astype(np.int64), (codes & np.uint64(0xFFFFFFFF)).astype(np.int64)
+
+
+def _group_connected(codes: _Codes, count: int) -> _Numbers:
+    """The number of the connected component of each of `count` places: the smallest place in it. int64."""
+    a, b = _decode(codes)
+    groups = np.arange(count)
+    while True:
+        # Each component takes the smallest number that touches it; then everyone takes their number's number.
+        least = np.minimum(groups[a], groups[b])
+        before = groups.copy()
+        np.minimum.at(groups, before[a], least)
+        np.minimum.at(groups, before[b], least)
+        while not np.array_equal(groups, groups[groups]):
+            groups = groups[groups]
+        if np.array_equal(groups, before):
+            return groups
+
+
+def find_sharing(profiles: Profiles, rows: _Numbers, groups: _Numbers, most: int) -> tuple[_Numbers, _Numbers]:
+    """The pairs of texts that share a fingerprint which is no boilerplate.
+
+    rows: the rows to compare; groups: for each of them the number of its group of versions of one text; both int64, of
+    one shape. Returns places in `rows`: a < b, int64, distinct, in ascending order.
+    """
+    places, starts, sizes = _invert(profiles, rows)
+    lengths = profiles.words[rows]
+    gathered = Gathered()
+    few = sizes <= min(BUCKET_CAP, most)
+    for size in np.unique(sizes[few]).tolist():
+        link_buckets(places, starts[sizes == size], size, gathered)
+    for start, size in zip(starts[~few].tolist(), sizes[~few].tolist(), strict=True):
+        members = places[start : start + size]
+        leaders = members[np.unique(groups[members], return_index=True)[1]]
+        if len(leaders) <= most:
+            _link_many(members, leaders, lengths, gathered)
+    return _decode(gathered.distinct())
+
+
+def _invert(profiles: Profiles, rows: _Numbers) -> tuple[_Numbers, _Numbers, _Numbers]:
+    """The places of the texts, bucket after bucket, with the starts and sizes of the buckets of more than one."""
+    place_of = np.full(len(profiles), -1, np.int64)
+    place_of[rows] = np.arange(len(rows))
+    holders = np.repeat(place_of, np.diff(profiles.fingerprint_offsets))
+    known = holders >= 0
+    codes = _encode(profiles.fingerprints[known].astype(np.int64), holders[known])
+    codes.sort()
+    prints = codes >> np.uint64(32)
+    new = np.ones(len(prints), np.bool_)
+    new[1:] = prints[1:] != prints[:-1]
+    starts = np.flatnonzero(new)
+    sizes = np.diff(starts, append=len(prints))
+    places = (codes & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    return places, starts[sizes > 1], sizes[sizes > 1]
+
+
+def _link_many(members: _Numbers, leaders: _Numbers, lengths: _Numbers, gathered: Gathered) -> None:
+    ordered = members[np.argsort(lengths[members], kind="stable")]
+    first, second = np.triu_indices(len(leaders), 1)
+    a = np.concatenate([np.full(len(ordered) - 1, ordered[0]), ordered[:-1], leaders[first]])
+    b = np.concatenate([ordered[1:], ordered[1:], leaders[second]])
+    gathered.add(np.minimum(a, b), np.maximum(a, b))

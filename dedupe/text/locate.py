@@ -1,0 +1,85 @@
+"""Where the words of the normal form stand in the text they came from.
+
+The normal form folds, drops and composes characters, so offsets do not carry over. White space separates words in every
+script and nothing composes across it: the words of the text are those of its pieces between white space. Within a
+piece, a word begins with the character that first brings some of it, and ends with the one that makes it and those
+before it complete. Both are found by bisection with the tokenizer itself, for all asked words at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from dedupe.text.normal import Tokens, tokenize
+
+_PIECE = re.compile(r"\S+")
+
+
+def locate_words(texts: Sequence[str], words: Sequence[Sequence[int]]) -> list[list[tuple[int, int]]]:
+    """The spans [start, end) in code points of some words of each text's normal form, given by their numbers from 0.
+
+    >>> text = "“Don’t  PANIC!” he said"
+    >>> [text[start:end] for start, end in locate_words([text], [[0, 1, 2]])[0]]
+    ['Don', 't', 'PANIC']
+    """
+    questions: list[_Question] = []
+    for text, asked in zip(texts, words, strict=True):
+        questions += _place_words(text, asked) if asked else []
+    starts, ends = _bisect(questions, _find_starts), _bisect(questions, _find_ends)
+    spans = [(q.offset + start, q.offset + end + 1) for q, start, end in zip(questions, starts, ends, strict=True)]
+    bounds = itertools.accumulate(map(len, words), initial=0)
+    return [spans[low:high] for low, high in itertools.pairwise(bounds)]
+
+
+class _Question(NamedTuple):
+    """Where is word `number` of `words`, the words of a piece of text without white space that begins at `offset`?"""
+
+    piece: str
+    offset: int
+    words: list[bytes]
+    number: int
+
+
+def _place_words(text: str, asked: Sequence[int]) -> list[_Question]:
+    pieces = [(match.start(), match[0]) for match in _PIECE.finditer(text)]
+    tokens = tokenize([piece for _, piece in pieces])
+    owners = (np.searchsorted(tokens.documents, np.array(asked), side="right") - 1).tolist()
+    first = tokens.documents.tolist()
+    return [
+        _Question(pieces[owner][1], pieces[owner][0], _words_of(tokens, owner), number - first[owner])
+        for owner, number in zip(owners, asked, strict=True)
+    ]
+
+
+def _find_starts(questions: Sequence[_Question], at: Sequence[int]) -> list[bool]:
+    """Whether what stands before each place has none of the word."""
+    heads = tokenize([q.piece[:place] for q, place in zip(questions, at, strict=True)])
+    return [count <= q.number for q, count in zip(questions, heads.counts().tolist(), strict=True)]
+
+
+def _find_ends(questions: Sequence[_Question], at: Sequence[int]) -> list[bool]:
+    """Whether what stands before each place lacks the word or one before it."""
+    heads = tokenize([q.piece[:place] for q, place in zip(questions, at, strict=True)])
+    return [_words_of(heads, n)[: q.number + 1] != q.words[: q.number + 1] for n, q in enumerate(questions)]
+
+
+def _bisect(questions: Sequence[_Question], holds: Callable[[Sequence[_Question], Sequence[int]], list[bool]]) -> list[int]:
+    """The last place in each piece at which the condition holds; it holds from 0 up to there."""
+    low, high = [0] * len(questions), [len(q.piece) for q in questions]
+    while open := [n for n in range(len(questions)) if high[n] - low[n] > 1]:
+        middle = [(low[n] + high[n]) // 2 for n in open]
+        for n, place, held in zip(open, middle, holds([questions[n] for n in open], middle), strict=True):
+            if held:
+                low[n] = place
+            else:
+                high[n] = place
+    return low
+
+
+def _words_of(tokens: Tokens, text: int) -> list[bytes]:
+    return tokens.normal_form(text).split()
