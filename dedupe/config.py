@@ -41,10 +41,12 @@ class FindSettings:
     `near` is the Jaccard similarity of `shingle_words`-word shingles from which two articles are near-duplicates.
     A signature has `permutations` values of the scheme affine32 over the named hash. `bands` x `rows` of 0 means:
     the coarsest bands whose expected recall at the threshold is at least `recall`.
+    `spun` is the similarity after undoing synonyms from which an article can be a spun copy of another.
     """
 
     kinds: tuple[str, ...] = ("exact", "near")
     near: float = 0.7
+    spun: float = 0.12
     shingle_words: int = 5
     permutations: int = 128
     seed: int = 1

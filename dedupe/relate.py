@@ -16,6 +16,7 @@ from dedupe.detect.relation import Verifier
 from dedupe.model import Article
 from dedupe.repair.layout import count_body_words, is_truncated
 from dedupe.repair.repairer import Repairer
+from dedupe.text.lexicon import load_classes
 
 T = TypeVar("T")
 Place = tuple[str, int]  # input name, record number
@@ -50,7 +51,8 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> 
 
     `assess` tells of each related article what the choice of a canonical must know.
     """
-    profiler, places, unreadable = Profiler(settings.find), dict[str, Place](), 0
+    classes = load_classes(settings.repair.language) if "spun" in settings.find.kinds else None
+    profiler, places, unreadable = Profiler(settings.find, classes), dict[str, Place](), 0
     for record in track(corpus, "read and profile"):
         if record.article is not None:
             profiler.add(record.article.text)

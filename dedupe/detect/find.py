@@ -16,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from dedupe.config import FindSettings
-from dedupe.detect.lsh import choose_bands, expected_recall, find_candidates
+from dedupe.detect.despun import DESPUN_BANDS
+from dedupe.detect.lsh import Candidates, choose_bands, expected_recall, find_candidates
 from dedupe.detect.profile import Profiles
 from dedupe.detect.relation import Verifier
 from dedupe.errors import UsageError, did_you_mean
 from dedupe.model import Pair
 
-KINDS = ("exact", "near")
+KINDS = ("exact", "near", "spun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,11 @@ class Found:
 
 
 def find_pairs(profiles: Profiles, ids: Sequence[str], verifier: Verifier, settings: FindSettings) -> Found:
-    """The exact and near pairs among the profiled texts, each verified; independent of the order of the texts.
+    """The exact, near and spun pairs among the profiled texts, each verified; independent of the order of the texts.
 
     ids: the id of each row of `profiles`, all distinct; verifier: measures these profiles. Near pairs have a Jaccard
     similarity of at least `settings.near`; every one reported is true, and the bands are chosen to miss less than
-    1 - `settings.recall`.
+    1 - `settings.recall`. Spun pairs are looked for if the profiles hold despun texts.
     Raises UsageError for settings that make no sense.
 
     >>> from dedupe.detect.profile import profile_texts
@@ -84,19 +85,26 @@ def find_pairs(profiles: Profiles, ids: Sequence[str], verifier: Verifier, setti
     if "exact" in settings.kinds:
         copies = np.flatnonzero((representatives != np.arange(len(order))) & ~wordless)
         pairs += [
-            Pair(ids[order[a]], ids[order[b]], "exact", 1.0, 1.0)
+            Pair(ids[order[a]], ids[order[b]], "exact", 1.0, 1.0, despun=1.0 if "spun" in settings.kinds else None)
             for a, b in zip(representatives[copies].tolist(), copies.tolist(), strict=True)
         ]
-    compared = 0
-    hot: tuple[HotGroup, ...] = ()
+    unique = order[(representatives == np.arange(len(order))) & ~wordless]
+    sources: list[Candidates] = []
     if "near" in settings.kinds:
-        unique = order[(representatives == np.arange(len(order))) & ~wordless]
-        candidates = find_candidates(profiles.signatures[unique], bands, rows)
-        compared = len(candidates.a)
-        pairs += verifier.verify(unique[candidates.a], unique[candidates.b])
-        hot = tuple(HotGroup(h.band, h.rows, ids[unique[h.first]]) for h in candidates.hot_buckets)
+        sources.append(find_candidates(profiles.signatures[unique], bands, rows))
+    if "spun" in settings.kinds and profiles.despun is not None:
+        sources.append(find_candidates(profiles.despun.keys[unique], DESPUN_BANDS, 1))
+    a, b = _join(sources)
+    pairs += [pair for pair in verifier.verify(unique[a], unique[b]) if pair.kind in settings.kinds]
+    hot = tuple(HotGroup(h.band, h.rows, ids[unique[h.first]]) for source in sources for h in source.hot_buckets)
     pairs.sort(key=lambda pair: (pair.a, pair.b))
-    return Found(tuple(pairs), compared, bands, rows, expected_recall(settings.near, bands, rows), hot)
+    return Found(tuple(pairs), len(a), bands, rows, expected_recall(settings.near, bands, rows), hot)
+
+
+def _join(sources: Sequence[Candidates]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The distinct candidates of all sources."""
+    codes = np.unique(np.concatenate([np.empty(0, np.int64), *(source.a << 32 | source.b for source in sources)]))
+    return codes >> 32, codes & 0xFFFFFFFF
 
 
 def represent_copies(digests: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:

@@ -1,8 +1,10 @@
 """The relation of two texts, decided from exact numbers: every candidate passes here, wherever it comes from.
 
-    jaccard ≥ near → near      (further kinds follow in this order; the first that holds is the pair's kind)
+    jaccard ≥ near                                                      → near
+    despun ≥ spun, for the sake of synonyms undone, in step throughout  → spun   (dedupe/detect/despun.py)
 
-Candidates may come from any band or index; what is reported was measured on the texts' own shingle sets.
+The first that holds is the pair's kind; further kinds follow in this order. Candidates may come from any band or index;
+what is reported was measured on the texts' own shingle sets.
 """
 
 from __future__ import annotations
@@ -13,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dedupe.config import FindSettings
+from dedupe.detect.despun import LEAST_ALIGNED, DespunProfiles, measure_alignment, measure_despun
 from dedupe.detect.profile import Profiles
 from dedupe.detect.verify import measure_pairs
-from dedupe.model import Pair
+from dedupe.model import Pair, RelationKind
 
 _Rows = npt.NDArray[np.int64]
 
@@ -34,19 +37,30 @@ class Verifier:
 
     def __init__(self, profiles: Profiles, ids: Sequence[str], settings: FindSettings) -> None:
         self._profiles, self._ids, self._settings = profiles, ids, settings
+        self._despun = profiles.despun if "spun" in settings.kinds else None
         self._sizes = np.diff(profiles.offsets)
         self._row_of: dict[str, int] = {}
 
     def verify(self, a: _Rows, b: _Rows) -> list[Pair]:
         """The pairs of rows (a[i], b[i]) that are related, in their order; a, b: int64, shape (pairs,)."""
+        despun = np.full(len(a), np.nan)
         # A Jaccard similarity is never above the ratio of the sizes: most false candidates end here.
-        near = self._settings.near
-        smaller, larger = np.minimum(self._sizes[a], self._sizes[b]), np.maximum(self._sizes[a], self._sizes[b])
-        possible = smaller >= near * larger
-        a, b = a[possible], b[possible]
-        jaccard, containment = measure_pairs(self._profiles.hashes, self._profiles.offsets, a, b)
-        related = np.flatnonzero(jaccard >= near)
-        return [self._pair(int(a[i]), int(b[i]), float(jaccard[i]), float(containment[i])) for i in related.tolist()]
+        near, sizes = self._settings.near, (self._sizes[a], self._sizes[b])
+        possible = np.minimum(*sizes) >= near * np.maximum(*sizes)
+        if self._despun is not None:
+            numbers = measure_despun(self._despun.tokens, a, b)
+            swaps, despun = numbers.tell_swaps(self._settings.spun), numbers.despun
+            possible |= swaps
+        at = np.flatnonzero(possible)
+        jaccard, containment = measure_pairs(self._profiles.hashes, self._profiles.offsets, a[at], b[at])
+        pairs = []
+        for place, j, c in zip(at.tolist(), jaccard.tolist(), containment.tolist(), strict=True):
+            row, other = int(a[place]), int(b[place])
+            if j >= near:
+                pairs.append(self._pair(row, other, "near", j, c, float(despun[place])))
+            elif self._despun is not None and swaps[place] and self._is_aligned(self._despun, row, other):
+                pairs.append(self._pair(row, other, "spun", j, c, float(despun[place])))
+        return pairs
 
     def verify_with(self, first: str, others: Sequence[str]) -> list[Pair]:
         """The pairs of one text with those of others, all by id, that are related."""
@@ -55,6 +69,9 @@ class Verifier:
         a = np.full(len(others), self._row_of[first], np.int64)
         return self.verify(a, np.array([self._row_of[other] for other in others], np.int64))
 
-    def _pair(self, a: int, b: int, jaccard: float, containment: float) -> Pair:
+    def _is_aligned(self, despun: DespunProfiles, a: int, b: int) -> bool:
+        return measure_alignment(despun.tokens, a, b) >= LEAST_ALIGNED
+
+    def _pair(self, a: int, b: int, kind: RelationKind, jaccard: float, containment: float, despun: float) -> Pair:
         first, second = sorted((self._ids[a], self._ids[b]))
-        return Pair(first, second, "near", jaccard, containment)
+        return Pair(first, second, kind, jaccard, containment, None if np.isnan(despun) else despun)
