@@ -46,10 +46,11 @@ class Relations:
     notes: tuple[str, ...] = ()
 
 
-def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> Relations:
+def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track, assess_spun: Assess | None = None) -> Relations:
     """All relations between the articles of the corpus, which is read once whole, and once more where articles are related.
 
-    `assess` tells of each related article what the choice of a canonical must know.
+    `assess` tells of each related article what the choice of a canonical must know; `assess_spun`, if given, of those that
+    may be spun copies or originals of such.
     """
     classes = load_classes(settings.repair.language) if "spun" in settings.find.kinds else None
     profiler, places, unreadable = Profiler(settings.find, classes), dict[str, Place](), 0
@@ -63,7 +64,11 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> 
     verifier = Verifier(profiles, ids, settings.find)
     found = find_pairs(profiles, ids, verifier, settings.find)
     related = sorted({id for pair in found.pairs for id in (pair.a, pair.b)})
-    candidates = {article.id: assess(article) for article in corpus.select({places[id]: id for id in related})}
+    doubtful = {id for pair in found.pairs if pair.kind == "spun" for id in (pair.a, pair.b)} if assess_spun else set[str]()
+    candidates = {
+        article.id: assess_spun(article) if assess_spun and article.id in doubtful else assess(article)
+        for article in corpus.select({places[id]: id for id in related})
+    }
 
     def explain(members: Sequence[str]) -> str:
         return choose_canonical([candidates[id] for id in members], settings.choose)[1]
@@ -95,6 +100,18 @@ def assess_spin(repairer: Repairer) -> Assess:
         judgement = repairer.judge(article)
         length = count_body_words(article.text, repairer.lexicon)
         return replace(assess_plainly(article), length=length, verdict=judgement.verdict, score=judgement.score)
+
+    return assess
+
+
+def assess_spin_late(make_repairer: Callable[[], Repairer]) -> Assess:
+    """The assessment that asks the spin gate; the rule tables are read when the first article is to be assessed."""
+    made: list[Assess] = []
+
+    def assess(article: Article) -> Candidate:
+        if not made:
+            made.append(assess_spin(make_repairer()))
+        return made[0](article)
 
     return assess
 

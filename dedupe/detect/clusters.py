@@ -13,11 +13,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dedupe.model import Cluster, Pair
+from dedupe.model import Cluster, Pair, RelationKind
 
 Rank = Mapping[str, int]
 Explain = Callable[[Sequence[str]], str]
 Verify = Callable[[str, Sequence[str]], Iterable[Pair]]
+# From the closest on: a cluster is called after the loosest link to its canonical.
+_KINDS: tuple[RelationKind, ...] = ("exact", "near", "spun", "contained")
 _Likes = Mapping[str, Mapping[str, Pair]]
 
 
@@ -130,7 +132,7 @@ def _build_clusters(
     clusters = [
         Cluster(
             id=members[0],
-            kind="exact" if all(links[id].kind == "exact" for id in members if id != canonical) else "near",
+            kind=max((links[id].kind for id in members if id != canonical), key=_KINDS.index),
             members=tuple(members),
             pairs=tuple(sorted(inner[canonical])),
             canonical=canonical,

@@ -2,13 +2,15 @@
 
 A spinner changes a third of the words and leaves their order. So 5-word shingles hardly survive, yet of the short shingles
 over class tokens enough do: 0.2 to 0.7 by Jaccard between two spins of one text, 0.001 between unrelated texts. That alone
-would also take pages of one template, quoted passages and edited versions for spun copies. Three numbers tell them apart:
+would also take pages of one template, quoted passages and edited versions for spun copies. Four numbers tell them apart:
 
     despun    Jaccard similarity of the sets of class shingles: at least `find.spun`
     gain      shared class shingles less shared surface shingles: what undoing synonyms itself has brought to light.
               Versions that no spinner made gain next to nothing, however much they share
-    aligned   the share of both texts that runs in step: shared shingles in the same order with gaps of the same length.
+    aligned   the share of the shorter text that runs in step: shared shingles in the same order with gaps of the same length.
               A spun copy runs in step from end to end; reports of one event, or a shared quotation, do not
+    numbers   the share of the shorter text's numbers that the other holds: a spinner leaves them, machine-written
+              reports after one model differ in them
 
 Candidates come from a MinHash signature of the class shingles in bands of two values; two 16-bit halves make a key, which
 is all that is kept of it.
@@ -23,13 +25,15 @@ import numpy as np
 import numpy.typing as npt
 
 from dedupe.detect.minhash import sign_sets
-from dedupe.text.classes import DespunTokens
+from dedupe.text.classes import NUMBER, DespunTokens
 
 # 1 - (1 - s²)^128 of the pairs of despun similarity s are found: 0.94 at 0.15, 0.995 at 0.2, 1 from 0.3 on.
 DESPUN_BANDS = 128
 LEAST_GAIN = 4  # shared shingles
 LEAST_SHARE_GAINED = 0.05  # of the shared shingles
 LEAST_ALIGNED = 0.7
+LEAST_NUMBERS = 0.6
+_FEW_NUMBERS = 3
 _REACH, _SLACK = 16, 3  # class tokens between neighbours in step, and by how many the gaps may differ
 # Class tokens of pairs measured at once.
 _BLOCK = 65536
@@ -87,7 +91,8 @@ def join_despun(batches: list[DespunProfiles]) -> DespunProfiles:
 def measure_despun(tokens: DespunTokens, a: _Rows, b: _Rows) -> DespunNumbers:
     """The exact numbers of each pair of rows (a[i], b[i]); a, b: int64, shape (pairs,).
 
-    >>> runs = DespunTokens(np.array([1, 2, 3, 1, 2, 3], np.uint32), np.array([1, 2, 3, 1, 9, 3], np.uint32), np.array([0, 3, 6]))
+    >>> classes, surfaces = np.array([[1, 2, 3, 1, 2, 3], [1, 2, 3, 1, 9, 3]], np.uint32)
+    >>> runs = DespunTokens(classes, surfaces, np.array([0, 3, 6]))
     >>> numbers = measure_despun(runs, np.array([0]), np.array([1]))
     >>> numbers.despun.tolist(), numbers.shared.tolist(), numbers.gained.tolist()
     ([1.0], [2], [2])
@@ -108,7 +113,7 @@ def measure_despun(tokens: DespunTokens, a: _Rows, b: _Rows) -> DespunNumbers:
 
 
 def measure_alignment(tokens: DespunTokens, a: int, b: int) -> float:
-    """The share of the class tokens of both texts that run in step; of the text of which that is less. From 0 to 1.
+    """The share of the shorter text's class tokens that run in step with the other text. From 0 to 1.
 
     Shingles that both texts hold exactly once are anchors. The longest chain of them that ascends in both texts is taken;
     between neighbours in the chain that are close, and equally far apart in both, the texts run in step.
@@ -121,17 +126,26 @@ def measure_alignment(tokens: DespunTokens, a: int, b: int) -> float:
     chain = _longest_ascent(j[order].tolist())
     steps_i, steps_j = np.diff(i[order][chain]), np.diff(j[order][chain])
     together = (steps_i <= _REACH) & (steps_j <= _REACH) & (np.abs(steps_i - steps_j) <= _SLACK)
-    return float(min(steps_i[together].sum() / max(1, len(first)), steps_j[together].sum() / max(1, len(second))))
+    size, steps = (len(first), steps_i) if len(first) <= len(second) else (len(second), steps_j)
+    return float(steps[together].sum() / max(1, size))
+
+
+def share_numbers(tokens: DespunTokens, a: int, b: int) -> float:
+    """The share of the shorter text's different numbers that the other holds too; 1 if there are next to none."""
+    codes = sorted((tokens.classes[tokens.documents[row] : tokens.documents[row + 1]] for row in (a, b)), key=len)
+    shorter, longer = (np.unique(some[some & NUMBER == NUMBER]) for some in codes)
+    return float(np.isin(shorter, longer).mean()) if len(shorter) >= _FEW_NUMBERS else 1.0
 
 
 def _anchors(codes: _Codes) -> tuple[_Codes, _Rows]:
     """The shingles that occur once, ascending, and their places."""
-    shingles, places, counts = np.unique(_shingles(codes, np.arange(max(0, len(codes) - 1))), return_index=True, return_counts=True)
+    shingles = _shingles(codes, np.arange(max(0, len(codes) - 1)))
+    shingles, places, counts = np.unique(shingles, return_index=True, return_counts=True)
     return shingles[counts == 1], places[counts == 1]
 
 
 def _longest_ascent(values: list[int]) -> list[int]:
-    """The places of a longest ascending subsequence (M. Fredman, On computing the length of longest increasing subsequences, 1975)."""
+    """The places of a longest ascending subsequence. Source: M. Fredman, On computing the length of such, 1975."""
     ends: list[int] = []
     tails: list[int] = []
     previous: list[int] = []
@@ -160,14 +174,16 @@ def _count(codes: _Codes, documents: _Rows, a: _Rows, b: _Rows) -> tuple[_Rows, 
 def _pair_keys(codes: _Codes, documents: _Rows, rows: _Rows) -> _Keys:
     """The distinct (pair, shingle) keys of one side of the pairs."""
     sizes = np.maximum(documents[rows + 1] - documents[rows] - 1, 0)
-    keys = np.repeat(np.arange(len(rows), dtype=np.uint64) << np.uint64(32), sizes)
+    keys: _Keys = np.repeat(np.arange(len(rows), dtype=np.uint64) << np.uint64(32), sizes)
     keys |= _shingles(codes, _places(documents[rows], sizes))
     keys.sort()
-    return keys[np.diff(keys, prepend=~keys[:1]) != 0]
+    distinct = np.diff(keys, prepend=~keys[:1]) != 0
+    return np.asarray(keys[distinct])
 
 
 def _places(firsts: _Rows, sizes: _Rows) -> _Rows:
-    return np.arange(int(sizes.sum())) + np.repeat(firsts - (np.cumsum(sizes) - sizes), sizes)
+    places: _Rows = np.arange(int(sizes.sum())) + np.repeat(firsts - (np.cumsum(sizes) - sizes), sizes)
+    return places
 
 
 def _shingles(codes: _Codes, places: _Rows) -> _Codes:

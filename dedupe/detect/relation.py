@@ -1,7 +1,7 @@
 """The relation of two texts, decided from exact numbers: every candidate passes here, wherever it comes from.
 
     jaccard ≥ near                                                      → near
-    despun ≥ spun, for the sake of synonyms undone, in step throughout  → spun   (dedupe/detect/despun.py)
+    despun ≥ spun thanks to synonyms undone, in step, same numbers      → spun   (dedupe/detect/despun.py)
 
 The first that holds is the pair's kind; further kinds follow in this order. Candidates may come from any band or index;
 what is reported was measured on the texts' own shingle sets.
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dedupe.config import FindSettings
-from dedupe.detect.despun import LEAST_ALIGNED, DespunProfiles, measure_alignment, measure_despun
+from dedupe.detect.despun import LEAST_ALIGNED, LEAST_NUMBERS, DespunProfiles, measure_alignment, measure_despun, share_numbers
 from dedupe.detect.profile import Profiles
 from dedupe.detect.verify import measure_pairs
 from dedupe.model import Pair, RelationKind
@@ -70,7 +70,8 @@ class Verifier:
         return self.verify(a, np.array([self._row_of[other] for other in others], np.int64))
 
     def _is_aligned(self, despun: DespunProfiles, a: int, b: int) -> bool:
-        return measure_alignment(despun.tokens, a, b) >= LEAST_ALIGNED
+        aligned = measure_alignment(despun.tokens, a, b) >= LEAST_ALIGNED
+        return aligned and share_numbers(despun.tokens, a, b) >= LEAST_NUMBERS
 
     def _pair(self, a: int, b: int, kind: RelationKind, jaccard: float, containment: float, despun: float) -> Pair:
         first, second = sorted((self._ids[a], self._ids[b]))

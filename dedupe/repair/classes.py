@@ -17,8 +17,8 @@ from dedupe.text.classes import LARGEST_CLASS, LONGEST_FORM, ClassMap
 from dedupe.text.lexicon import Lexicon
 from dedupe.text.normal import tokenize
 
-_HEAD = """# Synonym classes for the comparison of despun texts, made from the rule tables by `dedupe rules classes --write`; an index
-# depends on this file, not on the rules. A text is compared with each form of a class read as one word, "drop" forms left out.
+_HEAD = """# Synonym classes for the comparison of despun texts, made from the rule tables by `dedupe rules classes --write`.
+# All forms of a class are read as one word, "drop" forms are left out. An index depends on this file, not on the rules.
 use\tforms
 """
 _ARTICLES = {"a", "an", "the"}
@@ -45,11 +45,13 @@ def build_classes(lexicon: Lexicon, function_words: Iterable[str]) -> tuple[list
     dropped = {form for form, weight in stand_ins.items() if len(form) > 1 or weight > max(_SURE, strength.get(form, 0.0))}
     dropped = _shortest(dropped, function)
     classes = _Classes()
-    ordered = sorted(links, key=lambda pair: (-links[pair], pair))
-    for words in (True, False):
-        for a, b in ordered:
-            if (len(a) == len(b) == 1) is words and not dropped & {a, b} and not (words is False and classes.alike(a, b, function)):
-                classes.join(a, b)
+    usable = [pair for pair in sorted(links, key=lambda pair: (-links[pair], pair)) if not dropped.intersection(pair)]
+    for a, b in usable:
+        if len(a) == len(b) == 1:
+            classes.join(a, b)
+    for a, b in usable:
+        if not classes.alike(a, b, function):
+            classes.join(a, b)
     forms = [tuple(sorted(" ".join(form) for form in members)) for members in classes.members()]
     return sorted(forms), sorted({" ".join(form) for form in dropped} | function)
 

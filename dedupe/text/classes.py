@@ -19,6 +19,8 @@ from dedupe.text.normal import Tokens, tokenize
 LONGEST_FORM = 4  # words
 LARGEST_CLASS = 12  # forms
 
+NUMBER = np.uint32(1)  # the bit of a class code that tells numbers, which a spinner leaves alone, from words
+
 _FILTER_BITS = 18  # lookups look into a table of this many bits first: most words are in no class
 
 _Numbers = npt.NDArray[np.uint64]
@@ -31,7 +33,8 @@ _Flags = npt.NDArray[np.bool_]
 class DespunTokens:
     """The texts of a batch as runs of class tokens, function words dropped.
 
-    classes: uint32, equal for the forms of one class; surfaces: uint32, equal for equal forms only; one each per class token.
+    classes: uint32, one per class token: equal for the forms of one class, odd for numbers.
+    surfaces: uint32, one per class token: equal for equal forms only.
     documents: int64, shape (texts + 1,); the class tokens of text d are documents[d] to documents[d + 1].
     """
 
@@ -90,11 +93,12 @@ class ClassMap:
         surfaces = hash_tokens(tokens)
         place = self._words.find(surfaces)
         classes = np.where(self._words.ends[place], self._words.codes[place], surfaces.astype(np.uint32))
+        classes = classes & ~NUMBER | is_number(tokens)
         kept = ~(self._words.ends[place] & self._words.dropped[place])
         starts, lengths, entries, phrases = self._find_phrases(tokens, surfaces, np.flatnonzero(self._words.goes_on[place]))
         for offset in range(1, LONGEST_FORM):
             kept[starts[lengths > offset] + offset] = False
-        classes[starts] = self._phrases.codes[entries]
+        classes[starts] = self._phrases.codes[entries] & ~NUMBER
         kept[starts] = ~self._phrases.dropped[entries]
         surfaces[starts] = phrases
         before = np.concatenate([[0], np.cumsum(kept)])
@@ -174,6 +178,12 @@ def _leftmost(begins: _Places, lengths: _Places) -> _Flags:
         last = np.maximum.accumulate(np.where(free, ends, 0))
         open_[at] = ~free & (begins[at] >= last)
     return taken
+
+
+def is_number(tokens: Tokens) -> _Codes:
+    """Whether each token begins with a digit: uint32, shape (tokens,), NUMBER or 0."""
+    lead = tokens.buffer[tokens.starts]
+    return ((lead >= ord("0")) & (lead <= ord("9"))).astype(np.uint32)
 
 
 def hash_tokens(tokens: Tokens) -> _Numbers:
