@@ -82,9 +82,8 @@ def hold_out_classes(classes: ClassMap, held: Iterable[Entry]) -> ClassMap:
             irregulars[part, words.split()[0]] = tuple(words.split())
     gone = {_normal(form) for entry in held for form in inflect(entry.original, entry.part, irregulars)}
     kept = [tuple(form for form in forms if form not in gone) for forms in classes.classes]
-    return ClassMap(
-        tuple(forms for forms in kept if len(forms) > 1), tuple(f for f in classes.dropped if f not in gone or " " not in f)
-    )
+    dropped = tuple(form for form in classes.dropped if form not in gone or " " not in form)
+    return ClassMap(tuple(forms for forms in kept if len(forms) > 1), dropped, classes.replacements)
 
 
 def _normal(phrase: str) -> str:

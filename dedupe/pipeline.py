@@ -20,7 +20,7 @@ from dedupe.corpus.reader import Corpus, read_records
 from dedupe.corpus.writer import CorpusWriter, check_output_folder
 from dedupe.emit import DryRun, Emission, Writer, describe_finding, emit_records, finish_emission, run_details
 from dedupe.model import Article, Repair
-from dedupe.relate import Relations, Track, assess_plainly, assess_spin, assess_spin_late, collect_witnesses, relate
+from dedupe.relate import Relations, Track, assess_plainly, assess_spin, collect_witnesses, relate
 from dedupe.review.ledger import Ledger
 from dedupe.review.summary import Summary
 from dedupe.texts import make_repairer
@@ -94,8 +94,7 @@ def find(
 ) -> Relations:
     """The verified pairs and the clusters among `inputs`; nothing is written.
 
-    Without `judge_spin` the spin gate is only asked about articles that are linked as spun copies; all other canonicals are
-    chosen by the other preferences, in half the time.
+    Without `judge_spin` no rule table is read: the canonicals are chosen by the other preferences, in half the time.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -106,8 +105,8 @@ def find(
     """
     settings = settings or Settings()
     corpus, notes = read(inputs, settings, spooled=spooled)
-    assess_spun = assess_spin_late(lambda: make_repairer(settings.repair))
-    relations = relate(corpus, settings, assess_spun if judge_spin else assess_plainly, track, assess_spun)
+    assess = assess_spin(make_repairer(settings.repair)) if judge_spin else assess_plainly
+    relations = relate(corpus, settings, assess, track)
     return dataclasses.replace(relations, notes=(*notes, *relations.found.describe_hot()))
 
 

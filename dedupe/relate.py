@@ -46,11 +46,10 @@ class Relations:
     notes: tuple[str, ...] = ()
 
 
-def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track, assess_spun: Assess | None = None) -> Relations:
+def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> Relations:
     """All relations between the articles of the corpus, which is read once whole, and once more where articles are related.
 
-    `assess` tells of each related article what the choice of a canonical must know; `assess_spun`, if given, of those that
-    may be spun copies or originals of such.
+    `assess` tells of each related article what the choice of a canonical must know.
     """
     classes = load_classes(settings.repair.language) if "spun" in settings.find.kinds else None
     profiler, places, unreadable = Profiler(settings.find, classes), dict[str, Place](), 0
@@ -64,9 +63,9 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track, ass
     verifier = Verifier(profiles, ids, settings.find)
     found = find_pairs(profiles, ids, verifier, settings.find)
     related = sorted({id for pair in found.pairs for id in (pair.a, pair.b)})
-    doubtful = {id for pair in found.pairs if pair.kind == "spun" for id in (pair.a, pair.b)} if assess_spun else set[str]()
+    copies = verifier.tell_copies(found.pairs)
     candidates = {
-        article.id: assess_spun(article) if assess_spun and article.id in doubtful else assess(article)
+        article.id: replace(assess(article), copy=article.id in copies)
         for article in corpus.select({places[id]: id for id in related})
     }
 
@@ -100,18 +99,6 @@ def assess_spin(repairer: Repairer) -> Assess:
         judgement = repairer.judge(article)
         length = count_body_words(article.text, repairer.lexicon)
         return replace(assess_plainly(article), length=length, verdict=judgement.verdict, score=judgement.score)
-
-    return assess
-
-
-def assess_spin_late(make_repairer: Callable[[], Repairer]) -> Assess:
-    """The assessment that asks the spin gate; the rule tables are read when the first article is to be assessed."""
-    made: list[Assess] = []
-
-    def assess(article: Article) -> Candidate:
-        if not made:
-            made.append(assess_spin(make_repairer()))
-        return made[0](article)
 
     return assess
 

@@ -105,7 +105,7 @@ def check(folders: tuple[Path, ...], language: str, only: str | None) -> None:
 @click.option("--write", is_flag=True, help="write them to the classes.tsv of the built-in tables instead of printing them")
 def classes(language: str, write: bool) -> None:
     """Make the synonym classes, by which spun copies are found, from the built-in tables; they change only by this command."""
-    made = format_classes(*build_classes(load_lexicon(language), load_function_words(language)))
+    made = format_classes(build_classes(load_lexicon(language), load_function_words(language)))
     if not write:
         click.echo(made, nl=False)
         return

@@ -12,8 +12,8 @@ would also take pages of one template, quoted passages and edited versions for s
     numbers   the share of the shorter text's numbers that the other holds: a spinner leaves them, machine-written
               reports after one model differ in them
 
-Candidates come from a MinHash signature of the class shingles in bands of two values; two 16-bit halves make a key, which
-is all that is kept of it.
+Candidates come from a MinHash signature of the class shingles in bands of two values, of which 16 bits each are kept. Bands
+that fine let texts of one topic through as well, so the whole signatures are compared before anything is measured.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dedupe.detect.lsh import Candidates, find_candidates
 from dedupe.detect.minhash import sign_sets
 from dedupe.text.classes import NUMBER, DespunTokens
 
@@ -31,10 +32,13 @@ from dedupe.text.classes import NUMBER, DespunTokens
 DESPUN_BANDS = 128
 LEAST_GAIN = 4  # shared shingles
 LEAST_SHARE_GAINED = 0.05  # of the shared shingles
-LEAST_ALIGNED = 0.7
-LEAST_NUMBERS = 0.6
+LEAST_ALIGNED = 0.75
+LEAST_NUMBERS = 0.7
+LEAST_LEAN = 0.01  # replacements a word that one of two versions has more than the other, to be taken for the copy
 _FEW_NUMBERS = 3
 _REACH, _SLACK = 16, 3  # class tokens between neighbours in step, and by how many the gaps may differ
+_COMPARED = 2048  # signatures compared at once
+_LEAST_ESTIMATE = 0.6  # of the threshold: some 2.5 standard deviations below it at 0.12
 # Class tokens of pairs measured at once.
 _BLOCK = 65536
 
@@ -69,12 +73,25 @@ class DespunNumbers:
         return (self.despun >= threshold) & gains
 
 
+def find_despun_candidates(keys: _Codes, threshold: float) -> Candidates:
+    """The pairs of rows that may have a despun similarity of `threshold`; keys: as in `DespunProfiles`."""
+    found = find_candidates(keys, DESPUN_BANDS, 1)
+    halves = keys.view(np.uint16)
+    likely = np.zeros(len(found.a), np.bool_)
+    for low in range(0, len(likely), _COMPARED):
+        block = slice(low, low + _COMPARED)
+        same = np.count_nonzero(halves[found.a[block]] == halves[found.b[block]], axis=1)
+        likely[block] = same >= _LEAST_ESTIMATE * threshold * halves.shape[1]
+    return Candidates(found.a[likely], found.b[likely], found.hot_buckets)
+
+
 def profile_despun(tokens: DespunTokens, a: _Codes, b: _Codes) -> DespunProfiles:
     """The profiles of a batch; a, b: the factors and summands of 2 · DESPUN_BANDS permutations (`draw_permutations`)."""
     sizes = np.maximum(np.diff(tokens.documents) - 1, 0)
     shingles = _shingles(tokens.classes, _places(tokens.documents[:-1], sizes))
     signatures = sign_sets(shingles, np.concatenate([[0], np.cumsum(sizes)]), a, b)
-    return DespunProfiles(tokens, signatures[:, 0::2] << np.uint32(16) | signatures[:, 1::2] & np.uint32(0xFFFF))
+    halves = (signatures & np.uint32(0xFFFF)).astype(np.uint16)
+    return DespunProfiles(tokens, halves.view(np.uint32))
 
 
 def join_despun(batches: list[DespunProfiles]) -> DespunProfiles:
@@ -84,6 +101,7 @@ def join_despun(batches: list[DespunProfiles]) -> DespunProfiles:
         np.concatenate([batch.tokens.classes for batch in batches]),
         np.concatenate([batch.tokens.surfaces for batch in batches]),
         np.concatenate([[0], np.cumsum(sizes)]),
+        np.concatenate([batch.tokens.replacements for batch in batches]),
     )
     return DespunProfiles(tokens, np.concatenate([batch.keys for batch in batches]))
 
@@ -92,7 +110,7 @@ def measure_despun(tokens: DespunTokens, a: _Rows, b: _Rows) -> DespunNumbers:
     """The exact numbers of each pair of rows (a[i], b[i]); a, b: int64, shape (pairs,).
 
     >>> classes, surfaces = np.array([[1, 2, 3, 1, 2, 3], [1, 2, 3, 1, 9, 3]], np.uint32)
-    >>> runs = DespunTokens(classes, surfaces, np.array([0, 3, 6]))
+    >>> runs = DespunTokens(classes.ravel(), surfaces.ravel(), np.array([0, 3, 6]), np.array([0, 1]))
     >>> numbers = measure_despun(runs, np.array([0]), np.array([1]))
     >>> numbers.despun.tolist(), numbers.shared.tolist(), numbers.gained.tolist()
     ([1.0], [2], [2])

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dedupe.config import FindSettings
-from dedupe.detect.despun import DESPUN_BANDS
+from dedupe.detect.despun import find_despun_candidates
 from dedupe.detect.lsh import Candidates, choose_bands, expected_recall, find_candidates
 from dedupe.detect.profile import Profiles
 from dedupe.detect.relation import Verifier
@@ -93,7 +93,7 @@ def find_pairs(profiles: Profiles, ids: Sequence[str], verifier: Verifier, setti
     if "near" in settings.kinds:
         sources.append(find_candidates(profiles.signatures[unique], bands, rows))
     if "spun" in settings.kinds and profiles.despun is not None:
-        sources.append(find_candidates(profiles.despun.keys[unique], DESPUN_BANDS, 1))
+        sources.append(find_despun_candidates(profiles.despun.keys[unique], settings.spun))
     a, b = _join(sources)
     pairs += [pair for pair in verifier.verify(unique[a], unique[b]) if pair.kind in settings.kinds]
     hot = tuple(HotGroup(h.band, h.rows, ids[unique[h.first]]) for source in sources for h in source.hot_buckets)

@@ -9,13 +9,21 @@ what is reported was measured on the texts' own shingle sets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from dedupe.config import FindSettings
-from dedupe.detect.despun import LEAST_ALIGNED, LEAST_NUMBERS, DespunProfiles, measure_alignment, measure_despun, share_numbers
+from dedupe.detect.despun import (
+    LEAST_ALIGNED,
+    LEAST_LEAN,
+    LEAST_NUMBERS,
+    DespunProfiles,
+    measure_alignment,
+    measure_despun,
+    share_numbers,
+)
 from dedupe.detect.profile import Profiles
 from dedupe.detect.verify import measure_pairs
 from dedupe.model import Pair, RelationKind
@@ -64,10 +72,28 @@ class Verifier:
 
     def verify_with(self, first: str, others: Sequence[str]) -> list[Pair]:
         """The pairs of one text with those of others, all by id, that are related."""
+        rows = self._rows()
+        a = np.full(len(others), rows[first], np.int64)
+        return self.verify(a, np.array([rows[other] for other in others], np.int64))
+
+    def tell_copies(self, pairs: Iterable[Pair]) -> set[str]:
+        """The ids that the spun pairs show to be the copy: with clearly more of what spinners write than the other has."""
+        copies = set[str]()
+        for pair in pairs:
+            if pair.kind == "spun" and self._despun is not None:
+                a, b = (self._share_replaced(self._despun, id) for id in (pair.a, pair.b))
+                if abs(a - b) >= LEAST_LEAN:
+                    copies.add(pair.a if a > b else pair.b)
+        return copies
+
+    def _share_replaced(self, despun: DespunProfiles, id: str) -> float:
+        row = self._rows()[id]
+        return float(despun.tokens.replacements[row] / self._profiles.words[row])
+
+    def _rows(self) -> dict[str, int]:
         if not self._row_of:
             self._row_of = {id: row for row, id in enumerate(self._ids)}
-        a = np.full(len(others), self._row_of[first], np.int64)
-        return self.verify(a, np.array([self._row_of[other] for other in others], np.int64))
+        return self._row_of
 
     def _is_aligned(self, despun: DespunProfiles, a: int, b: int) -> bool:
         aligned = measure_alignment(despun.tokens, a, b) >= LEAST_ALIGNED

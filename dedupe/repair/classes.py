@@ -19,6 +19,7 @@ from dedupe.text.normal import tokenize
 
 _HEAD = """# Synonym classes for the comparison of despun texts, made from the rule tables by `dedupe rules classes --write`.
 # All forms of a class are read as one word, "drop" forms are left out. An index depends on this file, not on the rules.
+# A star marks what a spinner rather writes than replaces.
 use\tforms
 """
 _ARTICLES = {"a", "an", "the"}
@@ -30,14 +31,16 @@ Form = tuple[str, ...]
 _Links = dict[tuple[Form, Form], float]
 
 
-def build_classes(lexicon: Lexicon, function_words: Iterable[str]) -> tuple[list[tuple[str, ...]], list[str]]:
+def build_classes(lexicon: Lexicon, function_words: Iterable[str]) -> ClassMap:
     """The classes, each sorted, in the order of their first forms, and the forms to drop (the function words among them).
+
+    Forms that stand on the spun side of the rules more than on the other are its `replacements`.
 
     No form stands in two classes, none has more than LARGEST_CLASS forms, and no form consists of function words.
     Raises RuleError for a rule whose `~` cannot be expanded.
     """
     function = frozenset(function_words)
-    links, stand_ins = _read_links(lexicon, function)
+    links, stand_ins, leaning = _read_links(lexicon, function)
     strength: dict[Form, float] = defaultdict(float)
     for pair, weight in links.items():
         for form in pair:
@@ -52,8 +55,10 @@ def build_classes(lexicon: Lexicon, function_words: Iterable[str]) -> tuple[list
     for a, b in usable:
         if not classes.alike(a, b, function):
             classes.join(a, b)
-    forms = [tuple(sorted(" ".join(form) for form in members)) for members in classes.members()]
-    return sorted(forms), sorted({" ".join(form) for form in dropped} | function)
+    forms = sorted(tuple(sorted(" ".join(form) for form in members)) for members in classes.members())
+    replacements = {" ".join(form) for form, weight in leaning.items() if weight > 0} - function
+    known = {form for members in forms for form in members} | {" ".join(form) for form in dropped}
+    return ClassMap(tuple(forms), tuple(sorted({" ".join(form) for form in dropped} | function)), replacements & known)
 
 
 class _Classes:
@@ -92,21 +97,25 @@ def _shortest(dropped: set[Form], function: frozenset[str]) -> set[Form]:
     return kept
 
 
-def _read_links(lexicon: Lexicon, function: frozenset[str]) -> tuple[_Links, Mapping[Form, float]]:
-    """How strongly forms are linked (each pair in sorted order), and which forms stand for function words, how strongly."""
+def _read_links(lexicon: Lexicon, function: frozenset[str]) -> tuple[_Links, Mapping[Form, float], Mapping[Form, float]]:
+    """How strongly forms are linked (each pair sorted), which stand for function words, and which lean to the spun side."""
     links: _Links = defaultdict(float)
+    leaning: dict[Form, float] = defaultdict(float)
     stand_ins: dict[Form, float] = defaultdict(float)
     for spun, original, weight in _read_swaps(lexicon):
         if function.issuperset(spun):
             continue
         if function.issuperset(original):
             stand_ins[spun] += weight
+            leaning[spun] += weight
             continue
         pairs = [(_bare(spun), _bare(original), weight), (*_differing(spun, original), weight * _SHORT_OF_ITSELF)]
         for a, b, strength in pairs[: 1 + (pairs[1][:2] != pairs[0][:2])]:
             if a != b and not function.issuperset(a) and not function.issuperset(b):
                 links[(a, b) if a < b else (b, a)] += strength
-    return links, stand_ins
+                leaning[a] += strength
+                leaning[b] -= strength
+    return links, stand_ins, leaning
 
 
 def _read_swaps(lexicon: Lexicon) -> Iterator[tuple[Form, Form, float]]:
@@ -145,13 +154,15 @@ def _differing(a: Form, b: Form) -> tuple[Form, Form]:
     return _bare(a), _bare(b)
 
 
-def format_classes(classes: Iterable[tuple[str, ...]], dropped: Iterable[str]) -> str:
-    """The text of a table of classes: the dropped forms by length, then a class a line."""
+def format_classes(classes: ClassMap) -> str:
+    """The text of a table of classes: the dropped forms by length, then a class a line; replacements are starred."""
     by_length: dict[int, list[str]] = defaultdict(list)
-    for form in dropped:
+    for form in classes.dropped:
         by_length[len(form.split())].append(form)
-    lines = [f"drop\t{'|'.join(sorted(forms))}" for _, forms in sorted(by_length.items())]
-    lines += [f"class\t{'|'.join(forms)}" for forms in classes]
+    rows = [("drop", sorted(forms)) for _, forms in sorted(by_length.items())]
+    rows += [("class", list(forms)) for forms in classes.classes]
+    starred = {form: form + "*" for form in classes.replacements}
+    lines = [f"{use}\t{'|'.join(starred.get(form, form) for form in forms)}" for use, forms in rows]
     return _HEAD + "\n".join(lines) + "\n"
 
 

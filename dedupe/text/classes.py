@@ -8,7 +8,7 @@ harm: both texts are mapped alike, and nothing mapped is ever emitted.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,16 +36,20 @@ class DespunTokens:
     classes: uint32, one per class token: equal for the forms of one class, odd for numbers.
     surfaces: uint32, one per class token: equal for equal forms only.
     documents: int64, shape (texts + 1,); the class tokens of text d are documents[d] to documents[d + 1].
+    replacements: int64, shape (texts,), how many forms of each text are rather written by the spinner than replaced by it.
     """
 
     classes: _Codes
     surfaces: _Codes
     documents: _Places
+    replacements: _Places
 
 
 @dataclass(frozen=True)
 class ClassMap:
     """Synonym classes ready to be applied: each is a tuple of forms; `dropped` forms are left out.
+
+    `replacements` are forms of both that a spinner rather writes than replaces: of two versions, the spun one has more of them.
 
     >>> classes = ClassMap([("lawmaker", "member of parliament"), ("big", "large")], ["the", "a", "was", "the place"])
     >>> despun = classes.despin(tokenize(["The large lawmaker", "A big Member of Parliament", "the place was big"]))
@@ -57,6 +61,7 @@ class ClassMap:
 
     classes: Sequence[tuple[str, ...]]
     dropped: Sequence[str]
+    replacements: Collection[str] = ()
     _words: _Lookup = field(init=False, repr=False)
     _phrases: _Lookup = field(init=False, repr=False)
 
@@ -76,16 +81,19 @@ class ClassMap:
         whole = prefixes[-1]
         codes = np.concatenate([whole[heads], np.zeros(len(self.dropped), np.uint64)]).astype(np.uint32)
         is_dropped = np.arange(len(counts)) >= len(forms)
+        is_replacement = np.array([form in self.replacements for form in (*forms, *self.dropped)], np.bool_)
         usable, single = (counts > 0) & (counts <= LONGEST_FORM), counts == 1
         starts = np.unique(prefixes[0][usable & ~single])
         beginnings = np.unique(np.concatenate([prefixes[n - 1][usable & (counts > n)] for n in range(2, LONGEST_FORM)]))
-        object.__setattr__(self, "_words", _Lookup.build(whole, codes, is_dropped, usable & single, starts))
-        object.__setattr__(self, "_phrases", _Lookup.build(whole, codes, is_dropped, usable & ~single, beginnings))
+        object.__setattr__(self, "_words", _Lookup.build(whole, codes, is_dropped, is_replacement, usable & single, starts))
+        object.__setattr__(
+            self, "_phrases", _Lookup.build(whole, codes, is_dropped, is_replacement, usable & ~single, beginnings)
+        )
 
     @property
     def digest(self) -> str:
         """The SHA-256 of the classes and the dropped forms: what an index depends on, whatever the rules say."""
-        lines = ["\t".join(forms) for forms in (*self.classes, tuple(self.dropped))]
+        lines = ["\t".join(forms) for forms in (*self.classes, tuple(self.dropped), sorted(self.replacements))]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def despin(self, tokens: Tokens) -> DespunTokens:
@@ -95,14 +103,16 @@ class ClassMap:
         classes = np.where(self._words.ends[place], self._words.codes[place], surfaces.astype(np.uint32))
         classes = classes & ~NUMBER | is_number(tokens)
         kept = ~(self._words.ends[place] & self._words.dropped[place])
+        replacements = self._words.replacement[place]
         starts, lengths, entries, phrases = self._find_phrases(tokens, surfaces, np.flatnonzero(self._words.goes_on[place]))
         for offset in range(1, LONGEST_FORM):
-            kept[starts[lengths > offset] + offset] = False
+            kept[starts[lengths > offset] + offset] = replacements[starts[lengths > offset] + offset] = False
         classes[starts] = self._phrases.codes[entries] & ~NUMBER
         kept[starts] = ~self._phrases.dropped[entries]
+        replacements[starts] = self._phrases.replacement[entries]
         surfaces[starts] = phrases
-        before = np.concatenate([[0], np.cumsum(kept)])
-        return DespunTokens(classes[kept], surfaces[kept].astype(np.uint32), before[tokens.documents])
+        before, written = (np.concatenate([[0], np.cumsum(flags)])[tokens.documents] for flags in (kept, replacements))
+        return DespunTokens(classes[kept], surfaces[kept].astype(np.uint32), before, np.diff(written))
 
     def _find_phrases(self, tokens: Tokens, hashes: _Numbers, starts: _Places) -> tuple[_Places, _Places, _Places, _Numbers]:
         """Where phrases stand, leftmost-longest: first tokens, lengths in tokens, entries in `_phrases`, hashes."""
@@ -128,7 +138,7 @@ class ClassMap:
 class _Lookup:
     """Hashes with what is known of them; the last entry stands for all that are unknown.
 
-    ends: a form ends here, of class `codes`, or `dropped`; goes_on: a longer form begins so.
+    ends: a form ends here, of class `codes`, or `dropped`, or a `replacement` by the spinner; goes_on: a longer form begins so.
     """
 
     keys: _Numbers
@@ -136,19 +146,23 @@ class _Lookup:
     codes: _Codes
     ends: _Flags
     dropped: _Flags
+    replacement: _Flags
     goes_on: _Flags
 
     @classmethod
-    def build(cls, keys: _Numbers, codes: _Codes, dropped: _Flags, chosen: _Flags, beginnings: _Numbers) -> _Lookup:
+    def build(
+        cls, keys: _Numbers, codes: _Codes, dropped: _Flags, replacement: _Flags, chosen: _Flags, beginnings: _Numbers
+    ) -> _Lookup:
         distinct = np.unique(np.concatenate([keys[chosen], beginnings]))
         filled = np.zeros(1 << _FILTER_BITS, np.bool_)
         filled[_low(distinct)] = True
-        ends, drops = np.zeros(len(distinct) + 1, np.bool_), np.zeros(len(distinct) + 1, np.bool_)
-        goes_on, values = np.zeros(len(distinct) + 1, np.bool_), np.zeros(len(distinct) + 1, np.uint32)
+        ends, drops, replaces, goes_on = np.zeros((4, len(distinct) + 1), np.bool_)
+        values = np.zeros(len(distinct) + 1, np.uint32)
         goes_on[np.searchsorted(distinct, beginnings)] = True
         places = np.searchsorted(distinct, keys[chosen])
-        ends[places], drops[places], values[places] = True, dropped[chosen], codes[chosen]
-        return cls(distinct, filled, values, ends, drops, goes_on)
+        ends[places], drops[places], replaces[places] = True, dropped[chosen], replacement[chosen]
+        values[places] = codes[chosen]
+        return cls(distinct, filled, values, ends, drops, replaces, goes_on)
 
     def find(self, hashes: _Numbers) -> _Places:
         """The entry of each hash."""

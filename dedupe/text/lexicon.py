@@ -121,15 +121,18 @@ def load_classes(language: str = "en") -> ClassMap:
 
 def read_classes(table: Traversable) -> ClassMap:
     """The synonym classes of one table. Raises RuleError, with file and line, for a table that is not well formed."""
-    classes, dropped = [], list[str]()
+    classes, dropped, starred = [], list[str](), set[str]()
     for line, (use, forms) in _rows(table, ("use", "forms")):
         if use not in {"class", "drop"}:
             raise RuleError(f"unknown use {use!r}; write class or drop", path=str(table), line=line)
+        parts = _parts(forms, "|")
+        plain = tuple(form.removesuffix("*") for form in parts)
+        starred.update(form for form, part in zip(plain, parts, strict=True) if form != part)
         if use == "class":
-            classes.append(_parts(forms, "|"))
+            classes.append(plain)
         else:
-            dropped += _parts(forms, "|")
-    return ClassMap(tuple(classes), tuple(dropped))
+            dropped += plain
+    return ClassMap(tuple(classes), tuple(dropped), frozenset(starred))
 
 
 def load_function_words(language: str = "en") -> frozenset[str]:
