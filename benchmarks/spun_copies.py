@@ -165,7 +165,8 @@ def report_recall(articles: dict[str, str], classes: ClassMap, fraction: float, 
         print_recall(pairs, originals, (("original, copy", "#0", "#1"), ("copy, copy", "#1", "#2")))
         false = [p for p in found.pairs if p.kind == "spun" and p.a[:-2] != p.b[:-2] and (p.a[:-2], p.b[:-2]) not in alike]
         print(
-            f"    across originals that are no versions of one text: {len(false)}; {found.candidates:,} candidates, {seconds:.1f} s"
+            f"    across originals that are no versions of one text: {len(false)}"
+            f" ({found.candidates:,} candidates, {seconds:.1f} s)"
         )
         for p in false[:10]:
             print(f"      {describe(p)}")
@@ -211,8 +212,8 @@ def report_clusters(articles: dict[str, str], number: int, seed: int) -> None:
         ]
         clean = [id for id in together if home[f"{id}#0"].canonical.endswith("#0")]
         print(
-            f"clusters: {low:.0%}-{high:.0%} changed, {len(ids)} originals: {len(together) / len(ids):.3f} with both copies in one"
-            f" cluster, {len(clean) / len(together):.3f} of these keep a clean text"
+            f"clusters: {low:.0%}-{high:.0%} changed, {len(ids)} originals: {len(together) / len(ids):.3f} with both copies"
+            f" in one cluster, {len(clean) / len(together):.3f} of these keep a clean text"
         )
 
 
@@ -230,9 +231,8 @@ def report_real(articles: dict[str, str], classes: ClassMap) -> None:
     found, _, seconds = relate_texts(texts, classes)
     spun = [pair for pair in found.pairs if pair.kind == "spun"]
     true = [pair for pair in spun if _story(pair.a) and _story(pair.a) == _story(pair.b) and "-spun-" in pair.a + pair.b]
-    print(
-        f"real: {len(texts):,} articles, {len(texts) * (len(texts) - 1) // 2:,} pairs, {found.candidates:,} candidates, {seconds:.1f} s"
-    )
+    all_pairs = len(texts) * (len(texts) - 1) // 2
+    print(f"real: {len(texts):,} articles, {all_pairs:,} pairs, {found.candidates:,} candidates, {seconds:.1f} s")
     print(f"  spun pairs: {len(true)} between versions of one text of seeds/, {len(spun) - len(true)} false")
     for pair in [pair for pair in spun if pair not in true][:20]:
         print(f"    {describe(pair)}")
@@ -253,17 +253,16 @@ def report_made(articles: dict[str, str], classes: ClassMap, number: int, seed: 
         found, _, seconds = relate_texts({f"{n:06}": text for n, text in enumerate(texts)}, classes)
         kinds = dict(Counter(pair.kind for pair in found.pairs))
         words = sum(len(text.split()) for text in texts) / len(texts)
-        print(
-            f"made {name}: {len(texts):,} of {words:.0f} words, {found.candidates:,} candidates, {seconds:.1f} s: {kinds or 'no pair'}"
-        )
+        size = f"{len(texts):,} of {words:.0f} words"
+        print(f"made {name}: {size}, {found.candidates:,} candidates, {seconds:.1f} s: {kinds or 'no pair'}")
         for pair in found.pairs[:10]:
             print(f"    {pair.kind} {describe(pair)}")
 
 
 def split_sentences(articles: dict[str, str]) -> list[str]:
-    """The different sentences of six words and more."""
+    """The different sentences of 6 to 60 words."""
     parts = (part for text in articles.values() for part in re.split(r"(?<=[.?!])\s+(?=[A-Z“\"])|\n+", text))
-    return sorted({" ".join(part.split()) for part in parts if len(part.split()) >= 6})
+    return sorted({" ".join(part.split()) for part in parts if 6 <= len(part.split()) <= 60})
 
 
 def make_articles(sentences: list[str], number: int, rng: random.Random) -> list[str]:

@@ -44,7 +44,7 @@ class FindSettings:
     `spun` is the similarity after undoing synonyms from which an article can be a spun copy of another.
     """
 
-    kinds: tuple[str, ...] = ("exact", "near")
+    kinds: tuple[str, ...] = ("exact", "near", "spun")
     near: float = 0.7
     spun: float = 0.12
     shingle_words: int = 5

@@ -28,8 +28,9 @@ _READ: list[Flag] = [
     ("--max-record-bytes", "read.max_record_bytes", "larger records go to quarantine  [default: 16777216]", {"type": int}),
 ]
 _FIND: list[Flag] = [
-    ("--kinds", "find.kinds", "relations to look for, split by commas  [default: exact,near]", {}),
+    ("--kinds", "find.kinds", "relations to look for, split by commas  [default: exact,near,spun]", {}),
     ("--near", "find.near", "Jaccard similarity from which texts are near-duplicates  [default: 0.7]", {"type": float}),
+    ("--spun", "find.spun", "despun similarity from which a text can be a spun copy  [default: 0.12]", {"type": float}),
     ("--shingle-words", "find.shingle_words", "words in a shingle  [default: 5]", {"type": int}),
 ]
 _CHOOSE: list[Flag] = [

@@ -18,7 +18,7 @@ that fine let texts of one topic through as well, so the whole signatures are co
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,8 +37,9 @@ LEAST_NUMBERS = 0.7
 LEAST_LEAN = 0.01  # replacements a word that one of two versions has more than the other, to be taken for the copy
 _FEW_NUMBERS = 3
 _REACH, _SLACK = 16, 3  # class tokens between neighbours in step, and by how many the gaps may differ
+_BUCKET_CAP, _HOT_BANDS = 64, 32  # so many bands are cheap only if pages of one frame are not linked in every one of them
 _COMPARED = 2048  # signatures compared at once
-_LEAST_ESTIMATE = 0.6  # of the threshold: some 2.5 standard deviations below it at 0.12
+_LEAST_ESTIMATE = 0.75  # of the threshold: 1.5 standard deviations below it at 0.12, 2.7 below a similarity of 0.15
 # Class tokens of pairs measured at once.
 _BLOCK = 65536
 
@@ -75,7 +76,7 @@ class DespunNumbers:
 
 def find_despun_candidates(keys: _Codes, threshold: float) -> Candidates:
     """The pairs of rows that may have a despun similarity of `threshold`; keys: as in `DespunProfiles`."""
-    found = find_candidates(keys, DESPUN_BANDS, 1)
+    found = find_candidates(keys, DESPUN_BANDS, 1, cap=_BUCKET_CAP, hot_bands=_HOT_BANDS)
     halves = keys.view(np.uint16)
     likely = np.zeros(len(found.a), np.bool_)
     for low in range(0, len(likely), _COMPARED):
@@ -115,69 +116,95 @@ def measure_despun(tokens: DespunTokens, a: _Rows, b: _Rows) -> DespunNumbers:
     >>> numbers.despun.tolist(), numbers.shared.tolist(), numbers.gained.tolist()
     ([1.0], [2], [2])
     """
-    sizes = np.diff(tokens.documents)
-    work = np.cumsum(sizes[a] + sizes[b])
     despun, shared, gained = np.zeros(len(a)), np.zeros(len(a), np.int64), np.zeros(len(a), np.int64)
+    for block in _blocks(tokens.documents, a, b):
+        common, union = _count(tokens.classes, tokens.documents, a[block], b[block])
+        literal, _ = _count(tokens.surfaces, tokens.documents, a[block], b[block])
+        despun[block], shared[block], gained[block] = common / np.maximum(union, 1), common, common - literal
+    return DespunNumbers(despun, shared, gained)
+
+
+def measure_alignment(tokens: DespunTokens, a: _Rows, b: _Rows) -> _Ratios:
+    """The share of the shorter text's class tokens that run in step with the other, for each pair of rows: float64, (pairs,).
+
+    Shingles that both texts hold exactly once are anchors. Between two anchors that are close, in the same order and equally
+    far apart in both texts, the texts run in step; up to two anchors between them, chance hits elsewhere, are passed over.
+    """
+    aligned = np.zeros(len(a))
+    sizes = np.diff(tokens.documents)
+    shorter, longer = np.where(sizes[a] <= sizes[b], a, b), np.where(sizes[a] <= sizes[b], b, a)
+    for block in _blocks(tokens.documents, a, b):
+        aligned[block] = _align(tokens.classes, tokens.documents, shorter[block], longer[block])
+    return aligned
+
+
+def share_numbers(tokens: DespunTokens, a: _Rows, b: _Rows) -> _Ratios:
+    """The share of the shorter text's different numbers that the other holds too, for each pair of rows; 1 if it has few."""
+    shares = np.ones(len(a))
+    sizes = np.diff(tokens.documents)
+    shorter, longer = np.where(sizes[a] <= sizes[b], a, b), np.where(sizes[a] <= sizes[b], b, a)
+    for block in _blocks(tokens.documents, a, b):
+        few, many = (_number_keys(tokens.classes, tokens.documents, rows[block]) for rows in (shorter, longer))
+        pairs = (few >> np.uint64(32)).astype(np.int64)
+        held, total = (np.bincount(some, minlength=len(a[block])) for some in (pairs[np.isin(few, many)], pairs))
+        shares[block] = np.where(total >= _FEW_NUMBERS, held / np.maximum(total, 1), 1.0)
+    return shares
+
+
+def run_in_step(tokens: DespunTokens, a: _Rows, b: _Rows) -> npt.NDArray[np.bool_]:
+    """Which pairs of rows run in step throughout and agree in numbers, as versions of one text do: bool, shape (pairs,)."""
+    return (measure_alignment(tokens, a, b) >= LEAST_ALIGNED) & (share_numbers(tokens, a, b) >= LEAST_NUMBERS)
+
+
+def _blocks(documents: _Rows, a: _Rows, b: _Rows) -> Iterator[slice]:
+    """The pairs in runs of some _BLOCK class tokens, or one pair."""
+    sizes = np.diff(documents)
+    work = np.cumsum(sizes[a] + sizes[b])
     low = 0
     while low < len(a):
         done = int(work[low - 1]) if low else 0
         high = max(low + 1, int(np.searchsorted(work, done + _BLOCK, side="right")))
-        block = slice(low, high)
-        common, union = _count(tokens.classes, tokens.documents, a[block], b[block])
-        literal, _ = _count(tokens.surfaces, tokens.documents, a[block], b[block])
-        despun[block], shared[block], gained[block] = common / np.maximum(union, 1), common, common - literal
+        yield slice(low, high)
         low = high
-    return DespunNumbers(despun, shared, gained)
 
 
-def measure_alignment(tokens: DespunTokens, a: int, b: int) -> float:
-    """The share of the shorter text's class tokens that run in step with the other text. From 0 to 1.
-
-    Shingles that both texts hold exactly once are anchors. The longest chain of them that ascends in both texts is taken;
-    between neighbours in the chain that are close, and equally far apart in both, the texts run in step.
-    """
-    first, second = (tokens.classes[tokens.documents[row] : tokens.documents[row + 1]] for row in (a, b))
-    here, there = _anchors(first), _anchors(second)
-    _, left, right = np.intersect1d(here[0], there[0], assume_unique=True, return_indices=True)
+def _align(codes: _Codes, documents: _Rows, shorter: _Rows, longer: _Rows) -> _Ratios:
+    here, there = _anchors(codes, documents, shorter), _anchors(codes, documents, longer)
+    keys, left, right = np.intersect1d(here[0], there[0], assume_unique=True, return_indices=True)
     i, j = here[1][left], there[1][right]
-    order = np.argsort(i)
-    chain = _longest_ascent(j[order].tolist())
-    steps_i, steps_j = np.diff(i[order][chain]), np.diff(j[order][chain])
-    together = (steps_i <= _REACH) & (steps_j <= _REACH) & (np.abs(steps_i - steps_j) <= _SLACK)
-    size, steps = (len(first), steps_i) if len(first) <= len(second) else (len(second), steps_j)
-    return float(steps[together].sum() / max(1, size))
+    order = np.argsort(keys >> np.uint64(32) << np.uint64(32) | i.astype(np.uint64))
+    pair, i, j = (keys[order] >> np.uint64(32)).astype(np.int64), i[order], j[order]
+    sizes = documents[shorter + 1] - documents[shorter]
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    changes = np.zeros(int(starts[-1]) + 1, np.int64)
+    for passed in range(1, 4):
+        step_i, step_j = i[passed:] - i[:-passed], j[passed:] - j[:-passed]
+        together = (pair[passed:] == pair[:-passed]) & (step_i <= _REACH) & (step_j > 0) & (np.abs(step_i - step_j) <= _SLACK)
+        base = starts[pair[passed:][together]]
+        changes += np.bincount(base + i[:-passed][together], minlength=len(changes))
+        changes -= np.bincount(base + i[passed:][together], minlength=len(changes))
+    covered = np.concatenate([[0], np.cumsum(np.cumsum(changes[:-1]) > 0)])
+    shares: _Ratios = (covered[starts[1:]] - covered[starts[:-1]]) / np.maximum(sizes, 1)
+    return shares
 
 
-def share_numbers(tokens: DespunTokens, a: int, b: int) -> float:
-    """The share of the shorter text's different numbers that the other holds too; 1 if there are next to none."""
-    codes = sorted((tokens.classes[tokens.documents[row] : tokens.documents[row + 1]] for row in (a, b)), key=len)
-    shorter, longer = (np.unique(some[some & NUMBER == NUMBER]) for some in codes)
-    return float(np.isin(shorter, longer).mean()) if len(shorter) >= _FEW_NUMBERS else 1.0
+def _anchors(codes: _Codes, documents: _Rows, rows: _Rows) -> tuple[_Keys, _Rows]:
+    """The (pair, shingle) keys that occur once on one side of the pairs, ascending, and their places in the text."""
+    sizes = np.maximum(documents[rows + 1] - documents[rows] - 1, 0)
+    places = _places(documents[rows], sizes)
+    keys: _Keys = np.repeat(np.arange(len(rows), dtype=np.uint64) << np.uint64(32), sizes) | _shingles(codes, places)
+    order = np.argsort(keys)
+    changes = np.diff(keys[order], prepend=~keys[order[:1]], append=~keys[order[-1:]]) != 0
+    once = order[changes[1:] & changes[:-1]]
+    return keys[once], (places - np.repeat(documents[rows], sizes))[once]
 
 
-def _anchors(codes: _Codes) -> tuple[_Codes, _Rows]:
-    """The shingles that occur once, ascending, and their places."""
-    shingles = _shingles(codes, np.arange(max(0, len(codes) - 1)))
-    shingles, places, counts = np.unique(shingles, return_index=True, return_counts=True)
-    return shingles[counts == 1], places[counts == 1]
-
-
-def _longest_ascent(values: list[int]) -> list[int]:
-    """The places of a longest ascending subsequence. Source: M. Fredman, On computing the length of such, 1975."""
-    ends: list[int] = []
-    tails: list[int] = []
-    previous: list[int] = []
-    for place, value in enumerate(values):
-        at = bisect_left(ends, value)
-        previous.append(tails[at - 1] if at else -1)
-        ends[at : at + 1] = [value]
-        tails[at : at + 1] = [place]
-    chain = []
-    place = tails[-1] if tails else -1
-    while place >= 0:
-        chain.append(place)
-        place = previous[place]
-    return chain[::-1]
+def _number_keys(codes: _Codes, documents: _Rows, rows: _Rows) -> _Keys:
+    """The distinct (pair, number) keys of one side of the pairs."""
+    sizes = documents[rows + 1] - documents[rows]
+    keys: _Keys = np.repeat(np.arange(len(rows), dtype=np.uint64) << np.uint64(32), sizes)
+    values = codes[_places(documents[rows], sizes)]
+    return np.unique((keys | values)[values & NUMBER == NUMBER])
 
 
 def _count(codes: _Codes, documents: _Rows, a: _Rows, b: _Rows) -> tuple[_Rows, _Rows]:

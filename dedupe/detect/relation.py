@@ -15,15 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dedupe.config import FindSettings
-from dedupe.detect.despun import (
-    LEAST_ALIGNED,
-    LEAST_LEAN,
-    LEAST_NUMBERS,
-    DespunProfiles,
-    measure_alignment,
-    measure_despun,
-    share_numbers,
-)
+from dedupe.detect.despun import LEAST_LEAN, DespunProfiles, measure_despun, run_in_step
 from dedupe.detect.profile import Profiles
 from dedupe.detect.verify import measure_pairs
 from dedupe.model import Pair, RelationKind
@@ -61,14 +53,17 @@ class Verifier:
             possible |= swaps
         at = np.flatnonzero(possible)
         jaccard, containment = measure_pairs(self._profiles.hashes, self._profiles.offsets, a[at], b[at])
-        pairs = []
-        for place, j, c in zip(at.tolist(), jaccard.tolist(), containment.tolist(), strict=True):
-            row, other = int(a[place]), int(b[place])
-            if j >= near:
-                pairs.append(self._pair(row, other, "near", j, c, float(despun[place])))
-            elif self._despun is not None and swaps[place] and self._is_aligned(self._despun, row, other):
-                pairs.append(self._pair(row, other, "spun", j, c, float(despun[place])))
-        return pairs
+        is_near = jaccard >= near
+        is_spun = np.zeros(len(at), np.bool_)
+        if self._despun is not None:
+            left = np.flatnonzero(swaps[at] & ~is_near)
+            is_spun[left] = run_in_step(self._despun.tokens, a[at[left]], b[at[left]])
+        return [
+            self._pair(
+                int(a[at[i]]), int(b[at[i]]), "near" if is_near[i] else "spun", jaccard[i], containment[i], despun[at[i]]
+            )
+            for i in np.flatnonzero(is_near | is_spun).tolist()
+        ]
 
     def verify_with(self, first: str, others: Sequence[str]) -> list[Pair]:
         """The pairs of one text with those of others, all by id, that are related."""
@@ -95,10 +90,6 @@ class Verifier:
             self._row_of = {id: row for row, id in enumerate(self._ids)}
         return self._row_of
 
-    def _is_aligned(self, despun: DespunProfiles, a: int, b: int) -> bool:
-        aligned = measure_alignment(despun.tokens, a, b) >= LEAST_ALIGNED
-        return aligned and share_numbers(despun.tokens, a, b) >= LEAST_NUMBERS
-
     def _pair(self, a: int, b: int, kind: RelationKind, jaccard: float, containment: float, despun: float) -> Pair:
         first, second = sorted((self._ids[a], self._ids[b]))
-        return Pair(first, second, kind, jaccard, containment, None if np.isnan(despun) else despun)
+        return Pair(first, second, kind, float(jaccard), float(containment), None if np.isnan(despun) else float(despun))

@@ -21,7 +21,7 @@ LARGEST_CLASS = 12  # forms
 
 NUMBER = np.uint32(1)  # the bit of a class code that tells numbers, which a spinner leaves alone, from words
 
-_FILTER_BITS = 18  # lookups look into a table of this many bits first: most words are in no class
+_SLOT_BITS = 18  # of a hash, say where to look for it
 
 _Numbers = npt.NDArray[np.uint64]
 _Codes = npt.NDArray[np.uint32]
@@ -142,7 +142,7 @@ class _Lookup:
     """
 
     keys: _Numbers
-    filter: _Flags
+    slots: tuple[npt.NDArray[np.int32], ...]
     codes: _Codes
     ends: _Flags
     dropped: _Flags
@@ -154,29 +154,40 @@ class _Lookup:
         cls, keys: _Numbers, codes: _Codes, dropped: _Flags, replacement: _Flags, chosen: _Flags, beginnings: _Numbers
     ) -> _Lookup:
         distinct = np.unique(np.concatenate([keys[chosen], beginnings]))
-        filled = np.zeros(1 << _FILTER_BITS, np.bool_)
-        filled[_low(distinct)] = True
         ends, drops, replaces, goes_on = np.zeros((4, len(distinct) + 1), np.bool_)
         values = np.zeros(len(distinct) + 1, np.uint32)
         goes_on[np.searchsorted(distinct, beginnings)] = True
         places = np.searchsorted(distinct, keys[chosen])
         ends[places], drops[places], replaces[places] = True, dropped[chosen], replacement[chosen]
         values[places] = codes[chosen]
-        return cls(distinct, filled, values, ends, drops, replaces, goes_on)
+        keys_and_none = np.concatenate([distinct, np.zeros(1, np.uint64)])
+        return cls(keys_and_none, _fill_slots(distinct), values, ends, drops, replaces, goes_on)
 
     def find(self, hashes: _Numbers) -> _Places:
         """The entry of each hash."""
-        entries = np.full(len(hashes), len(self.keys), np.int64)
-        if len(self.keys):
-            likely = np.flatnonzero(self.filter[_low(hashes)])
-            places = np.minimum(np.searchsorted(self.keys, hashes[likely]), len(self.keys) - 1)
-            known = self.keys[places] == hashes[likely]
-            entries[likely[known]] = places[known]
+        entries = self.slots[0][_slot(hashes, 0)].astype(np.int64)
+        for table in range(1, len(self.slots) + 1):
+            wrong = np.flatnonzero((self.keys[entries] != hashes) & (entries < len(self.keys) - 1))
+            entries[wrong] = self.slots[table][_slot(hashes[wrong], table)] if table < len(self.slots) else len(self.keys) - 1
         return entries
 
 
-def _low(hashes: _Numbers) -> _Places:
-    return (hashes & np.uint64((1 << _FILTER_BITS) - 1)).astype(np.int64)
+def _fill_slots(keys: _Numbers) -> tuple[npt.NDArray[np.int32], ...]:
+    """Tables from the slots of keys to their places; where two keys share a slot, the second goes to the next table."""
+    tables: list[npt.NDArray[np.int32]] = []
+    places = np.arange(len(keys), dtype=np.int32)
+    while len(places) or not tables:
+        table = np.full(1 << _SLOT_BITS, len(keys), np.int32)
+        slots = _slot(keys[places], len(tables))
+        table[slots[::-1]] = places[::-1]
+        places = places[table[slots] != places]
+        tables.append(table)
+    return tuple(tables)
+
+
+def _slot(hashes: _Numbers, table: int) -> _Places:
+    """The bits that say where in a table a hash may stand: others for each of the first tables."""
+    return (hashes >> np.uint64(16 * table % 48) & np.uint64((1 << _SLOT_BITS) - 1)).astype(np.int64)
 
 
 def _leftmost(begins: _Places, lengths: _Places) -> _Flags:
