@@ -100,8 +100,8 @@ def test_machine_written_reports_that_vary_synonyms_but_differ_in_numbers_are_no
         said, firm, rose, big, money, people = map(rng.choice, sets)
         a, b, c, d = (rng.randint(100, 99_999) for _ in range(4))
         return (
-            f"The {firm} {said} that sales {rose} to {a} dollars from {b} a year before, a {big} step in the eyes of {people} who"
-            f" follow the trade. It made {c} cents a share in {money}, and its price {rose} by {d} points after the report came out."
+            f"The {firm} {said} that sales {rose} to {a} dollars from {b} a year before, a {big} step in the eyes of {people}"
+            f" who follow the trade. It made {c} cents a share in {money}, and its price {rose} by {d} points after the report."
         )
 
     assert kinds({f"{n:02}": report() for n in range(40)}) == {}
