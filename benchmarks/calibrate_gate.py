@@ -23,14 +23,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 from dedupe.config import RepairSettings
 from dedupe.model import Article
 from dedupe.repair.match import expand_rules, fold
 from dedupe.repair.repairer import Repairer
-from dedupe.text.inflect import PartOfSpeech, inflect
-from dedupe.text.lexicon import Lexicon, builtin_rules, load_lexicon, read_synonyms
+from dedupe.repair.synonyms import expand_synonyms
+from dedupe.text.lexicon import Lexicon, builtin_rules, load_lexicon
 
 SWAPPED = 0.3  # of the places of a word that has an entry, the share that a spinner swaps
 LEAST, MOST, LEAST_SHOWN = -1.5, 3.0, 0.2  # odds beyond these are cut, and near 0 left out
@@ -69,24 +68,11 @@ def gather_swaps(lexicon: Lexicon) -> dict[str, dict[str, float]]:
             for place, original in enumerate(form.originals):
                 spun, known = _spaced(form.text), swaps.setdefault(_spaced(original), {})
                 known[spun] = max(known.get(spun, 0.0), 1 / (place + 1))
-    for base, part, synonyms in read_synonyms():
-        for place, synonym in enumerate(synonyms):
-            for original, spun in zip(all_forms(base, part, lexicon), all_forms(synonym, part, lexicon), strict=True):
-                known = swaps.setdefault(_spaced(original), {})
-                if _spaced(spun) != _spaced(original):
-                    known[_spaced(spun)] = max(known.get(_spaced(spun), 0.0), 1 / (place + 1.5))
+    for spun, original, rank in expand_synonyms(lexicon):
+        known = swaps.setdefault(_spaced(original), {})
+        if _spaced(spun) != _spaced(original):
+            known[_spaced(spun)] = max(known.get(_spaced(spun), 0.0), 1 / (rank + 0.5))
     return swaps
-
-
-def all_forms(phrase: str, part: str, lexicon: Lexicon) -> list[str]:
-    """The inflected forms of a phrase, slot by slot."""
-    if part == "x":
-        return [phrase]
-    words = phrase.split()
-    marked = [place for place, word in enumerate(words) if word.startswith("~")]
-    at = marked[0] if marked else 0 if part == "v" else len(words) - 1
-    forms = inflect(words[at].removeprefix("~"), cast(PartOfSpeech, part), lexicon.irregulars)
-    return [" ".join([*words[:at], form, *words[at + 1 :]]) for form in forms]
 
 
 def weigh(lexicon: Lexicon, clean: Sequence[Path], general: Mapping[str, float], types: Path | None) -> dict[str, float]:

@@ -40,12 +40,14 @@ class FindSettings:
 
     `near` is the Jaccard similarity of `shingle_words`-word shingles from which two articles are near-duplicates.
     A signature has `permutations` values of the scheme affine32 over the named hash. `bands` x `rows` of 0 means:
-    the coarsest bands whose expected recall at the threshold is at least `recall`. From the share `contained` of its
-    shingles on a text is contained in another. What more than `boilerplate` distinct texts share is boilerplate.
+    the coarsest bands whose expected recall at the threshold is at least `recall`. `spun` is the similarity after undoing
+    synonyms from which an article can be a spun copy of another. From the share `contained` of its shingles on a text is
+    contained in another. What more than `boilerplate` distinct texts share is boilerplate.
     """
 
-    kinds: tuple[str, ...] = ("exact", "near", "contained", "overlap")
+    kinds: tuple[str, ...] = ("exact", "near", "spun", "contained", "overlap")
     near: float = 0.7
+    spun: float = 0.12
     shingle_words: int = 5
     permutations: int = 128
     seed: int = 1

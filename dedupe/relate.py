@@ -19,9 +19,10 @@ from dedupe.detect.relation import Verifier
 from dedupe.model import Article, Pair
 from dedupe.repair.layout import count_body_words, is_truncated
 from dedupe.repair.repairer import Repairer
+from dedupe.text.lexicon import load_classes
 
 # The kinds of which one may stand for the other; the rest are links between articles that are all kept.
-VERSION_KINDS = frozenset({"exact", "near", "contained"})
+VERSION_KINDS = frozenset({"exact", "near", "spun", "contained"})
 
 T = TypeVar("T")
 Place = tuple[str, int]  # input name, record number
@@ -57,7 +58,8 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> 
 
     `assess` tells of each related article, and its text without boilerplate, what the choice of a canonical must know.
     """
-    profiler, places, unreadable = Profiler(settings.find), dict[str, Place](), 0
+    classes = load_classes(settings.repair.language) if "spun" in settings.find.kinds else None
+    profiler, places, unreadable = Profiler(settings.find, classes), dict[str, Place](), 0
     sources, source_of = dict[str, int](), list[int]()
     for record in track(corpus, "read and profile"):
         if record.article is not None:
@@ -81,8 +83,10 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> 
         found, boilerplate, furniture = replace(found, pairs=traced.pairs), traced.boilerplate, traced.furniture
     versions = [pair for pair in found.pairs if pair.kind in VERSION_KINDS]
     related = {id for pair in versions for id in (pair.a, pair.b)}
+    copies = verifier.tell_copies(versions)
     candidates = {
-        article.id: assess(article, cut_spans(article.text, furniture.get(article.id, ()))) for article in read(related)
+        article.id: replace(assess(article, cut_spans(article.text, furniture.get(article.id, ()))), copy=article.id in copies)
+        for article in read(related)
     }
 
     def explain(members: Sequence[str]) -> str:

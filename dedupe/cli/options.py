@@ -30,6 +30,7 @@ _READ: list[Flag] = [
 _FIND: list[Flag] = [
     ("--kinds", "find.kinds", "relations to look for, split by commas  [default: all]", {}),
     ("--near", "find.near", "Jaccard similarity from which texts are near-duplicates  [default: 0.7]", {"type": float}),
+    ("--spun", "find.spun", "despun similarity from which a text can be a spun copy  [default: 0.12]", {"type": float}),
     ("--boilerplate", "find.boilerplate", "what more texts than this share is boilerplate  [default: 20]", {"type": int}),
     ("--shingle-words", "find.shingle_words", "words in a shingle  [default: 5]", {"type": int}),
 ]

@@ -7,11 +7,22 @@ from typing import get_args
 
 import click
 
-from dedupe.errors import UsageError
+from dedupe.errors import RuleError, UsageError
 from dedupe.model import Tier
 from dedupe.repair.check import check_rules, format_table
+from dedupe.repair.classes import build_classes, check_classes, format_classes
 from dedupe.repair.match import expand_rules
-from dedupe.text.lexicon import RULE_COLUMNS, Lexicon, builtin_rules, builtin_tables, load_lexicon, user_tables
+from dedupe.text.lexicon import (
+    CLASSES,
+    RULE_COLUMNS,
+    Lexicon,
+    builtin_rules,
+    builtin_tables,
+    load_classes,
+    load_function_words,
+    load_lexicon,
+    user_tables,
+)
 
 folders_argument = click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
 language_option = click.option("--language", default="en", show_default=True, help="language of the tables")
@@ -79,12 +90,28 @@ def expand(rule_ids: tuple[str, ...], folders: tuple[Path, ...], language: str) 
 def check(folders: tuple[Path, ...], language: str, only: str | None) -> None:
     """Run every example and counterexample of the built-in tables and of FOLDERS; exit 2 if any rule is at fault."""
     lexicon = load_lexicon(language, folders)
-    faults = [fault for fault in check_rules(lexicon) if only is None or fault.path.endswith(only)]
+    table, words = str(builtin_rules() / language / CLASSES), load_function_words(language)
+    class_faults = [RuleError(fault, path=table) for fault in check_classes(load_classes(language), words)]
+    faults = [fault for fault in [*check_rules(lexicon), *class_faults] if only is None or fault.path.endswith(only)]
     for fault in faults:
         click.echo(str(fault), err=True)
     if faults:
         raise UsageError(f"{len(faults)} faults in {_counted(lexicon)}")
     click.echo(f"{_counted(lexicon)}: all examples hold")
+
+
+@command.command("classes")
+@language_option
+@click.option("--write", is_flag=True, help="write them to the classes.tsv of the built-in tables instead of printing them")
+def classes(language: str, write: bool) -> None:
+    """Make the synonym classes, by which spun copies are found, from the built-in tables; they change only by this command."""
+    made = format_classes(build_classes(load_lexicon(language), load_function_words(language)))
+    if not write:
+        click.echo(made, nl=False)
+        return
+    path = Path(str(builtin_rules() / language / CLASSES))
+    path.write_text(made, "utf-8")
+    click.echo(f"wrote {path}: {made.count(chr(10) + 'class')} classes; indexes made with other ones must be made anew")
 
 
 @command.command("fmt")

@@ -20,8 +20,9 @@ from dedupe.errors import UsageError, did_you_mean
 class Candidate:
     """What the choice needs to know of an article.
 
-    `verdict` and `score` are the spin gate's; `truncated` says that the text breaks off; `length` counts the words of
-    the body and `furniture` all others; `source` and `date` are the article's own strings.
+    `verdict` and `score` are the spin gate's; `copy` says that another article shows this one to be a spun copy; `truncated`
+    says that the text breaks off; `length` counts the words of the body and `furniture` all others; `source` and `date` are
+    the article's own strings.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Candidate:
     source: str = ""
     date: str = ""
     furniture: int = 0
+    copy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +93,20 @@ def _rank_trust(candidate: Candidate, settings: ChooseSettings) -> int:
     return trusted.index(source) if source in trusted else len(trusted)
 
 
+def _describe_spin(winner: Candidate, loser: Candidate) -> str:
+    if winner.verdict != loser.verdict or loser.score:
+        return f"{loser.id} scores {loser.score:.1f}"
+    return f"{loser.id} reads as a spun copy of it"
+
+
 def _rank_date(candidate: Candidate, settings: ChooseSettings) -> datetime:
     return parse_date(candidate.date) or datetime.max.replace(tzinfo=UTC)
 
 
 _PREFERENCES = {
     "unspun": _Preference(
-        lambda member, _: ("clean", "suspect", "spun").index(member.verdict),
-        lambda winner, loser: f"is {'not' if winner.verdict == 'clean' else 'less'} spun ({loser.id} scores {loser.score:.1f})",
+        lambda member, _: (member.copy, ("clean", "suspect", "spun").index(member.verdict)),
+        lambda winner, loser: f"is {'not' if winner.verdict == 'clean' else 'less'} spun ({_describe_spin(winner, loser)})",
     ),
     "complete": _Preference(
         lambda member, _: member.truncated,

@@ -20,14 +20,15 @@ import numpy.typing as npt
 
 from dedupe.config import FindSettings
 from dedupe.detect.boilerplate import NO_BOILERPLATE, Boilerplate
-from dedupe.detect.lsh import choose_bands, expected_recall, find_candidates
+from dedupe.detect.despun import find_despun_candidates
+from dedupe.detect.lsh import Candidates, choose_bands, expected_recall, find_candidates
 from dedupe.detect.profile import PASSAGE_KINDS, Profiles
 from dedupe.detect.relation import Verifier
 from dedupe.detect.sharing import relate_sharing
 from dedupe.errors import UsageError, did_you_mean
 from dedupe.model import Pair
 
-KINDS = ("exact", "near", "contained", "overlap")
+KINDS = ("exact", "near", "spun", "contained", "overlap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,12 @@ class Found:
 def find_pairs(
     profiles: Profiles, ids: Sequence[str], verifier: Verifier, settings: FindSettings, sources: Sequence[int] = ()
 ) -> Found:
-    """The exact, near and contained pairs among the profiled texts, each verified; independent of the order of the texts.
+    """The exact, near, spun and contained pairs among the profiled texts, each verified; independent of the order of the texts.
 
     ids: the id of each row of `profiles`, all distinct; verifier: measures these profiles; sources: the number of each
     row's source, -1 where it is unknown. Near pairs have a Jaccard
     similarity of at least `settings.near`; every one reported is true, and the bands are chosen to miss less than
-    1 - `settings.recall`.
+    1 - `settings.recall`. Spun pairs are looked for if the profiles hold despun texts.
     Raises UsageError for settings that make no sense.
 
     >>> from dedupe.detect.profile import profile_texts
@@ -95,28 +96,36 @@ def find_pairs(
     if "exact" in settings.kinds:
         copies = np.flatnonzero((representatives != np.arange(len(order))) & ~wordless)
         pairs += [
-            Pair(ids[order[a]], ids[order[b]], "exact", 1.0, 1.0)
+            Pair(ids[order[a]], ids[order[b]], "exact", 1.0, 1.0, despun=1.0 if "spun" in settings.kinds else None)
             for a, b in zip(representatives[copies].tolist(), copies.tolist(), strict=True)
         ]
     unique = order[(representatives == np.arange(len(order))) & ~wordless]
-    compared = 0
-    hot: tuple[HotGroup, ...] = ()
     by_passages = not PASSAGE_KINDS.isdisjoint(settings.kinds)
-    related: list[Pair] = []
+    proposed: list[Candidates] = []
     if "near" in settings.kinds or by_passages:
-        candidates = find_candidates(profiles.signatures[unique], bands, rows)
-        compared = len(candidates.a)
-        related = verifier.verify(unique[candidates.a], unique[candidates.b])
-        hot = tuple(HotGroup(h.band, h.rows, ids[unique[h.first]]) for h in candidates.hot_buckets)
-    found = Found((), compared, bands, rows, expected_recall(settings.near, bands, rows), hot)
+        proposed.append(find_candidates(profiles.signatures[unique], bands, rows))
+    if "spun" in settings.kinds and profiles.despun is not None:
+        proposed.append(find_despun_candidates(profiles.despun.keys[unique], settings.spun))
+    tried = _join(proposed)
+    related = verifier.verify(unique[tried.a], unique[tried.b])
+    hot = tuple(HotGroup(h.band, h.rows, ids[unique[h.first]]) for h in tried.hot_buckets)
+    found = Found((), len(tried.a), bands, rows, expected_recall(settings.near, bands, rows), hot)
     if by_passages:
         known = np.array(sources, np.int64) if len(sources) else np.full(len(ids), -1, np.int64)
-        shared = relate_sharing(profiles, ids, unique, known, related, candidates, verifier, settings)
+        shared = relate_sharing(profiles, ids, unique, known, related, tried, verifier, settings)
         related += shared.pairs
-        found = replace(found, candidates=compared + shared.compared, sharing=shared.sharing, boilerplate=shared.boilerplate)
+        compared = len(tried.a) + shared.compared
+        found = replace(found, candidates=compared, sharing=shared.sharing, boilerplate=shared.boilerplate)
     pairs += [pair for pair in related if pair.kind in settings.kinds]
     pairs.sort(key=lambda pair: (pair.a, pair.b))
     return replace(found, pairs=tuple(pairs))
+
+
+def _join(proposed: Sequence[Candidates]) -> Candidates:
+    """The distinct candidates of all sources, and their hot buckets."""
+    codes = np.unique(np.concatenate([np.empty(0, np.int64), *(source.a << 32 | source.b for source in proposed)]))
+    hot = tuple(bucket for source in proposed for bucket in source.hot_buckets)
+    return Candidates(codes >> 32, codes & 0xFFFFFFFF, hot)
 
 
 def represent_copies(digests: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:

@@ -77,15 +77,17 @@ def expected_recall(threshold: float, bands: int, rows: int) -> float:
     return float(np.mean(1.0 - (1.0 - similarity**rows) ** bands))
 
 
-def find_candidates(signatures: npt.NDArray[np.uint32], bands: int, rows: int, cap: int = BUCKET_CAP) -> Candidates:
+def find_candidates(
+    signatures: npt.NDArray[np.uint32], bands: int, rows: int, cap: int = BUCKET_CAP, hot_bands: int | None = None
+) -> Candidates:
     """The pairs of signatures that agree in at least one band.
 
     signatures: uint32, shape (texts, permutations), the first bands · rows values of which are used.
 
     A bucket of more than `cap` rows is hot: it costs linear time and is reported. Its rows are ordered by their next
     band, so that closer texts are neighbours; each is compared with the bucket's first, and with the first of those
-    sharing its next band. A hot bucket thus still connects its texts, though not each with each. Identical texts never
-    make one: they are collapsed before they come here.
+    sharing its next band. A hot bucket thus still connects its texts, though not each with each; with `hot_bands`, it does
+    so in the first so many bands only. Identical texts never make one: they are collapsed before they come here.
 
     >>> twins = np.array([[1, 2, 3, 4], [9, 9, 9, 9], [1, 2, 7, 8]], np.uint32)
     >>> found = find_candidates(twins, bands=2, rows=2)
@@ -101,6 +103,8 @@ def find_candidates(signatures: npt.NDArray[np.uint32], bands: int, rows: int, c
         for size in np.unique(sizes[(sizes > 1) & (sizes <= cap)]).tolist():
             link_buckets(order, starts[sizes == size], size, gathered)
         for start, size in zip(starts[sizes > cap].tolist(), sizes[sizes > cap].tolist(), strict=True):
+            if hot_bands is not None and band >= hot_bands:
+                break
             members = order[start : start + size]
             hot.append(HotBucket(band, size, int(members[0])))
             _link_hot_bucket(members, band_keys(signatures[members], (band + 1) % bands, rows), gathered)

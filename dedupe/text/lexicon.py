@@ -17,9 +17,11 @@ from typing import get_args
 
 from dedupe.errors import RuleError, did_you_mean
 from dedupe.model import Rule, Tier
+from dedupe.text.classes import ClassMap
 from dedupe.text.inflect import Irregulars, PartOfSpeech
 
 RULE_COLUMNS = ("id", "spun", "original", "tier", "when", "unless", "example", "counterexample", "source")
+CLASSES = "classes.tsv"
 _TIERS = get_args(Tier)
 
 
@@ -107,6 +109,39 @@ def load_lexicon(
         layout=tuple((row[0], re.compile(row[1])) for _, row in _rows(grammar / "layout.tsv", ("role", "pattern"))),
         gate=GateSettings(**settings["gate"]),
     )
+
+
+def load_classes(language: str = "en") -> ClassMap:
+    """The built-in synonym classes of a language; without any for a language that has no table of them.
+
+    Raises RuleError, with file and line, for a table that is not well formed.
+
+    >>> len(load_classes().classes) > 1000
+    True
+    """
+    return read_classes(builtin_rules() / language / CLASSES)
+
+
+def read_classes(table: Traversable) -> ClassMap:
+    """The synonym classes of one table. Raises RuleError, with file and line, for a table that is not well formed."""
+    classes, dropped, starred = [], list[str](), set[str]()
+    for line, (use, forms) in _rows(table, ("use", "forms")):
+        if use not in {"class", "drop"}:
+            raise RuleError(f"unknown use {use!r}; write class or drop", path=str(table), line=line)
+        parts = _parts(forms, "|")
+        plain = tuple(form.removesuffix("*") for form in parts)
+        starred.update(form for form, part in zip(plain, parts, strict=True) if form != part)
+        if use == "class":
+            classes.append(plain)
+        else:
+            dropped += plain
+    return ClassMap(tuple(classes), tuple(dropped), frozenset(starred))
+
+
+def load_function_words(language: str = "en") -> frozenset[str]:
+    """The function words of a language, which no synonym class may hold."""
+    rows = _rows(builtin_rules() / language / "function.tsv", ("group", "words"))
+    return frozenset(word for _, (_, words) in rows for word in words.split())
 
 
 def builtin_tables(language: str) -> list[Traversable]:
