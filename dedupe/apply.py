@@ -16,7 +16,7 @@ from dedupe.corpus.undo import read_back
 from dedupe.corpus.writer import CorpusWriter
 from dedupe.detect.clusters import Clustering
 from dedupe.emit import CLUSTERS, EDITS, PAIRS, REPAIRS, SUMMARY, Emission, emit_records, finish_emission
-from dedupe.model import Article, Cluster, Edit, Flag, Pair, Passage, Repair, Role
+from dedupe.model import LINKING_KINDS, Article, Cluster, Edit, Flag, Pair, Passage, Repair, Role
 from dedupe.review.ledger import Ledger
 from dedupe.review.report import read_views
 from dedupe.review.summary import Summary
@@ -45,21 +45,23 @@ def apply_decisions(out: str | Path) -> Summary:
 def _load_pairs(folder: Path) -> list[Pair]:
     pairs = []
     for line in _read_lines(folder / PAIRS):
+        line["shared"] = tuple(line["shared"])
         line["passages"] = tuple(Passage(**passage) for passage in line["passages"])
         pairs.append(Pair(**line))
     return pairs
 
 
 def _load_clustering(folder: Path) -> Clustering:
-    clusters, links = [], {}
+    clusters, linked, links, reasons = [], [], {}, {}
     for line in _read_lines(folder / CLUSTERS):
         numbers = line.pop("links")
         cluster = Cluster(**{**line, "members": tuple(line["members"]), "pairs": tuple(map(tuple, line["pairs"]))})
-        clusters.append(cluster)
+        (linked if cluster.kind in LINKING_KINDS else clusters).append(cluster)
         for member, link in numbers.items():
             a, b = sorted((member, cluster.canonical))
+            reasons[member] = link.pop("preferred")
             links[member] = Pair(a, b, **link)
-    return Clustering(tuple(clusters), links)
+    return Clustering(tuple(clusters), links, reasons, tuple(linked))
 
 
 def _load_repairs(folder: Path) -> dict[str, Repair]:

@@ -40,10 +40,11 @@ class FindSettings:
 
     `near` is the Jaccard similarity of `shingle_words`-word shingles from which two articles are near-duplicates.
     A signature has `permutations` values of the scheme affine32 over the named hash. `bands` x `rows` of 0 means:
-    the coarsest bands whose expected recall at the threshold is at least `recall`.
+    the coarsest bands whose expected recall at the threshold is at least `recall`. Dated reports of one event are at most
+    `story_days` days apart.
     """
 
-    kinds: tuple[str, ...] = ("exact", "near")
+    kinds: tuple[str, ...] = ("exact", "near", "template", "story")
     near: float = 0.7
     shingle_words: int = 5
     permutations: int = 128
@@ -52,6 +53,7 @@ class FindSettings:
     bands: int = 0
     rows: int = 0
     recall: float = 0.999
+    story_days: float = 3.0
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from dedupe.corpus.staging import Staging
 from dedupe.corpus.writer import check_output_folder
 from dedupe.detect.clusters import Clustering
 from dedupe.detect.find import Found
-from dedupe.model import Article, Cluster, Edit, Pair, Repair, as_dict
+from dedupe.model import LINKING_KINDS, Article, Cluster, Edit, Pair, Repair, as_dict
 from dedupe.repair.repairer import Repairer, article_fields
 from dedupe.review.ledger import Ledger
 from dedupe.review.report import CONTEXT, EditView, ReportData, build_report
@@ -186,8 +186,8 @@ def write_findings(out: Path, pairs: Iterable[Pair], clustering: Clustering) -> 
 def _finding_lines(pairs: Iterable[Pair], clustering: Clustering) -> Iterator[tuple[str, bytes]]:
     for pair in pairs:
         yield PAIRS, _encode(as_dict(pair))
-    for cluster in clustering.clusters:
-        yield CLUSTERS, _encode(_cluster_line(cluster, clustering.links))
+    for cluster in sorted((*clustering.clusters, *clustering.linked), key=lambda cluster: (cluster.id, cluster.kind)):
+        yield CLUSTERS, _encode(_cluster_line(cluster, clustering))
 
 
 def summarize(counts: Mapping[str, int], emission: Emission, ledger: Ledger) -> Summary:
@@ -235,9 +235,18 @@ def run_details(settings: Settings, repairer: Repairer) -> dict[str, Any]:
     return {"version": __version__, "settings": as_toml(settings), "rules_sha256": rules.hexdigest()}
 
 
-def _cluster_line(cluster: Cluster, links: Mapping[str, Pair]) -> dict[str, Any]:
+def _cluster_line(cluster: Cluster, clustering: Clustering) -> dict[str, Any]:
+    if cluster.kind in LINKING_KINDS:
+        return {**as_dict(cluster), "links": {}}
     numbers = {
-        m: {"kind": p.kind, "jaccard": p.jaccard, "containment": p.containment} for m in cluster.members if (p := links.get(m))
+        m: {
+            "kind": p.kind,
+            "jaccard": p.jaccard,
+            "containment": p.containment,
+            "preferred": clustering.reasons.get(m, ""),
+        }
+        for m in cluster.members
+        if (p := clustering.links.get(m))
     }
     return {**as_dict(cluster), "links": numbers}
 

@@ -8,12 +8,14 @@ from typing import Protocol, TypeVar
 
 from dedupe.config import Settings
 from dedupe.corpus.reader import Corpus
-from dedupe.detect.canonical import Candidate, choose_canonical, rank_candidates
+from dedupe.detect.canonical import Candidate, choose_canonical, compare_candidates, rank_candidates
 from dedupe.detect.clusters import Clustering, find_clusters
 from dedupe.detect.find import Found, find_pairs
 from dedupe.detect.profile import Profiler
 from dedupe.detect.relation import Verifier
-from dedupe.model import Article
+from dedupe.detect.terms import TermProfiler
+from dedupe.linking import Stories, StoryFinder, Templates, find_templates
+from dedupe.model import LINKING_KINDS, Article
 from dedupe.repair.layout import count_body_words, is_truncated
 from dedupe.repair.repairer import Repairer
 
@@ -51,23 +53,50 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> 
     `assess` tells of each related article what the choice of a canonical must know.
     """
     profiler, places, unreadable = Profiler(settings.find), dict[str, Place](), 0
+    term_profiler, dates = TermProfiler() if "story" in settings.find.kinds else None, list[str]()
     for record in track(corpus, "read and profile"):
         if record.article is not None:
             profiler.add(record.article.text)
+            if term_profiler:
+                term_profiler.add(record.article.text)
+                dates.append(record.article.date)
             places[record.article.id] = (record.where.input, record.where.record)
         else:
             unreadable += not record.rest
     profiles, ids = profiler.finish(), list(places)
     verifier = Verifier(profiles, ids, settings.find)
     found = find_pairs(profiles, ids, verifier, settings.find)
-    related = sorted({id for pair in found.pairs for id in (pair.a, pair.b)})
+    templates = Templates()
+    if "template" in settings.find.kinds:
+        templates = find_templates(corpus, places, profiles, ids, found.pairs)
+        found = replace(found, pairs=tuple(templates.mark(found.pairs)))
+    versions = [pair for pair in found.pairs if pair.kind not in LINKING_KINDS]
+    related = sorted({id for pair in versions for id in (pair.a, pair.b)})
     candidates = {article.id: assess(article) for article in corpus.select({places[id]: id for id in related})}
 
     def explain(members: Sequence[str]) -> str:
         return choose_canonical([candidates[id] for id in members], settings.choose)[1]
 
     rank = rank_candidates(candidates.values(), settings.choose)
-    clustering = find_clusters(found.pairs, verifier.verify_with, rank, explain)
+    clustering = find_clusters(versions, templates.guard(verifier.verify_with), rank, explain)
+    survivor = {id: cluster.canonical for cluster in clustering.clusters for id in cluster.members if id != cluster.canonical}
+    reasons = {id: compare_candidates(candidates[other], candidates[id], settings.choose) for id, other in survivor.items()}
+    stories = Stories()
+    if term_profiler:
+
+        def meet(article: Article) -> None:
+            if article.id not in candidates:
+                candidates[article.id] = assess(article)
+
+        def choose_lead(members: Sequence[str]) -> tuple[str, str]:
+            return choose_canonical([candidates[id] for id in members], settings.choose, "leads", "report")
+
+        finder = StoryFinder(corpus, places, profiles, ids, settings.find)
+        stories = finder.find(term_profiler.finish(), dates, survivor, templates, meet, choose_lead)
+        known = {(pair.a, pair.b) for pair in found.pairs}
+        pairs = (*found.pairs, *(pair for pair in stories.pairs if (pair.a, pair.b) not in known))
+        found = replace(found, pairs=tuple(sorted(pairs, key=lambda pair: (pair.a, pair.b))))
+    clustering = replace(clustering, reasons=reasons, linked=(*templates.clusters, *stories.clusters))
     return Relations(places, found, clustering, candidates, unreadable)
 
 

@@ -22,7 +22,7 @@ from dedupe.detect.relation import Verifier
 from dedupe.errors import UsageError, did_you_mean
 from dedupe.model import Pair
 
-KINDS = ("exact", "near")
+KINDS = ("exact", "near", "template", "story")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ five words share a copied line, not a fact that both found out.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,8 @@ _AROUND = 2  # tokens on either side of an occurrence that belong to its context
 # The look-behind stands inside, so that the search runs from separator to separator.
 _NUMBER_SEPARATOR = re.compile(r"[.,:\u2009\u202f'’–-](?<=\d.)(?=\d)")
 _NUMBER_UNIT = re.compile(r"\d(?=[^\W\d_])")
+_SPELLED = regex.compile(r"\d+(?:[.,:\u2009\u202f'’–-]\d+)*|[\p{L}\p{M}\p{N}_]+")
+_SIGNS = regex.compile(r"\p{Lo}{2}")
 _INNER_CAPITAL = regex.compile(r"(?<=[\w,;][ \u00a0][(“\"‘']?)\p{Lu}\p{L}+")
 
 _Words = npt.NDArray[np.uint32]
@@ -143,6 +146,23 @@ def extract_terms(texts: list[str]) -> Terms:
 def read_tokens(texts: list[str]) -> Tokens:
     """The tokens of the texts with each number as one token: "9,400" reads 9_400, "117th" reads 117 th."""
     return tokenize([_NUMBER_UNIT.sub(r"\g<0> ", _NUMBER_SEPARATOR.sub("_", text)) for text in texts])
+
+
+def spell_terms(text: str, hashes: Iterable[int]) -> dict[int, str]:
+    """The words of a text that have these term hashes, as it spells them.
+
+    >>> spell_terms("In Velsing 9,400 came.", extract_terms(["9,400 velsing"]).terms.tolist()) == {}
+    False
+    """
+    wanted, spelled = set(hashes), dict[int, str]()
+    for pattern in (_SPELLED, _SIGNS):
+        words = list(dict.fromkeys(pattern.findall(text, overlapped=pattern is _SIGNS)))
+        tokens = read_tokens(words)
+        terms, useful = hash_terms(tokens)
+        for word, first, last in zip(words, tokens.documents[:-1].tolist(), tokens.documents[1:].tolist(), strict=True):
+            if last > first and useful[first] and int(terms[first]) in wanted:
+                spelled.setdefault(int(terms[first]), word)
+    return spelled
 
 
 def hash_terms(tokens: Tokens) -> tuple[_Words, _Flags]:

@@ -1,0 +1,206 @@
+"""Templates: many pages with one frame and other names or sums in the same slots. They are linked and all kept.
+
+    shingles of many texts → groups that share such a frame → alignment of some members → slots → does the residue fit?
+
+Weather reports, court notices and earnings tables pass for near-duplicates, yet each says something of its own. What
+tells them from edited copies of one text is where they differ: pages of a template differ from most others in the *same*
+few places, by a few words each; an edited copy differs where its editor was, and there all others agree.
+
+A text's frame is the part of its shingles that at least _FEWEST texts hold. Slots break the shingles around them, but they
+do so in every page alike: so pages that share a third of their shingles still share all of their frame.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dedupe.detect.lsh import find_candidates
+from dedupe.detect.minhash import draw_permutations, sign_sets
+from dedupe.detect.profile import Profiles
+from dedupe.detect.verify import measure_pairs
+
+_FEWEST = 4  # pages that make a template
+# One shingle hash in _SAMPLE stands for its neighbours; a frame has at least so many of those, and makes up this part of a text.
+_SAMPLE, _SMALLEST_FRAME, _FRAME_SHARE = 4, 4, 0.2
+_FRAME_JACCARD = 0.5
+_PERMUTATIONS, _BANDS, _ROWS = 32, 10, 3
+# Members aligned to learn the frame, words of each looked at, and the part of them that must share a frame word.
+_ALIGNED, _WORDS, _AGREEING = 24, 1500, 0.8
+_BLOCK_WORDS, _FRAME_WORDS = 2, 12
+# A slot holds at most so many words in most members, and in at most half of them the same.
+_SLOT_WORDS, _MODAL_SHARE, _DISTINCT = 8, 0.5, 3
+# A template has this many slots, which hold this part of its text (or twice as many), and of all in which its pages differ.
+_SLOTS, _SLOT_SHARE, _RESIDUE_SHARE = 3, 0.02, 0.6
+# Two pages that agree in so many of the slots are versions of one page.
+_SAME_PAGE = 0.8
+
+_Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the pages of a template share: runs of words in their order, joined by spaces; and which of the gaps before,
+    between and after them are slots."""
+
+    blocks: tuple[str, ...]
+    slots: tuple[int, ...]
+
+    def read(self, text: str) -> tuple[str, ...] | None:
+        """What stands in each slot of a text, or None if it does not have most of the frame."""
+        gaps = _read_gaps(_spell(text), self.blocks)
+        return None if gaps is None else tuple(gaps[slot] for slot in self.slots)
+
+
+def propose_templates(profiles: Profiles, rows: _Rows, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """Groups of rows that may be pages of one template, in their order in `rows`: texts that share a frame, or are paired.
+
+    rows: int64, the texts to look at, one of each set of identical ones; pairs: those of them known to be alike. Takes time
+    and memory in proportion to the shingles.
+    """
+    parent = {int(row): int(row) for row in rows}
+
+    def find(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = parent[row]
+        return row
+
+    a, b = _pair_frames(profiles, rows)
+    for one, two in [*pairs, *zip(a.tolist(), b.tolist(), strict=True)]:
+        one, two = sorted((find(one), find(two)))
+        parent[two] = one
+    groups: defaultdict[int, list[int]] = defaultdict(list)
+    for row in parent:
+        groups[find(row)].append(row)
+    return [group for group in groups.values() if len(group) >= _FEWEST]
+
+
+def choose_sample(group: Sequence[int]) -> list[int]:
+    """The members of a group that are aligned: evenly spread over it."""
+    count = min(len(group), _ALIGNED)
+    return [group[i * len(group) // count] for i in range(count)]
+
+
+def learn_frame(texts: Sequence[str]) -> Frame | None:
+    """The frame of some texts, if they are pages of one template; None if they differ in another way.
+
+    >>> row = "The house at {} is for sale at {} and has {} rooms, says {} of the county housing office, who shows it on Sundays."
+    >>> houses = [("3 Mill Lane", "$240,000", "five", "Ada Brandt"), ("19 High Road", "$98,500", "three", "Tom Weir")]
+    >>> houses += [("7 Dock Street", "$310,000", "six", "Karin Holt"), ("52 Elm Walk", "$175,900", "four", "Paul Ames")]
+    >>> frame = learn_frame([row.format(*house) for house in houses])
+    >>> frame.read(row.format("1 Bay View", "$1", "no", "Nobody Much"))
+    ('1 Bay View', '$1', 'no', 'Nobody Much')
+    """
+    spelled = [_spell(text) for text in texts]
+    if len(spelled) < _FEWEST:
+        return None
+    blocks = _find_blocks(spelled)
+    if sum(len(block.split()) for block in blocks) < _FRAME_WORDS:
+        return None
+    gaps = [found for text in spelled if (found := _read_gaps(text, blocks)) is not None]
+    if len(gaps) < max(_FEWEST, _AGREEING * len(spelled)):
+        return None
+    columns = list(zip(*gaps, strict=True))
+    slots = tuple(slot for slot, values in enumerate(columns) if _is_slot(values))
+    words = [[len(gap.split()) for gap in gap_row] for gap_row in gaps]
+    inside = sum(row[slot] for row in words for slot in slots)
+    # Where most agree, only what deviates is residue.
+    residue = inside + sum(_deviation(values) for slot, values in enumerate(columns) if slot not in slots)
+    total = sum(len(text.split()) for text in spelled)
+    enough = len(slots) >= _SLOTS and (inside >= _SLOT_SHARE * total or len(slots) >= 2 * _SLOTS)
+    return Frame(tuple(blocks), slots) if enough and inside >= _RESIDUE_SHARE * residue else None
+
+
+def is_same_page(one: Sequence[str], two: Sequence[str]) -> bool:
+    """Whether two pages of a template, given by what stands in their slots, are versions of one.
+
+    >>> is_same_page(("Velsing", "14", "rain"), ("Velsing", "14", "rain")), is_same_page(("Velsing", "14"), ("Harrow", "9"))
+    (True, False)
+    """
+    return sum(a == b for a, b in zip(one, two, strict=True)) >= _SAME_PAGE * len(one)
+
+
+def _pair_frames(profiles: Profiles, rows: _Rows) -> tuple[_Rows, _Rows]:
+    """Pairs of rows whose frames are alike."""
+    sizes = profiles.offsets[rows + 1] - profiles.offsets[rows]
+    shift = np.repeat(profiles.offsets[rows] - (np.cumsum(sizes) - sizes), sizes)
+    hashes, owners = profiles.hashes[np.arange(int(sizes.sum())) + shift], np.repeat(np.arange(len(rows)), sizes)
+    sampled = hashes % _SAMPLE == 0
+    hashes, owners = hashes[sampled], owners[sampled]
+    order = np.argsort(hashes, kind="stable")
+    starts = np.flatnonzero(np.diff(hashes[order], prepend=~hashes[order][:1]))
+    counts = np.diff(starts, append=len(order))
+    frequent = np.zeros(len(hashes), np.bool_)
+    frequent[order] = np.repeat(counts >= _FEWEST, counts)
+    frame_sizes = np.bincount(owners[frequent], minlength=len(rows))
+    framed = (frame_sizes >= _SMALLEST_FRAME) & (frame_sizes >= _FRAME_SHARE * np.bincount(owners, minlength=len(rows)))
+    kept = frequent & framed[owners]
+    hashes, offsets = hashes[kept], np.concatenate([[0], np.cumsum(frame_sizes[framed])])
+    if not framed.any():
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    signatures = sign_sets(hashes, offsets, *draw_permutations(_PERMUTATIONS, 1))
+    candidates = find_candidates(signatures, _BANDS, _ROWS)
+    jaccard, _ = measure_pairs(hashes, offsets, candidates.a, candidates.b)
+    alike = jaccard >= _FRAME_JACCARD
+    which = rows[framed]
+    return which[candidates.a[alike]], which[candidates.b[alike]]
+
+
+def _spell(text: str) -> str:
+    """The first words of a text as they are written, each between two spaces."""
+    return f" {' '.join(text.split()[:_WORDS])} "
+
+
+def _find_blocks(spelled: Sequence[str]) -> list[str]:
+    """The runs of words of the first text that most others have too, in this order; as strings between spaces."""
+    words = spelled[0].split()
+    matcher = difflib.SequenceMatcher(None, autojunk=False)
+    matcher.set_seq2(words)
+    shared = np.zeros(len(words) + 1, np.int64)
+    for other in spelled[1:]:
+        matcher.set_seq1(other.split())
+        for _, start, size in matcher.get_matching_blocks():
+            if size >= _BLOCK_WORDS:
+                shared[start : start + size] += 1
+    frame = shared[:-1] >= _AGREEING * (len(spelled) - 1)
+    edges = np.flatnonzero(np.diff(frame, prepend=False, append=False)).tolist()
+    runs = [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if end - start >= _BLOCK_WORDS]
+    return [f" {' '.join(words[start:end])} " for start, end in runs]
+
+
+def _read_gaps(spelled: str, blocks: Sequence[str]) -> list[str] | None:
+    """What stands before, between and after the blocks, found from left to right; None if most of the frame is missing.
+
+    A block that is missing belongs to the gap around it.
+    """
+    gaps, at, missing, total = [], 0, 0, 0
+    for block in blocks:
+        place = spelled.find(block, max(0, at - 1))  # the space before a block may be the one behind the last
+        total += len(block)
+        if place < 0:
+            missing += len(block)
+            gaps.append("")
+            continue
+        gaps.append(spelled[at:place].strip())
+        at = place + len(block)
+    gaps.append(spelled[at:].strip())
+    return None if missing > (1 - _AGREEING) * total else gaps
+
+
+def _is_slot(values: Sequence[str]) -> bool:
+    counts = Counter(values)
+    lengths = sorted(len(value.split()) for value in values)
+    short = 1 <= lengths[len(lengths) // 2] <= _SLOT_WORDS
+    return short and len(counts) >= _DISTINCT and max(counts.values()) <= _MODAL_SHARE * len(values)
+
+
+def _deviation(values: Sequence[str]) -> int:
+    """The words of the values that are not the most frequent one."""
+    most = max(Counter(values).items(), key=lambda item: (item[1], item[0]))[0]
+    return sum(len(value.split()) for value in values if value != most)
