@@ -62,13 +62,19 @@ def find_templates(
     rows = order[first & (profiles.words[order] > 0)]
     row_of = {ids[row]: row for row in rows.tolist()}
     alike = [(row_of[pair.a], row_of[pair.b]) for pair in pairs if pair.a in row_of and pair.b in row_of]
-    names = [[ids[row] for row in group] for group in propose_templates(profiles, rows, alike)]
-    sampled = {id: number for number, group in enumerate(names) for id in choose_sample(group)}
-    texts: defaultdict[int, dict[str, str]] = defaultdict(dict)
-    for article in corpus.select({places[id]: id for id in sampled}):
-        texts[sampled[article.id]][article.id] = article.text
-    learnt = {number: learn_frame([text for _, text in sorted(texts[number].items())]) for number in texts}
-    frames = {number: frame for number, frame in learnt.items() if frame}
+    proposals = propose_templates(profiles, rows, alike)
+    samples = [choose_sample(group) for proposal in proposals for group in (proposal.rows, *proposal.parts)]
+    sampled = {places[ids[row]]: ids[row] for sample in samples for row in sample}
+    texts = {article.id: article.text for article in corpus.select(sampled)}
+    frames, names = dict[int, Frame](), list[list[str]]()
+    for proposal in proposals:
+        for group in (proposal.rows, *proposal.parts):
+            frame = learn_frame([texts[ids[row]] for row in choose_sample(group)])
+            if frame:
+                frames[len(names)] = frame
+                names.append([ids[row] for row in group])
+            if frame and group is proposal.rows:
+                break
     wanted = {id: number for number in frames for id in names[number]}
     pages: dict[str, tuple[int, tuple[str, ...]]] = {}
     for article in corpus.select({places[id]: id for id in wanted}):

@@ -26,10 +26,13 @@ from dedupe.detect.profile import Profiles
 from dedupe.detect.verify import measure_pairs
 
 _FEWEST = 4  # pages that make a template
-# One shingle hash in _SAMPLE stands for its neighbours; a frame has at least so many of those, and makes up this part of a text.
-_SAMPLE, _SMALLEST_FRAME, _FRAME_SHARE = 4, 4, 0.2
-_FRAME_JACCARD = 0.5
-_PERMUTATIONS, _BANDS, _ROWS = 32, 10, 3
+# Of a text with more shingles than _SHORT one in _SAMPLE stands for all. A frame has at least this many, and makes up this
+# part of a text: slots that stand close leave few shingles whole.
+_SHORT, _SAMPLE, _SMALLEST_FRAME, _FRAME_SHARE = 256, 4, 4, 0.1
+# Frames that have this much in common may be one, values that recur among many pages being part of what differs; where
+# pages linked so loosely turn out to be no template, those linked closely are tried.
+_LOOSE, _CLOSE = 0.25, 0.5
+_PERMUTATIONS, _BANDS, _ROWS = 32, 16, 2
 # Members aligned to learn the frame, words of each looked at, and the part of them that must share a frame word.
 _ALIGNED, _WORDS, _AGREEING = 24, 1500, 0.8
 _BLOCK_WORDS, _FRAME_WORDS = 2, 12
@@ -57,28 +60,33 @@ class Frame:
         return None if gaps is None else tuple(gaps[slot] for slot in self.slots)
 
 
-def propose_templates(profiles: Profiles, rows: _Rows, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Rows that may be pages of one template, and the smaller groups that they fall into when linked more closely."""
+
+    rows: tuple[int, ...]
+    parts: tuple[tuple[int, ...], ...] = ()
+
+
+def propose_templates(profiles: Profiles, rows: _Rows, pairs: Sequence[tuple[int, int]]) -> list[Proposal]:
     """Groups of rows that may be pages of one template, in their order in `rows`: texts that share a frame, or are paired.
 
     rows: int64, the texts to look at, one of each set of identical ones; pairs: those of them known to be alike. Takes time
     and memory in proportion to the shingles.
     """
-    parent = {int(row): int(row) for row in rows}
-
-    def find(row: int) -> int:
-        while parent[row] != row:
-            parent[row] = parent[parent[row]]
-            row = parent[row]
-        return row
-
-    a, b = _pair_frames(profiles, rows)
-    for one, two in [*pairs, *zip(a.tolist(), b.tolist(), strict=True)]:
-        one, two = sorted((find(one), find(two)))
-        parent[two] = one
-    groups: defaultdict[int, list[int]] = defaultdict(list)
-    for row in parent:
-        groups[find(row)].append(row)
-    return [group for group in groups.values() if len(group) >= _FEWEST]
+    sizes = profiles.offsets[rows + 1] - profiles.offsets[rows]
+    found = [(pair, 1.0) for pair in pairs]
+    for chosen, sample in ((rows[sizes <= _SHORT], 1), (rows, _SAMPLE)):
+        a, b, jaccard = _pair_frames(profiles, chosen, sample)
+        found += zip(zip(a.tolist(), b.tolist(), strict=True), jaccard.tolist(), strict=True)
+    names = rows.tolist()
+    loose = _connect(names, [pair for pair, _ in found])
+    close = _connect(names, [pair for pair, jaccard in found if jaccard >= _CLOSE])
+    home = {row: number for number, group in enumerate(loose) for row in group}
+    parts: defaultdict[int, list[tuple[int, ...]]] = defaultdict(list)
+    for group in close:
+        parts[home[group[0]]].append(group)
+    return [Proposal(group, tuple(parts[number])) for number, group in enumerate(loose)]
 
 
 def choose_sample(group: Sequence[int]) -> list[int]:
@@ -126,12 +134,31 @@ def is_same_page(one: Sequence[str], two: Sequence[str]) -> bool:
     return sum(a == b for a, b in zip(one, two, strict=True)) >= _SAME_PAGE * len(one)
 
 
-def _pair_frames(profiles: Profiles, rows: _Rows) -> tuple[_Rows, _Rows]:
-    """Pairs of rows whose frames are alike."""
+def _connect(rows: Sequence[int], pairs: Iterable[tuple[int, int]]) -> list[tuple[int, ...]]:
+    """The connected groups that are large enough, in the order of the rows."""
+    parent = {row: row for row in rows}
+
+    def find(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = parent[row]
+        return row
+
+    for a, b in pairs:
+        parent[find(b)] = find(a)
+    groups: defaultdict[int, list[int]] = defaultdict(list)
+    for row in rows:
+        groups[find(row)].append(row)
+    return [tuple(group) for group in groups.values() if len(group) >= _FEWEST]
+
+
+def _pair_frames(profiles: Profiles, rows: _Rows, sample: int) -> tuple[_Rows, _Rows, npt.NDArray[np.float64]]:
+    """Pairs of rows whose frames are alike, and how much; one in `sample` shingles is looked at."""
+    nothing = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64)
     sizes = profiles.offsets[rows + 1] - profiles.offsets[rows]
     shift = np.repeat(profiles.offsets[rows] - (np.cumsum(sizes) - sizes), sizes)
     hashes, owners = profiles.hashes[np.arange(int(sizes.sum())) + shift], np.repeat(np.arange(len(rows)), sizes)
-    sampled = hashes % _SAMPLE == 0
+    sampled = hashes % sample == 0
     hashes, owners = hashes[sampled], owners[sampled]
     order = np.argsort(hashes, kind="stable")
     starts = np.flatnonzero(np.diff(hashes[order], prepend=~hashes[order][:1]))
@@ -140,16 +167,15 @@ def _pair_frames(profiles: Profiles, rows: _Rows) -> tuple[_Rows, _Rows]:
     frequent[order] = np.repeat(counts >= _FEWEST, counts)
     frame_sizes = np.bincount(owners[frequent], minlength=len(rows))
     framed = (frame_sizes >= _SMALLEST_FRAME) & (frame_sizes >= _FRAME_SHARE * np.bincount(owners, minlength=len(rows)))
-    kept = frequent & framed[owners]
-    hashes, offsets = hashes[kept], np.concatenate([[0], np.cumsum(frame_sizes[framed])])
     if not framed.any():
-        return np.empty(0, np.int64), np.empty(0, np.int64)
+        return nothing
+    hashes, offsets = hashes[frequent & framed[owners]], np.concatenate([[0], np.cumsum(frame_sizes[framed])])
     signatures = sign_sets(hashes, offsets, *draw_permutations(_PERMUTATIONS, 1))
     candidates = find_candidates(signatures, _BANDS, _ROWS)
     jaccard, _ = measure_pairs(hashes, offsets, candidates.a, candidates.b)
-    alike = jaccard >= _FRAME_JACCARD
+    alike = jaccard >= _LOOSE
     which = rows[framed]
-    return which[candidates.a[alike]], which[candidates.b[alike]]
+    return which[candidates.a[alike]], which[candidates.b[alike]], jaccard[alike]
 
 
 def _spell(text: str) -> str:
