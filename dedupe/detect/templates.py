@@ -13,6 +13,7 @@ do so in every page alike: so pages that share a third of their shingles still s
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -37,9 +38,12 @@ _PERMUTATIONS, _BANDS, _ROWS = 32, 16, 2
 _ALIGNED, _WORDS, _AGREEING = 24, 1500, 0.8
 _BLOCK_WORDS, _FRAME_WORDS = 2, 12
 # A slot holds at most so many words in most members, and in at most half of them the same.
-_SLOT_WORDS, _MODAL_SHARE, _DISTINCT = 8, 0.5, 3
-# A template has this many slots, which hold this part of its text (or twice as many), and of all in which its pages differ.
-_SLOTS, _SLOT_SHARE, _RESIDUE_SHARE = 3, 0.02, 0.6
+_SLOT_WORDS, _MODAL_SHARE, _DISTINCT = 12, 0.5, 3
+# A template has this many slots that are not within _EDGE of its ends. They hold words rather than figures, or so much of
+# the text, or are twice as many; and they hold this much of all in which its pages differ.
+_SLOTS, _EDGE, _SLOT_SHARE, _RESIDUE_SHARE = 3, 0.08, 0.02, 0.6
+# Characters behind a block in which the next is looked for, besides its own length squared.
+_REACH = 200
 # Two pages that agree in so many of the slots are versions of one page.
 _SAME_PAGE = 0.8
 
@@ -56,8 +60,8 @@ class Frame:
 
     def read(self, text: str) -> tuple[str, ...] | None:
         """What stands in each slot of a text, or None if it does not have most of the frame."""
-        gaps = _read_gaps(_spell(text), self.blocks)
-        return None if gaps is None else tuple(gaps[slot] for slot in self.slots)
+        reading = _read_gaps(_spell(text), self.blocks)
+        return tuple(reading[0][slot] for slot in self.slots) if reading else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +115,19 @@ def learn_frame(texts: Sequence[str]) -> Frame | None:
     blocks = _find_blocks(spelled)
     if sum(len(block.split()) for block in blocks) < _FRAME_WORDS:
         return None
-    gaps = [found for text in spelled if (found := _read_gaps(text, blocks)) is not None]
-    if len(gaps) < max(_FEWEST, _AGREEING * len(spelled)):
+    readings = [found for text in spelled if (found := _read_gaps(text, blocks)) is not None]
+    if len(readings) < max(_FEWEST, _AGREEING * len(spelled)):
         return None
-    columns = list(zip(*gaps, strict=True))
+    columns = list(zip(*(gaps for gaps, _ in readings), strict=True))
     slots = tuple(slot for slot, values in enumerate(columns) if _is_slot(values))
-    words = [[len(gap.split()) for gap in gap_row] for gap_row in gaps]
-    inside = sum(row[slot] for row in words for slot in slots)
-    # Where most agree, only what deviates is residue.
-    residue = inside + sum(_deviation(values) for slot, values in enumerate(columns) if slot not in slots)
-    total = sum(len(text.split()) for text in spelled)
-    enough = len(slots) >= _SLOTS and (inside >= _SLOT_SHARE * total or len(slots) >= 2 * _SLOTS)
-    return Frame(tuple(blocks), slots) if enough and inside >= _RESIDUE_SHARE * residue else None
+    inside = sum(len(value.split()) for slot in slots for value in columns[slot])
+    strayed = sum(stray for _, stray in readings)
+    residue = inside + strayed + sum(_count_deviation(values) for slot, values in enumerate(columns) if slot not in slots)
+    inner = [slot for slot in slots if _is_inner(slot, blocks)]
+    named = [slot for slot in inner if sum(any(map(str.isalpha, value)) for value in columns[slot]) >= len(readings) / 2]
+    weighty = inside >= _SLOT_SHARE * sum(len(text.split()) for text in spelled) or len(inner) >= 2 * _SLOTS
+    is_template = len(inner) >= _SLOTS and (weighty or len(named) >= _SLOTS) and inside >= _RESIDUE_SHARE * residue
+    return Frame(tuple(blocks), slots) if is_template else None
 
 
 def is_same_page(one: Sequence[str], two: Sequence[str]) -> bool:
@@ -200,23 +205,51 @@ def _find_blocks(spelled: Sequence[str]) -> list[str]:
     return [f" {' '.join(words[start:end])} " for start, end in runs]
 
 
-def _read_gaps(spelled: str, blocks: Sequence[str]) -> list[str] | None:
-    """What stands before, between and after the blocks, found from left to right; None if most of the frame is missing.
-
-    A block that is missing belongs to the gap around it.
-    """
-    gaps, at, missing, total = [], 0, 0, 0
+def _read_gaps(spelled: str, blocks: Sequence[str]) -> tuple[list[str], int] | None:
+    """What stands before, between and after the blocks, found from left to right, and how many words stray from the blocks
+    themselves; None if most of the frame is missing. A block that is missing belongs to the gap around it."""
+    gaps: list[str] = []
+    at = missing = strayed = total = 0
     for block in blocks:
-        place = spelled.find(block, max(0, at - 1))  # the space before a block may be the one behind the last
+        places, lost = _find_block(spelled, block, at)
         total += len(block)
-        if place < 0:
-            missing += len(block)
+        missing += lost
+        if not places:
             gaps.append("")
             continue
-        gaps.append(spelled[at:place].strip())
-        at = place + len(block)
+        gaps.append(spelled[at : places[0][0]].strip())
+        strayed += sum(len(spelled[end:start].split()) for (_, end), (start, _) in itertools.pairwise(places))
+        at = places[-1][1]
     gaps.append(spelled[at:].strip())
-    return None if missing > (1 - _AGREEING) * total else gaps
+    return None if missing > (1 - _AGREEING) * total else (gaps, strayed)
+
+
+def _find_block(spelled: str, block: str, at: int) -> tuple[list[tuple[int, int]], int]:
+    """Where a block stands from `at` on, in pieces if it was edited, and how many of its characters were not found.
+
+    The longer a piece, the further away it may be: the words "of the" are found everywhere.
+    """
+    # The space before a block may be the one behind the last.
+    place = spelled.find(block, max(0, at - 1), at + _REACH + len(block) ** 2)
+    if place >= 0:
+        return [(place, place + len(block))], 0
+    words = block.split()
+    if len(words) < 2 * _BLOCK_WORDS:
+        return [], len(block)
+    half = len(words) // 2
+    found, lost = [], 0
+    for part in (words[:half], words[half:]):
+        places, missing = _find_block(spelled, f" {' '.join(part)} ", at)
+        found += places
+        lost += missing
+        at = found[-1][1] if found else at
+    return found, lost
+
+
+def _is_inner(slot: int, blocks: Sequence[str]) -> bool:
+    """Whether enough of the frame lies on both sides of a gap: counters and bylines stand at the edges."""
+    before, total = sum(map(len, blocks[:slot])), sum(map(len, blocks))
+    return _EDGE * total <= before <= (1 - _EDGE) * total
 
 
 def _is_slot(values: Sequence[str]) -> bool:
@@ -226,7 +259,7 @@ def _is_slot(values: Sequence[str]) -> bool:
     return short and len(counts) >= _DISTINCT and max(counts.values()) <= _MODAL_SHARE * len(values)
 
 
-def _deviation(values: Sequence[str]) -> int:
+def _count_deviation(values: Sequence[str]) -> int:
     """The words of the values that are not the most frequent one."""
     most = max(Counter(values).items(), key=lambda item: (item[1], item[0]))[0]
     return sum(len(value.split()) for value in values if value != most)
