@@ -62,19 +62,15 @@ def find_templates(
     rows = order[first & (profiles.words[order] > 0)]
     row_of = {ids[row]: row for row in rows.tolist()}
     alike = [(row_of[pair.a], row_of[pair.b]) for pair in pairs if pair.a in row_of and pair.b in row_of]
-    proposals = propose_templates(profiles, rows, alike)
-    samples = [choose_sample(group) for proposal in proposals for group in (proposal.rows, *proposal.parts)]
-    sampled = {places[ids[row]]: ids[row] for sample in samples for row in sample}
+    groups = propose_templates(profiles, rows, alike)
+    sampled = {places[ids[row]]: ids[row] for group in groups for row in choose_sample(group)}
     texts = {article.id: article.text for article in corpus.select(sampled)}
-    frames, names = dict[int, Frame](), list[list[str]]()
-    for proposal in proposals:
-        for group in (proposal.rows, *proposal.parts):
-            frame = learn_frame([texts[ids[row]] for row in choose_sample(group)])
-            if frame:
-                frames[len(names)] = frame
-                names.append([ids[row] for row in group])
-            if frame and group is proposal.rows:
-                break
+    frames, names, claimed = dict[int, Frame](), list[list[str]](), set[int]()
+    for group in groups:
+        if claimed.isdisjoint(group) and (frame := learn_frame([texts[ids[row]] for row in choose_sample(group)])):
+            frames[len(names)] = frame
+            names.append([ids[row] for row in group])
+            claimed.update(group)
     wanted = {id: number for number in frames for id in names[number]}
     pages: dict[str, tuple[int, tuple[str, ...]]] = {}
     for article in corpus.select({places[id]: id for id in wanted}):

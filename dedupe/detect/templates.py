@@ -31,21 +31,22 @@ _FEWEST = 4  # pages that make a template
 # part of a text: slots that stand close leave few shingles whole.
 _SHORT, _SAMPLE, _SMALLEST_FRAME, _FRAME_SHARE = 256, 4, 4, 0.1
 # Frames that have this much in common may be one, values that recur among many pages being part of what differs; where
-# pages linked so loosely turn out to be no template, those linked closely are tried.
-_LOOSE, _CLOSE = 0.25, 0.5
+# pages linked so loosely turn out to be no template, those linked more closely are tried.
+_LEVELS = (0.25, 0.5, 0.8)
 _PERMUTATIONS, _BANDS, _ROWS = 32, 16, 2
-# Members aligned to learn the frame, words of each looked at, and the part of them that must share a frame word.
+# Members aligned to learn the frame, words of each looked at, and the part of them that must share a frame word. A frame
+# comes in runs of so many words, has that many, and is this part of its pages.
 _ALIGNED, _WORDS, _AGREEING = 24, 1500, 0.8
-_BLOCK_WORDS, _FRAME_WORDS = 2, 12
+_BLOCK_WORDS, _FRAME_WORDS, _FRAME_PART = 2, 12, 0.4
 # A slot holds at most so many words in most members, and in at most half of them the same.
-_SLOT_WORDS, _MODAL_SHARE, _DISTINCT = 12, 0.5, 3
+_SLOT_WORDS, _MODAL_SHARE, _DISTINCT = 24, 0.5, 3
 # A template has this many slots that are not within _EDGE of its ends. They hold words rather than figures, or so much of
 # the text, or are twice as many; and they hold this much of all in which its pages differ.
 _SLOTS, _EDGE, _SLOT_SHARE, _RESIDUE_SHARE = 3, 0.08, 0.02, 0.6
 # Characters behind a block in which the next is looked for, besides its own length squared.
 _REACH = 200
-# Two pages that agree in so many of the slots are versions of one page.
-_SAME_PAGE = 0.8
+# Two pages that agree in so many of the slots are versions of one page: a joint release has a heading of its own.
+_SAME_PAGE = 0.6
 
 _Rows = npt.NDArray[np.int64]
 
@@ -64,16 +65,9 @@ class Frame:
         return tuple(reading[0][slot] for slot in self.slots) if reading else None
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """Rows that may be pages of one template, and the smaller groups that they fall into when linked more closely."""
-
-    rows: tuple[int, ...]
-    parts: tuple[tuple[int, ...], ...] = ()
-
-
-def propose_templates(profiles: Profiles, rows: _Rows, pairs: Sequence[tuple[int, int]]) -> list[Proposal]:
-    """Groups of rows that may be pages of one template, in their order in `rows`: texts that share a frame, or are paired.
+def propose_templates(profiles: Profiles, rows: _Rows, pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Groups of rows that may be pages of one template: texts that share a frame, or are paired. Each group comes in the order
+    of `rows`; loosely linked ones come before the closer ones that they fall into, to be tried where they are no template.
 
     rows: int64, the texts to look at, one of each set of identical ones; pairs: those of them known to be alike. Takes time
     and memory in proportion to the shingles.
@@ -83,14 +77,8 @@ def propose_templates(profiles: Profiles, rows: _Rows, pairs: Sequence[tuple[int
     for chosen, sample in ((rows[sizes <= _SHORT], 1), (rows, _SAMPLE)):
         a, b, jaccard = _pair_frames(profiles, chosen, sample)
         found += zip(zip(a.tolist(), b.tolist(), strict=True), jaccard.tolist(), strict=True)
-    names = rows.tolist()
-    loose = _connect(names, [pair for pair, _ in found])
-    close = _connect(names, [pair for pair, jaccard in found if jaccard >= _CLOSE])
-    home = {row: number for number, group in enumerate(loose) for row in group}
-    parts: defaultdict[int, list[tuple[int, ...]]] = defaultdict(list)
-    for group in close:
-        parts[home[group[0]]].append(group)
-    return [Proposal(group, tuple(parts[number])) for number, group in enumerate(loose)]
+    groups = (_connect(rows.tolist(), [pair for pair, jaccard in found if jaccard >= level]) for level in _LEVELS)
+    return list({tuple(group): group for level in groups for group in level}.values())
 
 
 def choose_sample(group: Sequence[int]) -> list[int]:
@@ -113,7 +101,9 @@ def learn_frame(texts: Sequence[str]) -> Frame | None:
     if len(spelled) < _FEWEST:
         return None
     blocks = _find_blocks(spelled)
-    if sum(len(block.split()) for block in blocks) < _FRAME_WORDS:
+    words = sum(len(block.split()) for block in blocks)
+    total = sum(len(text.split()) for text in spelled)
+    if words < max(_FRAME_WORDS, _FRAME_PART * total / len(spelled)):
         return None
     readings = [found for text in spelled if (found := _read_gaps(text, blocks)) is not None]
     if len(readings) < max(_FEWEST, _AGREEING * len(spelled)):
@@ -125,7 +115,7 @@ def learn_frame(texts: Sequence[str]) -> Frame | None:
     residue = inside + strayed + sum(_count_deviation(values) for slot, values in enumerate(columns) if slot not in slots)
     inner = [slot for slot in slots if _is_inner(slot, blocks)]
     named = [slot for slot in inner if sum(any(map(str.isalpha, value)) for value in columns[slot]) >= len(readings) / 2]
-    weighty = inside >= _SLOT_SHARE * sum(len(text.split()) for text in spelled) or len(inner) >= 2 * _SLOTS
+    weighty = inside >= _SLOT_SHARE * total or len(inner) >= 2 * _SLOTS
     is_template = len(inner) >= _SLOTS and (weighty or len(named) >= _SLOTS) and inside >= _RESIDUE_SHARE * residue
     return Frame(tuple(blocks), slots) if is_template else None
 
@@ -136,10 +126,10 @@ def is_same_page(one: Sequence[str], two: Sequence[str]) -> bool:
     >>> is_same_page(("Velsing", "14", "rain"), ("Velsing", "14", "rain")), is_same_page(("Velsing", "14"), ("Harrow", "9"))
     (True, False)
     """
-    return sum(a == b for a, b in zip(one, two, strict=True)) >= _SAME_PAGE * len(one)
+    return sum(a.casefold() == b.casefold() for a, b in zip(one, two, strict=True)) >= _SAME_PAGE * len(one)
 
 
-def _connect(rows: Sequence[int], pairs: Iterable[tuple[int, int]]) -> list[tuple[int, ...]]:
+def _connect(rows: Sequence[int], pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
     """The connected groups that are large enough, in the order of the rows."""
     parent = {row: row for row in rows}
 
@@ -154,7 +144,7 @@ def _connect(rows: Sequence[int], pairs: Iterable[tuple[int, int]]) -> list[tupl
     groups: defaultdict[int, list[int]] = defaultdict(list)
     for row in rows:
         groups[find(row)].append(row)
-    return [tuple(group) for group in groups.values() if len(group) >= _FEWEST]
+    return [group for group in groups.values() if len(group) >= _FEWEST]
 
 
 def _pair_frames(profiles: Profiles, rows: _Rows, sample: int) -> tuple[_Rows, _Rows, npt.NDArray[np.float64]]:
@@ -178,7 +168,7 @@ def _pair_frames(profiles: Profiles, rows: _Rows, sample: int) -> tuple[_Rows, _
     signatures = sign_sets(hashes, offsets, *draw_permutations(_PERMUTATIONS, 1))
     candidates = find_candidates(signatures, _BANDS, _ROWS)
     jaccard, _ = measure_pairs(hashes, offsets, candidates.a, candidates.b)
-    alike = jaccard >= _LOOSE
+    alike = jaccard >= _LEVELS[0]
     which = rows[framed]
     return which[candidates.a[alike]], which[candidates.b[alike]], jaccard[alike]
 
