@@ -120,7 +120,7 @@ class _Index:
     def __init__(self, terms: Terms, rows: _Rows) -> None:
         self._terms, self._rows = terms, rows
         places, self._offsets = _gather(terms.offsets, rows)
-        self._hashes, self._codes, self._frequencies = np.unique(terms.terms[places], return_inverse=True, return_counts=True)
+        self._hashes, self._codes, self._frequencies = _encode(terms.terms[places])
         self._texts = np.repeat(np.arange(len(rows)), np.diff(self._offsets))
         cased = terms.cased[rows]
         self._kinds = self._classify(terms.marks[places], cased[self._texts])
@@ -205,9 +205,11 @@ class _Index:
         places, bounds = _gather(self._terms.bounds, self._rows)
         texts = np.repeat(np.arange(len(self._rows), dtype=np.uint64), np.diff(bounds))
         contexts = self._terms.contexts[places]
-        distinct = np.unique(texts << np.uint64(32) | contexts)
-        spread, counts = np.unique((distinct & np.uint64(0xFFFFFFFF)).astype(np.uint32), return_counts=True)
-        fresh = ~np.isin(contexts, spread[counts >= _RECURRING])
+        spread, which, _ = _encode(contexts)
+        keys = which.astype(np.uint64) << np.uint64(32) | texts
+        keys.sort()
+        distinct = keys[np.diff(keys, prepend=~keys[:1]) != 0]
+        fresh = np.bincount((distinct >> np.uint64(32)).astype(np.int64), minlength=len(spread))[which] < _RECURRING
         self._contexts, self._sightings = contexts[fresh], self._terms.sightings[places][fresh]
         self._bounds = np.searchsorted(np.flatnonzero(fresh), bounds)
 
@@ -258,6 +260,21 @@ class _Index:
         naming = self._naming[self._offsets[text] : self._offsets[text + 1]]
         codes = self._codes_of(text)
         return np.isin(self._hashes[codes], fresh) & (naming | (self._kinds[codes] == NUMBER))
+
+
+def _encode(values: npt.NDArray[np.uint32]) -> tuple[npt.NDArray[np.uint32], _Rows, _Rows]:
+    """The distinct values, ascending; the place among them of each value; how often each occurs.
+
+    As numpy.unique does, but by one sort of values packed with their places, which takes a third of the time.
+    """
+    packed = values.astype(np.uint64) << np.uint64(32) | np.arange(len(values), dtype=np.uint64)
+    packed.sort()
+    ordered, order = (packed >> np.uint64(32)).astype(np.uint32), (packed & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    starts = np.flatnonzero(np.diff(ordered, prepend=~ordered[:1]))
+    counts = np.diff(starts, append=len(ordered))
+    codes = np.empty(len(values), np.int64)
+    codes[order] = np.repeat(np.arange(len(starts)), counts)
+    return ordered[starts], codes, counts
 
 
 def _norms(texts: _Rows, weights: _Floats, count: int) -> _Floats:

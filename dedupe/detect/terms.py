@@ -127,14 +127,17 @@ def extract_terms(texts: list[str]) -> Terms:
     cased = (capitals >= _NO_CAPITALS * counts) & (capitals <= _FULL_OF_CAPITALS * counts)
     is_capital &= np.repeat(cased, counts)
     marks = np.where(is_number, NUMBER, np.where(is_capital, CAPITAL, OTHER)).astype(np.uint8)
-    distinct, first = np.unique(keys[useful], return_index=True)
+    # A term has one mark in a text, so key and mark can be sorted as one number.
+    packed = keys[useful] << np.uint64(2) | marks[useful]
+    packed.sort()
+    packed = packed[np.diff(packed, prepend=~packed[:1]) != 0]
     beside = np.zeros(len(keys) + 2, np.bool_)
     beside[1:-1] = is_number
     seen = np.flatnonzero(np.where(is_number, ~(beside[:-2] | beside[2:]), (is_capital | ~np.repeat(cased, counts)) & useful))
     return Terms(
-        (distinct & np.uint64(0xFFFFFFFF)).astype(np.uint32),
-        marks[useful][first],
-        np.searchsorted(distinct, np.arange(len(texts) + 1, dtype=np.uint64) << np.uint64(32)),
+        (packed >> np.uint64(2)).astype(np.uint32),
+        (packed & np.uint64(3)).astype(np.uint8),
+        np.searchsorted(packed, np.arange(len(texts) + 1, dtype=np.uint64) << np.uint64(34)),
         hashes[seen],
         _hash_contexts(tokens, seen, documents[seen].astype(np.int64)),
         np.searchsorted(seen, tokens.documents),
