@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import regex
 
 from dedupe.detect.shingles import xxh32_spans
 from dedupe.text.normal import Tokens, tokenize
@@ -34,9 +33,15 @@ _AROUND = 2  # tokens on either side of an occurrence that belong to its context
 # The look-behind stands inside, so that the search runs from separator to separator.
 _NUMBER_SEPARATOR = re.compile(r"[.,:\u2009\u202f'’–-](?<=\d.)(?=\d)")
 _NUMBER_UNIT = re.compile(r"\d(?=[^\W\d_])")
-_SPELLED = regex.compile(r"\d+(?:[.,:\u2009\u202f'’–-]\d+)*|[\p{L}\p{M}\p{N}_]+")
-_SIGNS = regex.compile(r"\p{Lo}{2}")
-_INNER_CAPITAL = regex.compile(r"(?<=[\w,;][ \u00a0][(“\"‘']?)\p{Lu}\p{L}+")
+# The letters that have a capital form of their own; `re` has no class for them.
+_CAPITALS = "".join(filter(str.isupper, map(chr, range(0x2C00))))
+# Here too the look-behind stands inside: the search runs from capital to capital.
+_INNER_CAPITAL = re.compile(
+    rf"[{_CAPITALS}](?:(?<=[\w,;][ \u00a0].)|(?<=[\w,;][ \u00a0][(“\"‘'].))[^\W\d_]+"
+)
+_SPELLED = re.compile(r"\d+(?:[.,:\u2009\u202f'’–-]\d+)*|[^\W\d]+")
+_SIGN_PAIR = re.compile(r"(?=([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff]{2}))")
+_PUNCTUATION = ".,;:!?…()[]{}<>\"'“”‘’„«»‹›–—-।。，、；：？！（）「」『』"
 
 _Words = npt.NDArray[np.uint32]
 _Keys = npt.NDArray[np.uint64]
@@ -154,17 +159,17 @@ def read_tokens(texts: list[str]) -> Tokens:
 def spell_terms(text: str, hashes: Iterable[int]) -> dict[int, str]:
     """The words of a text that have these term hashes, as it spells them.
 
-    >>> spell_terms("In Velsing 9,400 came.", extract_terms(["9,400 velsing"]).terms.tolist()) == {}
-    False
+    >>> sorted(spell_terms("In Velsing 9,400 came.", extract_terms(["9,400 velsing"]).terms.tolist()).values())
+    ['9,400', 'Velsing']
     """
     wanted, spelled = set(hashes), dict[int, str]()
-    for pattern in (_SPELLED, _SIGNS):
-        words = list(dict.fromkeys(pattern.findall(text, overlapped=pattern is _SIGNS)))
-        tokens = read_tokens(words)
-        terms, useful = hash_terms(tokens)
-        for word, first, last in zip(words, tokens.documents[:-1].tolist(), tokens.documents[1:].tolist(), strict=True):
-            if last > first and useful[first] and int(terms[first]) in wanted:
-                spelled.setdefault(int(terms[first]), word)
+    pieces = (piece.strip(_PUNCTUATION) for piece in text.split())
+    words = list(dict.fromkeys([*_SPELLED.findall(text), *pieces, *_SIGN_PAIR.findall(text)]))
+    tokens = read_tokens(words)
+    terms, useful = hash_terms(tokens)
+    for word, first, last in zip(words, tokens.documents[:-1].tolist(), tokens.documents[1:].tolist(), strict=True):
+        if last > first and useful[first] and int(terms[first]) in wanted:
+            spelled.setdefault(int(terms[first]), word)
     return spelled
 
 
