@@ -30,7 +30,7 @@ def apply_decisions(out: str | Path) -> Summary:
     """
     folder = Path(out)
     manifest, ledger, corpus = load_manifest(folder), Ledger.load(folder), read_back(folder)
-    pairs, clustering, repairs = _load_pairs(folder), _load_clustering(folder), _load_repairs(folder)
+    pairs, clustering, repairs = load_pairs(folder), load_clustering(folder), _load_repairs(folder)
     earlier = json.loads((folder / SUMMARY).read_text("utf-8"))
     emission = Emission(pairs, clustering, earlier["finding"], earlier["notes"], manifest.layout)
 
@@ -42,7 +42,8 @@ def apply_decisions(out: str | Path) -> Summary:
         return finish_emission(writer, emission, ledger, manifest.details)
 
 
-def _load_pairs(folder: Path) -> list[Pair]:
+def load_pairs(folder: Path) -> list[Pair]:
+    """The pairs of pairs.jsonl in a folder."""
     pairs = []
     for line in _read_lines(folder / PAIRS):
         line["shared"] = tuple(line["shared"])
@@ -51,8 +52,9 @@ def _load_pairs(folder: Path) -> list[Pair]:
     return pairs
 
 
-def _load_clustering(folder: Path) -> Clustering:
-    clusters, linked, links, reasons = [], [], {}, {}
+def load_clustering(folder: Path) -> Clustering:
+    """The clusters of clusters.jsonl in a folder, those of versions and those that are only linked."""
+    clusters, linked, links, reasons = list[Cluster](), list[Cluster](), dict[str, Pair](), dict[str, str]()
     for line in _read_lines(folder / CLUSTERS):
         numbers = line.pop("links")
         cluster = Cluster(**{**line, "members": tuple(line["members"]), "pairs": tuple(map(tuple, line["pairs"]))})

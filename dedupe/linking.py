@@ -53,9 +53,7 @@ class Templates:
         return lambda first, others: verify(first, [other for other in others if not self.tell_apart(first, other)])
 
 
-def find_templates(
-    corpus: Corpus, places: Places, profiles: Profiles, ids: Sequence[str], pairs: Sequence[Pair]
-) -> Templates:
+def find_templates(corpus: Corpus, places: Places, profiles: Profiles, ids: Sequence[str], pairs: Sequence[Pair]) -> Templates:
     """The templates among the profiled articles; `pairs` are those found alike so far."""
     order = np.array(sorted(range(len(ids)), key=ids.__getitem__), np.int64)
     first = represent_copies(profiles.digests[order]) == np.arange(len(order))
@@ -130,7 +128,9 @@ class StoryFinder:
     ) -> Stories:
         """The stories among the articles that are not `removed` as versions of others."""
         ids = self._ids
-        rows = [row for row in sorted(range(len(ids)), key=ids.__getitem__) if ids[row] not in removed and self._profiles.words[row]]
+        rows = [
+            row for row in sorted(range(len(ids)), key=ids.__getitem__) if ids[row] not in removed and self._profiles.words[row]
+        ]
         moments = np.array(parse_moments(dates[row] for row in rows), np.float64)
         links = link_stories(terms, np.array(rows, np.int64), moments, self._settings.story_days)
         links = [link for link in links if not templates.tell_apart(ids[link.a], ids[link.b])]
@@ -142,7 +142,9 @@ class StoryFinder:
         inside: defaultdict[int, list[Pair]] = defaultdict(list)
         for link, pair in zip(links, pairs, strict=True):
             inside[group_of[link.a]].append(pair)
-        clusters = [_describe_story(sorted(ids[row] for row in group), inside[n], choose_lead) for n, group in enumerate(groups)]
+        clusters = [
+            _describe_story(sorted(ids[row] for row in group), inside[n], choose_lead) for n, group in enumerate(groups)
+        ]
         return Stories(tuple(sorted(pairs, key=lambda p: (p.a, p.b))), tuple(sorted(clusters, key=lambda c: c.id)))
 
     def _spell(self, links: Sequence[StoryLink], meet: Callable[[Article], None]) -> dict[str, dict[int, str]]:
@@ -161,10 +163,10 @@ class StoryFinder:
         a, b = (np.array([getattr(link, side) for link in links], np.int64) for side in ("a", "b"))
         jaccard, containment = measure_pairs(self._profiles.hashes, self._profiles.offsets, a, b)
         pairs = []
-        for link, *numbers in zip(links, jaccard.tolist(), containment.tolist(), strict=True):
+        for link, alike, contained in zip(links, jaccard.tolist(), containment.tolist(), strict=True):
             first, second = sorted((self._ids[link.a], self._ids[link.b]))
             shared = tuple(words[first][term] for term in link.evidence if term in words[first])
-            pairs.append(Pair(first, second, "story", *numbers, cosine=link.cosine, shared=shared))
+            pairs.append(Pair(first, second, "story", alike, contained, cosine=link.cosine, shared=shared))
         return pairs
 
 

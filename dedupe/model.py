@@ -86,7 +86,8 @@ class Pair:
 class Cluster:
     """Articles that are versions of one text. `id` is the smallest member id; `reason` says why `canonical` was chosen.
 
-    Of a kind in LINKING_KINDS the articles only belong together: all are kept, and `canonical` is their lead. `pairs` holds the verified pairs inside the cluster as (a, b) ids.
+    Of a kind in LINKING_KINDS the articles only belong together: all are kept, and `canonical` is their lead. `pairs` holds
+    the verified pairs inside the cluster as (a, b) ids.
     """
 
     id: str

@@ -30,7 +30,12 @@ _READ: list[Flag] = [
 _FIND: list[Flag] = [
     ("--kinds", "find.kinds", "relations to look for, split by commas  [default: exact,near,template,story]", {}),
     ("--near", "find.near", "Jaccard similarity from which texts are near-duplicates  [default: 0.7]", {"type": float}),
-    ("--story-days", "find.story_days", "days that dated reports of one event lie apart at most  [default: 3]", {"type": float}),
+    (
+        "--story-days",
+        "find.story_days",
+        "days that reports of one event lie apart at most  [default: 3]",
+        {"type": float},
+    ),
     ("--shingle-words", "find.shingle_words", "words in a shingle  [default: 5]", {"type": int}),
 ]
 _CHOOSE: list[Flag] = [

@@ -46,7 +46,8 @@ def choose_canonical(
 ) -> tuple[str, str]:
     """The id of the member that survives, and the reason in words. Independent of the order of the members.
 
-    `role` says what becomes of it, `others` what the other members are to it. Raises UsageError for a preference of an unknown name.
+    `role` says what becomes of it, `others` what the other members are to it. Raises UsageError for a preference of an
+    unknown name.
 
     >>> members = [Candidate("a.txt", 400), Candidate("b.txt", 410, "spun", 14.2), Candidate("c.txt", 380)]
     >>> choose_canonical(members, ChooseSettings())

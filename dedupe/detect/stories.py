@@ -68,12 +68,12 @@ def link_stories(terms: Terms, rows: _Rows, moments: _Floats, days: float) -> li
     apart are not linked. The cost is bounded by 2,048 candidates a text, whatever the corpus is like.
 
     >>> from dedupe.detect.terms import extract_terms
-    >>> one = "The mayor, Ada Brandt, told the press that 91 boats had left Velsing for a race that 4,120 people saw from the quay, "
-    >>> one += "and that they were won by the eldest of them all, which belongs to Karin Holt and to nobody else."
-    >>> two = "A crowd of 4,120 cheered on the quay when old Karin Holt, in a boat that has seen better days, beat 90 others "
-    >>> two += "of the 91 that took part in the race from Velsing, and shook hands with the mayor, whose name is Ada Brandt."
-    >>> next = "A week after the race the mayor, Ada Brandt, and its winner, Karin Holt, met on the quay again, to count what it "
-    >>> next += "had cost the people of Velsing and to see where the money for another one might come from."
+    >>> one = "The mayor, Ada Brandt, told the press that 91 boats had left Velsing for a race that 4,120 people saw from the"
+    >>> one += " quay, and that they were won by the eldest of them all, which belongs to Karin Holt and to nobody else."
+    >>> two = "A crowd of 4,120 cheered on the quay when old Karin Holt, in a boat that has seen better days, beat 90 others"
+    >>> two += " of the 91 that took part in the race from Velsing, and shook hands with the mayor, whose name is Ada Brandt."
+    >>> next = "A week after the race the mayor, Ada Brandt, and its winner, Karin Holt, met on the quay again, to count what"
+    >>> next += " it had cost the people of Velsing and to see where the money for another one might come from."
     >>> links = link_stories(extract_terms([one, two, next]), np.arange(3), np.full(3, np.nan), 3)
     >>> [(link.a, link.b) for link in links]
     [(0, 1)]
@@ -259,7 +259,8 @@ class _Index:
         fresh = self._sightings[own][~np.isin(self._contexts[own], self._contexts[its])]
         naming = self._naming[self._offsets[text] : self._offsets[text + 1]]
         codes = self._codes_of(text)
-        return np.isin(self._hashes[codes], fresh) & (naming | (self._kinds[codes] == NUMBER))
+        found_out: _Flags = np.isin(self._hashes[codes], fresh) & (naming | (self._kinds[codes] == NUMBER))
+        return found_out
 
 
 def _encode(values: npt.NDArray[np.uint32]) -> tuple[npt.NDArray[np.uint32], _Rows, _Rows]:

@@ -42,7 +42,7 @@ _BLOCK_WORDS, _FRAME_WORDS, _FRAME_PART = 2, 12, 0.4
 _SLOT_WORDS, _MODAL_SHARE, _DISTINCT = 24, 0.5, 3
 # A template has this many slots that are not within _EDGE of its ends. They hold words rather than figures, or so much of
 # the text, or are twice as many; and they hold this much of all in which its pages differ.
-_SLOTS, _EDGE, _SLOT_SHARE, _RESIDUE_SHARE = 3, 0.08, 0.02, 0.6
+_SLOTS, _EDGE, _SLOT_SHARE, _RESIDUE_SHARE = 3, 0.08, 0.02, 0.5
 # Characters behind a block in which the next is looked for, besides its own length squared.
 _REACH = 200
 # Two pages that agree in so many of the slots are versions of one page: a joint release has a heading of its own.
@@ -90,7 +90,7 @@ def choose_sample(group: Sequence[int]) -> list[int]:
 def learn_frame(texts: Sequence[str]) -> Frame | None:
     """The frame of some texts, if they are pages of one template; None if they differ in another way.
 
-    >>> row = "The house at {} is for sale at {} and has {} rooms, says {} of the county housing office, who shows it on Sundays."
+    >>> row = "The house at {} is for sale at {} and has {} rooms, says {} of the county housing office, who shows it today."
     >>> houses = [("3 Mill Lane", "$240,000", "five", "Ada Brandt"), ("19 High Road", "$98,500", "three", "Tom Weir")]
     >>> houses += [("7 Dock Street", "$310,000", "six", "Karin Holt"), ("52 Elm Walk", "$175,900", "four", "Paul Ames")]
     >>> frame = learn_frame([row.format(*house) for house in houses])

@@ -36,9 +36,7 @@ _NUMBER_UNIT = re.compile(r"\d(?=[^\W\d_])")
 # The letters that have a capital form of their own; `re` has no class for them.
 _CAPITALS = "".join(filter(str.isupper, map(chr, range(0x2C00))))
 # Here too the look-behind stands inside: the search runs from capital to capital.
-_INNER_CAPITAL = re.compile(
-    rf"[{_CAPITALS}](?:(?<=[\w,;][ \u00a0].)|(?<=[\w,;][ \u00a0][(“\"‘'].))[^\W\d_]+"
-)
+_INNER_CAPITAL = re.compile(rf"[{_CAPITALS}](?:(?<=[\w,;][ \u00a0].)|(?<=[\w,;][ \u00a0][(“\"‘'].))[^\W\d_]+")
 _SPELLED = re.compile(r"\d+(?:[.,:\u2009\u202f'’–-]\d+)*|[^\W\d]+")
 _SIGN_PAIR = re.compile(r"(?=([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff]{2}))")
 _PUNCTUATION = ".,;:!?…()[]{}<>\"'“”‘’„«»‹›–—-।。，、；：？！（）「」『』"

@@ -14,8 +14,7 @@ from dedupe.emit import CLUSTERS
 from dedupe.errors import UsageError
 from dedupe.evaluate.describe import columns, share
 from dedupe.evaluate.truth import TruthMember, read_truth_clusters
-
-LINKING_KINDS = frozenset({"story", "template", "overlap"})  # clusters whose members are all kept
+from dedupe.model import LINKING_KINDS
 
 
 @dataclass(frozen=True)
