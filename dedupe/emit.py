@@ -161,9 +161,11 @@ def finish_emission(writer: Writer, emission: Emission, ledger: Ledger, details:
         writer.append(name, b"")
     for name, line in _finding_lines(emission.pairs, emission.clustering):
         writer.append(name, line)
-    summary = summarize(writer.counts, emission, ledger)
+    summary, clustering = summarize(writer.counts, emission, ledger), emission.clustering
     writer.append(SUMMARY, _encode(dataclasses.asdict(summary), indent=1))
-    writer.append(REPORT, build_report(summary, emission.clustering.clusters, emission.report).encode("utf-8", "replace"))
+    writer.append(
+        REPORT, build_report(summary, [*clustering.clusters, *clustering.linked], emission.report).encode("utf-8", "replace")
+    )
     writer.finish(details)
     return summary
 
@@ -202,6 +204,7 @@ def summarize(counts: Mapping[str, int], emission: Emission, ledger: Ledger) -> 
         counts=dict(counts),
         relations=dict(Counter(pair.kind for pair in emission.pairs)),
         clusters=len(emission.clustering.clusters),
+        linked=dict(sorted(Counter(cluster.kind for cluster in emission.clustering.linked).items())),
         verdicts=dict(sorted(emission.verdicts.items())),
         edits=dict(sorted(emission.tiers.items())),
         rules=dict(sorted(emission.rules.items(), key=lambda item: (-item[1], item[0]))),
