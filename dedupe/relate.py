@@ -96,7 +96,8 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> 
         known = {(pair.a, pair.b) for pair in found.pairs}
         pairs = (*found.pairs, *(pair for pair in stories.pairs if (pair.a, pair.b) not in known))
         found = replace(found, pairs=tuple(sorted(pairs, key=lambda pair: (pair.a, pair.b))))
-    clustering = replace(clustering, reasons=reasons, linked=(*templates.clusters, *stories.clusters))
+    linked = sorted((*templates.clusters, *stories.clusters), key=lambda cluster: (cluster.id, cluster.kind))
+    clustering = replace(clustering, reasons=reasons, linked=tuple(linked))
     return Relations(places, found, clustering, candidates, unreadable)
 
 
