@@ -6,6 +6,7 @@ The public API as a table of contents; each name is described where it lives.
     repair_text, make_repairer  one text, many texts                          dedupe.texts
     append_decision             a person's verdict on an edit                 dedupe.review.ledger
     apply_decisions, undo       a reviewed run, a run taken back              dedupe.apply, dedupe.corpus.undo
+    explain                     why a pair is linked, why an article was kept dedupe.explanation
     Settings, load_settings     what a run may do, section by section         dedupe.config
     Article, Pair, ...          the nouns                                     dedupe.model
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     )
     from dedupe.corpus.undo import undo
     from dedupe.errors import ConservationError, DedupeError, InputError, RuleError, UsageError
+    from dedupe.explanation import explain
     from dedupe.model import Article, Cluster, Decision, Edit, Flag, Pair, Repair, Role, Rule
     from dedupe.pipeline import find, run
     from dedupe.relate import Relations
@@ -65,6 +67,7 @@ __all__ = [
     "UsageError",
     "append_decision",
     "apply_decisions",
+    "explain",
     "find",
     "load_settings",
     "make_repairer",
@@ -86,6 +89,7 @@ _HOMES = {
     ),
     "dedupe.corpus.undo": ("undo",),
     "dedupe.errors": ("ConservationError", "DedupeError", "InputError", "RuleError", "UsageError"),
+    "dedupe.explanation": ("explain",),
     "dedupe.model": ("Article", "Cluster", "Decision", "Edit", "Flag", "Pair", "Repair", "Role", "Rule"),
     "dedupe.pipeline": ("find", "run"),
     "dedupe.relate": ("Relations",),

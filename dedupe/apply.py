@@ -17,7 +17,7 @@ from dedupe.corpus.writer import CorpusWriter
 from dedupe.detect.boilerplate import CommonPassage
 from dedupe.detect.clusters import Clustering
 from dedupe.emit import BOILERPLATE, CLUSTERS, EDITS, PAIRS, REPAIRS, SUMMARY, Emission, emit_records, finish_emission
-from dedupe.model import Article, Cluster, Edit, Flag, Pair, Passage, Repair, Role
+from dedupe.model import LINKING_KINDS, Article, Cluster, Edit, Flag, Pair, Passage, Repair, Role
 from dedupe.review.ledger import Ledger
 from dedupe.review.report import read_views
 from dedupe.review.summary import Summary
@@ -31,7 +31,7 @@ def apply_decisions(out: str | Path) -> Summary:
     """
     folder = Path(out)
     manifest, ledger, corpus = load_manifest(folder), Ledger.load(folder), read_back(folder)
-    pairs, clustering, repairs = _load_pairs(folder), _load_clustering(folder), _load_repairs(folder)
+    pairs, clustering, repairs = load_pairs(folder), load_clustering(folder), _load_repairs(folder)
     earlier = json.loads((folder / SUMMARY).read_text("utf-8"))
     boilerplate = [CommonPassage(**{**line, "examples": tuple(line["examples"])}) for line in _read_lines(folder / BOILERPLATE)]
     emission = Emission(pairs, clustering, earlier["finding"], earlier["notes"], manifest.layout, boilerplate)
@@ -44,24 +44,28 @@ def apply_decisions(out: str | Path) -> Summary:
         return finish_emission(writer, emission, ledger, manifest.details)
 
 
-def _load_pairs(folder: Path) -> list[Pair]:
+def load_pairs(folder: Path) -> list[Pair]:
+    """The pairs of pairs.jsonl in a folder."""
     pairs = []
     for line in _read_lines(folder / PAIRS):
+        line["shared"] = tuple(line["shared"])
         line["passages"] = tuple(Passage(**passage) for passage in line["passages"])
         pairs.append(Pair(**line))
     return pairs
 
 
-def _load_clustering(folder: Path) -> Clustering:
-    clusters, links = [], {}
+def load_clustering(folder: Path) -> Clustering:
+    """The clusters of clusters.jsonl in a folder, those of versions and those that are only linked."""
+    clusters, linked, links, reasons = list[Cluster](), list[Cluster](), dict[str, Pair](), dict[str, str]()
     for line in _read_lines(folder / CLUSTERS):
         numbers = line.pop("links")
         cluster = Cluster(**{**line, "members": tuple(line["members"]), "pairs": tuple(map(tuple, line["pairs"]))})
-        clusters.append(cluster)
+        (linked if cluster.kind in LINKING_KINDS else clusters).append(cluster)
         for member, link in numbers.items():
             a, b = sorted((member, cluster.canonical))
+            reasons[member] = link.pop("preferred")
             links[member] = Pair(a, b, **link)
-    return Clustering(tuple(clusters), links)
+    return Clustering(tuple(clusters), links, reasons, tuple(linked))
 
 
 def _load_repairs(folder: Path) -> dict[str, Repair]:

@@ -42,10 +42,11 @@ class FindSettings:
     A signature has `permutations` values of the scheme affine32 over the named hash. `bands` x `rows` of 0 means:
     the coarsest bands whose expected recall at the threshold is at least `recall`. `spun` is the similarity after undoing
     synonyms from which an article can be a spun copy of another. From the share `contained` of its shingles on a text is
-    contained in another. What more than `boilerplate` distinct texts share is boilerplate.
+    contained in another. What more than `boilerplate` distinct texts share is boilerplate. Dated reports of one event are at
+    most `story_days` days apart.
     """
 
-    kinds: tuple[str, ...] = ("exact", "near", "spun", "contained", "overlap")
+    kinds: tuple[str, ...] = ("exact", "near", "spun", "contained", "template", "overlap", "story")
     near: float = 0.7
     spun: float = 0.12
     shingle_words: int = 5
@@ -57,6 +58,7 @@ class FindSettings:
     recall: float = 0.999
     contained: float = 0.8
     boilerplate: int = 20
+    story_days: float = 3.0
 
 
 @dataclass(frozen=True)

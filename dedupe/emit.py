@@ -25,7 +25,7 @@ from dedupe.corpus.writer import check_output_folder
 from dedupe.detect.boilerplate import CommonPassage
 from dedupe.detect.clusters import Clustering
 from dedupe.detect.find import Found
-from dedupe.model import Article, Cluster, Edit, Pair, Repair, as_dict
+from dedupe.model import LINKING_KINDS, Article, Cluster, Edit, Pair, Repair, as_dict
 from dedupe.repair.repairer import Repairer, article_fields
 from dedupe.review.ledger import Ledger
 from dedupe.review.report import CONTEXT, EditView, ReportData, build_report
@@ -165,9 +165,11 @@ def finish_emission(writer: Writer, emission: Emission, ledger: Ledger, details:
         writer.append(name, b"")
     for name, line in _finding_lines(emission.pairs, emission.clustering, emission.boilerplate):
         writer.append(name, line)
-    summary = summarize(writer.counts, emission, ledger)
+    summary, clustering = summarize(writer.counts, emission, ledger), emission.clustering
     writer.append(SUMMARY, _encode(dataclasses.asdict(summary), indent=1))
-    writer.append(REPORT, build_report(summary, emission.clustering.clusters, emission.report).encode("utf-8", "replace"))
+    writer.append(
+        REPORT, build_report(summary, [*clustering.clusters, *clustering.linked], emission.report).encode("utf-8", "replace")
+    )
     writer.finish(details)
     return summary
 
@@ -192,8 +194,8 @@ def _finding_lines(
 ) -> Iterator[tuple[str, bytes]]:
     for pair in pairs:
         yield PAIRS, _encode(as_dict(pair))
-    for cluster in clustering.clusters:
-        yield CLUSTERS, _encode(_cluster_line(cluster, clustering.links))
+    for cluster in sorted((*clustering.clusters, *clustering.linked), key=lambda cluster: (cluster.id, cluster.kind)):
+        yield CLUSTERS, _encode(_cluster_line(cluster, clustering))
     for passage in boilerplate:
         yield BOILERPLATE, _encode(as_dict(passage))
 
@@ -210,6 +212,7 @@ def summarize(counts: Mapping[str, int], emission: Emission, ledger: Ledger) -> 
         counts=dict(counts),
         relations=dict(Counter(pair.kind for pair in emission.pairs)),
         clusters=len(emission.clustering.clusters),
+        linked=dict(sorted(Counter(cluster.kind for cluster in emission.clustering.linked).items())),
         verdicts=dict(sorted(emission.verdicts.items())),
         edits=dict(sorted(emission.tiers.items())),
         rules=dict(sorted(emission.rules.items(), key=lambda item: (-item[1], item[0]))),
@@ -243,9 +246,18 @@ def run_details(settings: Settings, repairer: Repairer) -> dict[str, Any]:
     return {"version": __version__, "settings": as_toml(settings), "rules_sha256": rules.hexdigest()}
 
 
-def _cluster_line(cluster: Cluster, links: Mapping[str, Pair]) -> dict[str, Any]:
+def _cluster_line(cluster: Cluster, clustering: Clustering) -> dict[str, Any]:
+    if cluster.kind in LINKING_KINDS:
+        return {**as_dict(cluster), "links": {}}
     numbers = {
-        m: {"kind": p.kind, "jaccard": p.jaccard, "containment": p.containment} for m in cluster.members if (p := links.get(m))
+        m: {
+            "kind": p.kind,
+            "jaccard": p.jaccard,
+            "containment": p.containment,
+            "preferred": clustering.reasons.get(m, ""),
+        }
+        for m in cluster.members
+        if (p := clustering.links.get(m))
     }
     return {**as_dict(cluster), "links": numbers}
 

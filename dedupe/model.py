@@ -17,6 +17,7 @@ RelationKind = Literal["exact", "near", "spun", "contained", "template", "overla
 Tier = Literal["safe", "context", "spun", "witness", "ask", "flag"]
 Verdict = Literal["accept", "reject", "replace", "skip", "revert"]
 
+LINKING_KINDS: frozenset[str] = frozenset({"template", "overlap", "story"})  # articles so related are all kept
 AUTOMATIC_TIERS: frozenset[str] = frozenset({"safe", "context", "spun", "witness"})
 
 
@@ -66,7 +67,8 @@ class Pair:
     """A verified relation between two articles, a < b by id.
 
     `jaccard` and `containment` are exact, on the sets of shingle hashes; containment is the share of the smaller set.
-    `despun` is the similarity after undoing synonyms, None where it was not computed.
+    `despun` is the similarity after undoing synonyms, None where it was not computed. A story tells the `cosine` of the
+    weighted terms of both and the names and numbers they have in common, `shared`, the rarest first.
     """
 
     a: str
@@ -76,13 +78,16 @@ class Pair:
     containment: float
     despun: float | None = None
     passages: tuple[Passage, ...] = ()
+    cosine: float | None = None
+    shared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """Articles that are versions of one text. `id` is the smallest member id; `reason` says why `canonical` was chosen.
 
-    `pairs` holds the verified pairs inside the cluster as (a, b) ids.
+    Of a kind in LINKING_KINDS the articles only belong together: all are kept, and `canonical` is their lead. `pairs` holds
+    the verified pairs inside the cluster as (a, b) ids.
     """
 
     id: str

@@ -10,19 +10,18 @@ from urllib.parse import urlsplit
 from dedupe.config import Settings
 from dedupe.corpus.reader import Corpus
 from dedupe.detect.boilerplate import CommonPassage
-from dedupe.detect.canonical import Candidate, choose_canonical, rank_candidates
-from dedupe.detect.clusters import Clustering, find_clusters
+from dedupe.detect.canonical import Candidate, choose_canonical, compare_candidates, rank_candidates
+from dedupe.detect.clusters import Clustering, Verify, find_clusters
 from dedupe.detect.find import Found, find_pairs
 from dedupe.detect.passages import cut_spans, trace_passages
-from dedupe.detect.profile import PASSAGE_KINDS, Profiler
+from dedupe.detect.profile import PASSAGE_KINDS, Profiler, Profiles
 from dedupe.detect.relation import Verifier
-from dedupe.model import Article, Pair
+from dedupe.detect.terms import TermProfiler
+from dedupe.linking import Stories, StoryFinder, Templates, find_templates
+from dedupe.model import LINKING_KINDS, Article, Pair
 from dedupe.repair.layout import count_body_words, is_truncated
 from dedupe.repair.repairer import Repairer
 from dedupe.text.lexicon import load_classes
-
-# The kinds of which one may stand for the other; the rest are links between articles that are all kept.
-VERSION_KINDS = frozenset({"exact", "near", "spun", "contained"})
 
 T = TypeVar("T")
 Place = tuple[str, int]  # input name, record number
@@ -53,46 +52,93 @@ class Relations:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What the first reading of a corpus leaves, row by row: the ids, the numbers that finding needs, dates and sources.
+
+    `sources` are numbers, -1 where an article names none. `terms` are gathered for stories only.
+    """
+
+    profiles: Profiles
+    ids: Sequence[str]
+    places: Mapping[str, Place]
+    sources: Sequence[int]
+    dates: Sequence[str]
+    terms: TermProfiler | None
+    unreadable: int
+
+
 def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> Relations:
-    """All relations between the articles of the corpus, which is read once whole, and once more where articles are related.
+    """All relations between the articles of the corpus, which is read once whole, and again where articles are related.
 
     `assess` tells of each related article, and its text without boilerplate, what the choice of a canonical must know.
     """
-    classes = load_classes(settings.repair.language) if "spun" in settings.find.kinds else None
-    profiler, places, unreadable = Profiler(settings.find, classes), dict[str, Place](), 0
-    sources, source_of = dict[str, int](), list[int]()
-    for record in track(corpus, "read and profile"):
-        if record.article is not None:
-            profiler.add(record.article.text)
-            places[record.article.id] = (record.where.input, record.where.record)
-            source = _name_source(record.article)
-            source_of.append(sources.setdefault(source, len(sources)) if source else -1)
-        else:
-            unreadable += not record.rest
-    profiles, ids = profiler.finish(), list(places)
+    reading = read_through(corpus, settings, track)
+    profiles, ids, places = reading.profiles, reading.ids, reading.places
     verifier = Verifier(profiles, ids, settings.find)
-    found = find_pairs(profiles, ids, verifier, settings.find, source_of)
+    found = find_pairs(profiles, ids, verifier, settings.find, reading.sources)
 
     def read(wanted: Collection[str]) -> Iterator[Article]:
         return corpus.select({places[id]: id for id in wanted})
 
+    templates = Templates()
+    if "template" in settings.find.kinds:
+        templates = find_templates(corpus, places, profiles, ids, found.pairs)
     boilerplate: tuple[CommonPassage, ...] = ()
     furniture: Mapping[str, Sequence[tuple[int, int]]] = {}
     if not PASSAGE_KINDS.isdisjoint(settings.find.kinds):
         traced = trace_passages(found, ids, read, settings.find)
         found, boilerplate, furniture = replace(found, pairs=traced.pairs), traced.boilerplate, traced.furniture
-    versions = [pair for pair in found.pairs if pair.kind in VERSION_KINDS]
-    related = {id for pair in versions for id in (pair.a, pair.b)}
+    found = replace(found, pairs=tuple(templates.mark(found.pairs)))
+    versions = [pair for pair in found.pairs if pair.kind not in LINKING_KINDS]
     copies = verifier.tell_copies(versions)
-    candidates = {
-        article.id: replace(assess(article, cut_spans(article.text, furniture.get(article.id, ()))), copy=article.id in copies)
-        for article in read(related)
-    }
+
+    def judge(article: Article) -> Candidate:
+        body = cut_spans(article.text, furniture.get(article.id, ()))
+        return replace(assess(article, body), copy=article.id in copies)
+
+    candidates = {article.id: judge(article) for article in read({id for pair in versions for id in (pair.a, pair.b)})}
+    clustering = choose_versions(versions, templates.guard(verifier.verify_with), candidates, settings)
+    stories = Stories()
+    if reading.terms:
+        stories = find_stories(corpus, reading, clustering, templates, candidates, judge, settings)
+        known = {(pair.a, pair.b) for pair in found.pairs}
+        pairs = (*found.pairs, *(pair for pair in stories.pairs if (pair.a, pair.b) not in known))
+        found = replace(found, pairs=tuple(sorted(pairs, key=lambda pair: (pair.a, pair.b))))
+    linked = sorted((*templates.clusters, *stories.clusters), key=lambda cluster: (cluster.id, cluster.kind))
+    clustering = replace(clustering, linked=tuple(linked))
+    return Relations(places, found, clustering, candidates, boilerplate, reading.unreadable)
+
+
+def read_through(corpus: Corpus, settings: Settings, track: Track) -> Reading:
+    """The corpus read once, each article profiled."""
+    kinds = settings.find.kinds
+    profiler = Profiler(settings.find, load_classes(settings.repair.language) if "spun" in kinds else None)
+    terms = TermProfiler() if "story" in kinds else None
+    places, dates, sources, unreadable = dict[str, Place](), list[str](), list[int](), 0
+    numbers = dict[str, int]()
+    for record in track(corpus, "read and profile"):
+        article = record.article
+        if article is None:
+            unreadable += not record.rest
+            continue
+        profiler.add(article.text)
+        if terms:
+            terms.add(article.text)
+        places[article.id] = (record.where.input, record.where.record)
+        dates.append(article.date)
+        source = _name_source(article)
+        sources.append(numbers.setdefault(source, len(numbers)) if source else -1)
+    return Reading(profiler.finish(), list(places), places, sources, dates, terms, unreadable)
+
+
+def choose_versions(
+    versions: Sequence[Pair], verify: Verify, candidates: Mapping[str, Candidate], settings: Settings
+) -> Clustering:
+    """The clusters that the pairs of versions form, with the canonical of each, and why it is preferred to each other."""
 
     def explain(members: Sequence[str]) -> str:
         return choose_canonical([candidates[id] for id in members], settings.choose)[1]
-
-    rank = rank_candidates(candidates.values(), settings.choose)
 
     def stands_for(survivor: str, pair: Pair) -> bool:
         """A text must not go for one that is contained in it, whatever speaks for that one."""
@@ -100,8 +146,39 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> 
         fuller = candidates[survivor].length >= settings.find.contained * candidates[removed].length
         return pair.kind != "contained" or fuller
 
-    clustering = find_clusters(versions, verifier.verify_with, rank, explain, stands_for)
-    return Relations(places, found, clustering, candidates, boilerplate, unreadable)
+    rank = rank_candidates(candidates.values(), settings.choose)
+    clustering = find_clusters(versions, verify, rank, explain, stands_for)
+    reasons = {
+        id: compare_candidates(candidates[cluster.canonical], candidates[id], settings.choose)
+        for cluster in clustering.clusters
+        for id in cluster.members
+        if id != cluster.canonical
+    }
+    return replace(clustering, reasons=reasons)
+
+
+def find_stories(
+    corpus: Corpus,
+    reading: Reading,
+    clustering: Clustering,
+    templates: Templates,
+    candidates: dict[str, Candidate],
+    judge: Callable[[Article], Candidate],
+    settings: Settings,
+) -> Stories:
+    """The stories among the articles that survive; what the choice of a lead needs to know goes into `candidates`."""
+    assert reading.terms is not None
+    survivor = {id: cluster.canonical for cluster in clustering.clusters for id in cluster.members if id != cluster.canonical}
+
+    def meet(article: Article) -> None:
+        if article.id not in candidates:
+            candidates[article.id] = judge(article)
+
+    def choose_lead(members: Sequence[str]) -> tuple[str, str]:
+        return choose_canonical([candidates[id] for id in members], settings.choose, "leads", "report")
+
+    finder = StoryFinder(corpus, reading.places, reading.profiles, reading.ids, settings.find)
+    return finder.find(reading.terms.finish(), reading.dates, survivor, templates, meet, choose_lead)
 
 
 def _name_source(article: Article) -> str:

@@ -181,3 +181,14 @@ def test_the_commands_judge_a_run_on_the_seeds(tmp_path: Path, cli: Cli) -> None
     assert clusters["canonical"]["groups"] == 12
     assert "related" in cli("eval", "pairs", out, truth / "pairs.tsv").out
     assert "canonical" in cli("eval", "clusters", out, truth / "clusters.tsv").out
+
+
+def test_pages_of_a_template_are_no_copies_and_no_story() -> None:
+    rows = [("a", "canonical", "a"), ("b", "template", "a"), ("c", "template", "a"), ("c2", "near", "c"), ("x", "single", "x")]
+    truth = [TruthMember(id, "x" if id == "x" else "frame", kind, canonical) for id, kind, canonical in rows]
+    right = [("template", ("a", "b", "c"), "a"), ("template", ("c2", "c"), "c"), ("near", ("c", "c2"), "c")]
+    report = judge_clusters(right, truth)
+    assert (report.copies.f1, report.stories.f1, report.templates.f1) == (1.0, 1.0, 1.0)
+    wrong = judge_clusters([("near", ("a", "b", "c", "c2"), "a")], truth)
+    assert wrong.copies.precision < 1
+    assert wrong.templates.recall < 1

@@ -19,7 +19,7 @@ LAYERS = [
     {"text"},
     {"corpus", "detect", "repair"},
     {"review"},
-    {"emit", "relate", "pipeline", "apply", "texts", "evaluate"},
+    {"emit", "relate", "linking", "pipeline", "apply", "explanation", "texts", "evaluate"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

@@ -22,6 +22,7 @@ COMMANDS = {
     "find": "find overlapping articles; write pairs and clusters only",
     "repair": "repair texts only; a filter by default",
     "apply": "write the clean corpus again with the decisions of a review",
+    "explain": "tell why two articles are linked, or why this one of a cluster was kept",
     "undo": "restore the input of a run",
     "eval": "judge a finished run by a truth: its edits, pairs, clusters",
     "rules": "make, list, check and tidy rule tables",

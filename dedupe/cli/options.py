@@ -32,6 +32,7 @@ _FIND: list[Flag] = [
     ("--near", "find.near", "Jaccard similarity from which texts are near-duplicates  [default: 0.7]", {"type": float}),
     ("--spun", "find.spun", "despun similarity from which a text can be a spun copy  [default: 0.12]", {"type": float}),
     ("--boilerplate", "find.boilerplate", "what more texts than this share is boilerplate  [default: 20]", {"type": int}),
+    ("--story-days", "find.story_days", "days that reports of one event lie apart at most  [default: 3]", {"type": float}),
     ("--shingle-words", "find.shingle_words", "words in a shingle  [default: 5]", {"type": int}),
 ]
 _CHOOSE: list[Flag] = [

@@ -44,10 +44,13 @@ class _Preference:
     reason: Callable[[Candidate, Candidate], str]
 
 
-def choose_canonical(members: Sequence[Candidate], settings: ChooseSettings) -> tuple[str, str]:
+def choose_canonical(
+    members: Sequence[Candidate], settings: ChooseSettings, role: str = "kept", others: str = "version"
+) -> tuple[str, str]:
     """The id of the member that survives, and the reason in words. Independent of the order of the members.
 
-    Raises UsageError for a preference of an unknown name.
+    `role` says what becomes of it, `others` what the other members are to it. Raises UsageError for a preference of an
+    unknown name.
 
     >>> members = [Candidate("a.txt", 400), Candidate("b.txt", 410, "spun", 14.2), Candidate("c.txt", 380)]
     >>> choose_canonical(members, ChooseSettings())
@@ -65,8 +68,21 @@ def choose_canonical(members: Sequence[Candidate], settings: ChooseSettings) -> 
             remaining = [member for member, rank in zip(remaining, ranks, strict=True) if rank == best]
     winner = remaining[0]
     reasons = " and ".join(preference.reason(winner, loser) for preference, loser in dropped)
-    others = len(members) - 1
-    return winner.id, f"kept because it {reasons}; {others} other version{'s' if others != 1 else ''}"
+    number = len(members) - 1
+    return winner.id, f"{role} because it {reasons}; {number} other {others}{'s' if number != 1 else ''}"
+
+
+def compare_candidates(winner: Candidate, loser: Candidate, settings: ChooseSettings) -> str:
+    """Why one candidate is preferred to another, in words that follow on its name.
+
+    >>> compare_candidates(Candidate("a", 400), Candidate("b", 380), ChooseSettings())
+    'is the longest (400 words; b has 380)'
+    """
+    for name in (*settings.prefer, "smallest-id"):
+        preference = _preference(name)
+        if preference.rank(winner, settings) != preference.rank(loser, settings):
+            return preference.reason(winner, loser)
+    raise ValueError(f"{winner.id} and {loser.id} are one candidate")
 
 
 def rank_candidates(candidates: Iterable[Candidate], settings: ChooseSettings) -> dict[str, int]:

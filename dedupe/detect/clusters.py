@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from dedupe.model import Cluster, Pair, RelationKind
 
@@ -26,10 +26,13 @@ _Likes = Mapping[str, Mapping[str, Pair]]
 
 @dataclass(frozen=True, slots=True)
 class Clustering:
-    """The clusters, by id; and for every member that does not survive its verified pair with its canonical."""
+    """The clusters of versions, by id; and for every member that does not survive its verified pair with its canonical, and
+    why that one was preferred, in words. `linked` are clusters whose members are all kept."""
 
     clusters: tuple[Cluster, ...]
     links: Mapping[str, Pair]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    linked: tuple[Cluster, ...] = ()
 
 
 def _always(survivor: str, pair: Pair) -> bool:

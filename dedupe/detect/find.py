@@ -28,7 +28,7 @@ from dedupe.detect.sharing import relate_sharing
 from dedupe.errors import UsageError, did_you_mean
 from dedupe.model import Pair
 
-KINDS = ("exact", "near", "spun", "contained", "overlap")
+KINDS = ("exact", "near", "spun", "contained", "template", "overlap", "story")
 
 
 @dataclass(frozen=True, slots=True)

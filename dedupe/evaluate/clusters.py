@@ -14,8 +14,7 @@ from dedupe.emit import CLUSTERS
 from dedupe.errors import UsageError
 from dedupe.evaluate.describe import columns, share
 from dedupe.evaluate.truth import TruthMember, read_truth_clusters
-
-LINKING_KINDS = frozenset({"story", "template", "overlap"})  # clusters whose members are all kept
+from dedupe.model import LINKING_KINDS
 
 
 @dataclass(frozen=True)
@@ -34,14 +33,16 @@ class Partition:
 class ClusterReport:
     """How the clusters of a run compare to the truth.
 
-    `copies`: versions of one text, of which one survives. `stories`: all that tells of one event. Of the truth's groups of two
-    copies or more, `groups`, `found` have their canonical in a cluster of the run, `right` have it as that cluster's canonical;
+    `copies`: versions of one text, of which one survives. `stories`: all that tells of one event. `templates`: pages of one
+    template. Of the truth's groups of two copies or more, `groups`, `found` have their canonical in a cluster of the run,
+    `right` have it as that cluster's canonical;
     `lost` lists (canonical, cluster's canonical) of the others.
     """
 
     documents: int
     copies: Partition
     stories: Partition
+    templates: Partition
     groups: int
     found: int
     right: int
@@ -59,6 +60,7 @@ class ClusterReport:
             "documents": self.documents,
             "copies": vars(self.copies),
             "stories": vars(self.stories),
+            "templates": vars(self.templates),
             "canonical": canonical,
             "lost": self.lost[:cases],
         }
@@ -93,18 +95,25 @@ def judge_clusters(clusters: Sequence[tuple[str, Sequence[str], str]], members: 
     """
     copies = [(ids, canonical) for kind, ids, canonical in clusters if kind not in LINKING_KINDS]
     survivor = {id: canonical for ids, canonical in copies for id in ids}
-    story = _join(ids for _, ids, _ in clusters)
-    groups = Counter(member.canonical for member in members if member.kind != "story")
+    story = _join(ids for kind, ids, _ in clusters if kind not in {"template", "overlap"})
+    template = _join(ids for kind, ids, _ in clusters if kind == "template")
+    frames = {member.cluster for member in members if member.kind == "template"}
+    groups = Counter(member.canonical for member in members if member.kind not in LINKING_KINDS)
     canonicals = sorted(canonical for canonical, size in groups.items() if size > 1)
     lost = tuple((id, survivor[id]) for id in canonicals if survivor.get(id, id) != id)
     found = sum(id in survivor for id in canonicals)
     ids = [member.id for member in members]
+    versions = [m.id if m.kind in LINKING_KINDS else m.canonical for m in members]
     return ClusterReport(
         documents=len(members),
-        copies=compare_partitions(
-            [survivor.get(id, id) for id in ids], [m.id if m.kind == "story" else m.canonical for m in members]
+        copies=compare_partitions([survivor.get(id, id) for id in ids], versions),
+        stories=compare_partitions(
+            [story.get(id, id) for id in ids],
+            [version if m.cluster in frames else m.cluster for m, version in zip(members, versions, strict=True)],
         ),
-        stories=compare_partitions([story.get(id, id) for id in ids], [member.cluster for member in members]),
+        templates=compare_partitions(
+            [template.get(id, id) for id in ids], [m.cluster if m.cluster in frames else m.id for m in members]
+        ),
         groups=len(canonicals),
         found=found,
         right=found - len(lost),
@@ -143,7 +152,7 @@ def compare_partitions(found: Sequence[str], wanted: Sequence[str]) -> Partition
 def describe_clusters(report: ClusterReport) -> str:
     """The report on clusters as a readable table."""
     rows: list[tuple[str, ...]] = [("", "B3 P", "B3 R", "B3 F1", "ARI", "found", "wanted")]
-    for name, p in (("copies", report.copies), ("stories", report.stories)):
+    for name, p in (("copies", report.copies), ("stories", report.stories), ("templates", report.templates)):
         rows.append((name, *map(share, (p.precision, p.recall, p.f1, p.rand)), f"{p.found:,}", f"{p.wanted:,}"))
     accuracy = f"canonical {share(report.canonical_accuracy)}: {report.right:,} right of {report.found:,} groups found"
     return "\n".join(

@@ -120,7 +120,7 @@ def _read_links(lexicon: Lexicon, function: frozenset[str]) -> tuple[_Links, Map
 
 
 def _read_swaps(lexicon: Lexicon) -> Iterator[tuple[Form, Form, float]]:
-    """Every (spun form, original, weight) of rules and synonyms: the more sites show it and the higher it ranks, the stronger."""
+    """Every (spun form, original, weight) of rules and synonyms: the more sites show it, the higher it ranks, the stronger."""
     synonyms = list(expand_synonyms(lexicon))
     normal = iter(_normal_forms([text for spun, original, _ in synonyms for text in (spun, original)]))
     for (_, _, rank), spun, original in zip(synonyms, normal, normal, strict=True):

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
-from dedupe.model import Cluster, Edit, Repair, Where, as_dict
+from dedupe.model import LINKING_KINDS, Cluster, Edit, Repair, Where, as_dict
 from dedupe.review.summary import Summary
 
 EDITS_PER_RULE, EDITS_SHOWN = 40, 2_000
@@ -101,17 +101,22 @@ def show_invisible(text: str) -> str:
 
 
 def build_report(summary: Summary, clusters: Sequence[Cluster], data: ReportData) -> str:
-    """The whole report as HTML."""
+    """The whole report as HTML. `clusters` are those of versions, and those that are only linked."""
+    versions = [cluster for cluster in clusters if cluster.kind not in LINKING_KINDS]
+    linked = [cluster for cluster in clusters if cluster.kind in LINKING_KINDS]
     style = (files("dedupe.review") / "report.css").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     body = "".join(
         [
             "<header><h1>What was done to this corpus</h1>",
-            '<nav aria-label="Sections"><a href="#clusters">Duplicates</a><a href="#articles">Articles to look at</a>'
+            '<nav aria-label="Sections"><a href="#clusters">Duplicates</a>',
+            '<a href="#linked">Linked</a>' if linked else "",
+            '<a href="#articles">Articles to look at</a>'
             '<a href="#edits">Edits</a><a href="#quarantine">Quarantine</a></nav></header><main>',
             _totals(summary),
-            _clusters(clusters),
+            _clusters(versions),
+            _linked(linked) if linked else "",
             _articles(data.articles),
             _edits(summary, data),
             _quarantine(data.quarantined),
@@ -158,6 +163,17 @@ def _clusters(clusters: Sequence[Cluster]) -> str:
     head = "<tr><th>Kept</th><th>Relation</th><th>Why</th><th>Set aside</th></tr>"
     table = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
     return _section("clusters", f"Duplicates: {len(clusters):,} clusters", table + _more(len(clusters)))
+
+
+def _linked(clusters: Sequence[Cluster]) -> str:
+    rows = "".join(
+        f'<tr><td class="id">{_text(cluster.canonical)}</td><td><span class="tag">{_text(cluster.kind)}</span></td>'
+        f"<td>{_text(cluster.reason)}</td><td>{_others(cluster)}</td></tr>"
+        for cluster in clusters[:_ROWS_SHOWN]
+    )
+    head = "<tr><th>Lead</th><th>Relation</th><th>Why</th><th>Kept as well</th></tr>"
+    table = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+    return _section("linked", f"Linked, all kept: {len(clusters):,} groups", table + _more(len(clusters)))
 
 
 def _others(cluster: Cluster) -> str:

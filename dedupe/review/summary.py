@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+_PLURALS = {"story": "stories"}
+
 
 @dataclass(frozen=True)
 class Summary:
     """The numbers of a run; `summary.json` holds the same.
 
-    `counts`: read, kept, repaired, duplicate, quarantined records. `relations`: pairs by kind. `verdicts`: articles by the spin
+    `counts`: read, kept, repaired, duplicate, quarantined records. `relations`: pairs by kind. `clusters` of versions, and
+    by kind those of articles that are `linked` and all kept. `verdicts`: articles by the spin
     gate's class. `edits`: edits by tier, made or proposed. `rules`: edits by rule, most frequent first. `emptied`: sources
     that would lose more than half of their articles, with the share. `notes`: what else the user should know.
     `examples`: some edits in their sentence, for a dry run. `decisions` were in force; `stale` are on edits that no longer
@@ -21,6 +24,7 @@ class Summary:
     counts: Mapping[str, int]
     relations: Mapping[str, int] = field(default_factory=dict)
     clusters: int = 0
+    linked: Mapping[str, int] = field(default_factory=dict)
     verdicts: Mapping[str, int] = field(default_factory=dict)
     edits: Mapping[str, int] = field(default_factory=dict)
     rules: Mapping[str, int] = field(default_factory=dict)
@@ -60,6 +64,9 @@ def describe_summary(summary: Summary, out: str, dry_run: bool = False) -> str:
         f"  duplicates  {counts['duplicate']:,} (pairs: {pairs}; clusters: {summary.clusters:,})",
         f"  quarantine  {counts['quarantined']:,}" + (" (quarantine.jsonl says why)" if counts["quarantined"] else ""),
     ]
+    if summary.linked:
+        groups = (f"{n:,} {kind if n == 1 else _PLURALS.get(kind, kind + 's')}" for kind, n in summary.linked.items())
+        lines.append(f"linked        {', '.join(groups)}; all kept")
     if spun := {kind: n for kind, n in summary.verdicts.items() if kind != "clean" and n}:
         lines.append("spin          " + ", ".join(f"{number:,} {kind}" for kind, number in spun.items()))
     if summary.decisions or summary.stale:
