@@ -12,6 +12,7 @@ from dedupe.model import Tier
 from dedupe.repair.check import check_rules, format_table
 from dedupe.repair.classes import build_classes, check_classes, format_classes
 from dedupe.repair.match import expand_rules
+from dedupe.repair.synonyms import expand_synonyms
 from dedupe.text.lexicon import (
     CLASSES,
     RULE_COLUMNS,
@@ -105,7 +106,8 @@ def check(folders: tuple[Path, ...], language: str, only: str | None) -> None:
 @click.option("--write", is_flag=True, help="write them to the classes.tsv of the built-in tables instead of printing them")
 def classes(language: str, write: bool) -> None:
     """Make the synonym classes, by which spun copies are found, from the built-in tables; they change only by this command."""
-    made = format_classes(build_classes(load_lexicon(language), load_function_words(language)))
+    lexicon = load_lexicon(language)
+    made = format_classes(build_classes(lexicon, load_function_words(language), expand_synonyms(lexicon, language)))
     if not write:
         click.echo(made, nl=False)
         return
