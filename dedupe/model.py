@@ -15,6 +15,10 @@ from typing import Any, Literal
 
 RelationKind = Literal["exact", "near", "spun", "contained", "template", "overlap", "story"]
 Tier = Literal["safe", "context", "spun", "witness", "ask", "flag"]
+RoleName = Literal[
+    "advertisement", "author-bio", "byline", "caption", "cookie", "copyright", "credit", "dek", "end-mark", "heading", "media", "menu",
+    "newsletter", "promotion", "related", "repeated-caption", "script", "share", "sign-off", "timestamp", "trailing-headline"
+]  # fmt: skip
 Verdict = Literal["accept", "reject", "replace", "skip", "revert"]
 
 AUTOMATIC_TIERS: frozenset[str] = frozenset({"safe", "context", "spun", "witness"})
@@ -164,9 +168,9 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a span of a field is, if not body text: caption, credit, byline, heading, sign-off, promotion, ..."""
+    """What a span of a field is, if not body text; docs/layout.md says what each role means."""
 
-    role: str
+    role: RoleName
     field: str
     start: int
     end: int

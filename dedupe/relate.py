@@ -17,7 +17,8 @@ from dedupe.detect.passages import cut_spans, trace_passages
 from dedupe.detect.profile import PASSAGE_KINDS, Profiler
 from dedupe.detect.relation import Verifier
 from dedupe.model import Article, Pair
-from dedupe.repair.layout import count_body_words, is_truncated
+from dedupe.repair.endings import is_truncated
+from dedupe.repair.layout import count_body_words
 from dedupe.repair.repairer import Repairer
 
 # The kinds of which one may stand for the other; the rest are links between articles that are all kept.

@@ -11,7 +11,7 @@ from dedupe.errors import UsageError
 from dedupe.model import Tier
 from dedupe.repair.check import check_rules, format_table
 from dedupe.repair.match import expand_rules
-from dedupe.text.lexicon import RULE_COLUMNS, Lexicon, builtin_rules, builtin_tables, load_lexicon, user_tables
+from dedupe.text.lexicon import NO_RULES, RULE_COLUMNS, Lexicon, builtin_rules, builtin_tables, load_lexicon, user_tables
 
 folders_argument = click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
 language_option = click.option("--language", default="en", show_default=True, help="language of the tables")
@@ -93,7 +93,7 @@ def check(folders: tuple[Path, ...], language: str, only: str | None) -> None:
 @click.option("--check", "check_only", is_flag=True, help="change nothing; exit 1 if a table is not in its one form")
 def fmt(folders: tuple[Path, ...], language: str, check_only: bool) -> None:
     """Put tables into their one form: sorted, tabs right, what spreadsheets did undone. Without FOLDERS: the built-in ones."""
-    tables = [table for folder in folders for table in user_tables(folder, language) if table.name != "allow.tsv"]
+    tables = [table for folder in folders for table in user_tables(folder, language) if table.name not in NO_RULES]
     if not folders:
         tables = [Path(str(table)) for table in builtin_tables(language)]
     untidy = []

@@ -34,7 +34,7 @@ class Proposer:
 
     def propose(self, reading: Reading, hits: Iterable[Hit], verdicts: Mapping[Range, Verdict]) -> Iterator[Proposal]:
         """Every proposal for a reading, overlapping ones included."""
-        if self.settings.layout and reading.field == "text":
+        if self.settings.layout:
             yield from self._propose_layout(reading)
         if self.settings.spin != "off":
             yield from self._propose_spintax(reading, verdicts)
@@ -62,18 +62,18 @@ class Proposer:
                     yield Sign(hit.start, form, odds)
                     reach = hit.end
         for leftover in find_spintax(reading.text):
-            if len(leftover.options) == 1:
+            if leftover.certain:
                 yield Sign(leftover.start, "{}", _SPINTAX_ODDS)
 
     def _propose_layout(self, reading: Reading) -> Iterator[Proposal]:
-        for span, name in reading.layout.edits:
-            yield Proposal(span.start, span.end, span.after, (name,), "safe", True)
+        for start, end, after, name in reading.layout.changes:
+            yield Proposal(start, end, after, (name,), "safe", True)
 
     def _propose_spintax(self, reading: Reading, verdicts: Mapping[Range, Verdict]) -> Iterator[Proposal]:
         for leftover in find_spintax(reading.text):
             if not reading.is_protected(leftover.start, leftover.end):
                 spun = _verdict_at(reading, leftover.start, leftover.end, verdicts) == "spun"
-                tier: Tier = "spun" if spun and len(leftover.options) == 1 else "ask"
+                tier: Tier = "spun" if spun and leftover.certain else "ask"
                 yield Proposal(leftover.start, leftover.end, leftover.options[0], ("spintax.braces",), tier, True)
 
     def _propose_wording(self, reading: Reading, hits: Iterable[Hit], verdicts: Mapping[Range, Verdict]) -> Iterator[Proposal]:

@@ -1,0 +1,52 @@
+"""Slips of number: a spinner writes out or swaps the digits of a number ("three%", "$43.Eight", "zero:forty one").
+
+The number that stood there may be guessed, and a guessed number is a falsehood, so slips are flagged and no rule may enter them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from dedupe.model import Flag
+from dedupe.repair.spans import Range
+
+_UNITS = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen"
+_TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
+_WORD = rf"(?:(?:{_TENS})(?:[ -](?:{_UNITS}))?|{_UNITS})"
+_PAIR = r"(?:a (?:pair|couple) of)"
+_SCALE = r"(?:%|percent|per cent|million|billion|trillion|thousand|points?|m|bn)"
+_SLIP = re.compile(
+    rf"(?<![\w.,:$€£-])(?:{_PAIR}|{_WORD})(?:%|\.\d|,\d{{3}}\b|/\d|:\d|-\d+(?!\w*-))"  # three%, four.5, ten,000, one/3, zero:41
+    rf"|[$€£](?:\d[\d,]*\.)?(?:{_PAIR}|{_WORD})\b"  # $43.Eight, $four
+    rf"|(?<![\w.,])\d[\d,]*\.{_WORD}(?=[ -]?{_SCALE}(?![a-z]))"  # 1.Five billion
+    rf"|(?<![\w./])\d+/{_WORD}\b|(?<![\w:])\d{{1,2}}:{_WORD}\b|(?<![\w.:-]){_WORD}:{_WORD}\b"  # 24/seven, 2:thirty
+    rf"|(?<![\w.,-])\d+-(?:{_UNITS})\b(?!-)"  # 20-one
+    r"|(?<![\w.,$€£-])(?:10|100|1000|10000|1,000|10,000|100,000)['’]s\b",  # 1000's
+    re.IGNORECASE,
+)
+# Where one may be: a mark between letters and digits. Looking for the mark first is what keeps this cheap.
+_MARK = re.compile(
+    r"[%$€£.,/:'’-](?:(?<=[a-z]%)|(?<=[$€£])(?=[\da-zA-Z])|(?<=[a-z][./,:-])(?=\d)|(?<=\d[./:-])(?=[A-Za-z])|(?<=[a-z]:)(?=[a-z])|(?<=0['’])s)"
+)
+_REACH = 40  # characters; no slip is longer
+
+
+def find_slips(text: str) -> list[Range]:
+    """The ranges of numbers that no writer writes so.
+
+    >>> [text[a:b] for text in ["About three% paid $43.Eight."] for a, b in find_slips(text)]
+    ['three%', '$43.Eight']
+    """
+    found: list[Range] = []
+    for mark in _MARK.finditer(text):
+        if not found or mark.start() >= found[-1][1]:
+            near = _SLIP.finditer(text, max(0, mark.start() - _REACH), mark.end() + _REACH)
+            found += [match.span() for match in near if match.start() <= mark.start() < match.end()]
+    return found
+
+
+def flag_slips(text: str, field: str) -> Iterator[Flag]:
+    """A flag `number-slip` for each of them."""
+    for start, end in find_slips(text):
+        yield Flag("number-slip", field, start, end, "a number half in words; the source may tell what it was")
