@@ -16,8 +16,8 @@ from typing import Any, Literal
 RelationKind = Literal["exact", "near", "spun", "contained", "template", "overlap", "story"]
 Tier = Literal["safe", "context", "spun", "witness", "ask", "flag"]
 RoleName = Literal[
-    "advertisement", "author-bio", "byline", "caption", "cookie", "copyright", "credit", "dek", "end-mark", "heading", "media", "menu",
-    "newsletter", "promotion", "related", "repeated-caption", "script", "share", "sign-off", "timestamp", "trailing-headline"
+    "advertisement", "author-bio", "byline", "caption", "cookie", "copyright", "credit", "dek", "end-mark", "heading", "media",
+    "menu", "newsletter", "promotion", "related", "repeated-caption", "script", "share", "sign-off", "timestamp", "trailing-headline"
 ]  # fmt: skip
 Verdict = Literal["accept", "reject", "replace", "skip", "revert"]
 

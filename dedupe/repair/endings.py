@@ -18,6 +18,7 @@ _CUT_MARK = re.compile(r"\[\+\d+ chars\]$|\[(?:…|\.\.\.)\]$|(?:…|\.\.\.) ?(?
 _LIST_ITEM = re.compile(r"(?:[-*•·▪●–—>]|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})[.):])\s|\d{1,2}:\d\d|\S{1,3}\)")
 _SALUTATION = re.compile(r"Dear |Sincerely|Regards|cc:")
 _INNER_STOP = re.compile(r"[a-z0-9]{2,}[.!?][”\"’')\]]* +[A-Z“\"]")
+_TITLE_WORDS = (5, 14)
 _LONGEST_MARK = 24  # characters
 _WORDS_CUT, _WORDS_COMMA, _WORDS_OPEN, _WORDS_LONG = 6, 8, 12, 12
 
@@ -49,14 +50,15 @@ def is_truncated(text: str) -> bool:
 
 
 def flag_endings(text: str, field: str, body: Sequence[Range]) -> Iterator[Flag]:
-    """`truncated` for a paragraph that breaks off, `maybe-truncated` for one that ends without a stop where all others have one.
+    """`truncated` for a paragraph that breaks off, `maybe-truncated` for one without a stop where the others have one.
 
     body: the ranges of the paragraphs that are body text, without sign-offs glued to them. Wrapped lines, lists, addresses and
-    titles are left alone.
+    titles are left alone. `maybe-headline`: a last line that may be the headline of this or another article.
     """
     lines = [text[start:end].strip() for start, end in body]
     long = [line for line in lines if line.count(" ") >= _WORDS_LONG - 1]
     stopped = sum(map(is_stopped, long))
+    last = len(lines) - 1
     for at, ((start, end), line) in enumerate(zip(body, lines, strict=True)):
         if is_stopped(line) and not (line[-1] in ".])" and _CUT_MARK.search(line, max(0, len(line) - _LONGEST_MARK))):
             continue
@@ -67,6 +69,8 @@ def flag_endings(text: str, field: str, body: Sequence[Range]) -> Iterator[Flag]
             yield Flag("truncated", field, start, end, "the paragraph breaks off")
         elif stopped >= 3 and stopped >= 0.8 * len(long) and _is_open(line):
             yield Flag("maybe-truncated", field, start, end, "the paragraph ends without a stop")
+        elif at == last and stopped >= 4 and stopped == len(long) and _TITLE_WORDS[0] <= len(line.split()) <= _TITLE_WORDS[1]:
+            yield Flag("maybe-headline", field, start, end, "a last line like a title, of words that the text does not have")
 
 
 def _breaks_off(line: str) -> bool:

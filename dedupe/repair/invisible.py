@@ -26,6 +26,7 @@ _DIRECTION = (
 )
 _OVERRIDES = frozenset("\N{LEFT-TO-RIGHT OVERRIDE}\N{RIGHT-TO-LEFT OVERRIDE}")
 _OTHERS = "\N{OBJECT REPLACEMENT CHARACTER}\N{LINE SEPARATOR}\N{PARAGRAPH SEPARATOR}\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
+_ASCII_CONTROLS = [chr(code) for code in (*range(9), 11, 12, *range(14, 32), 127)]
 _INVISIBLE = re.compile(f"[{_ZERO_WIDTH}{_SOFT_HYPHEN}{_DIRECTION}{_OTHERS}]")
 # Certain: zero-width characters between Latin letters or beside a space or a line end, soft hyphens inside words.
 _ASCII_WORD = "A-Za-z0-9"
@@ -59,7 +60,7 @@ def flag_invisible(text: str, field: str) -> Iterator[Flag]:
     >>> [flag.note for flag in flag_invisible("pay \N{RIGHT-TO-LEFT OVERRIDE}001", "text")]
     ['RIGHT-TO-LEFT OVERRIDE (U+202E)']
     """
-    if _INVISIBLE.search(text) is None:
+    if text.isascii() and not any(control in text for control in _ASCII_CONTROLS):
         return
     for start, end in find_paragraphs(text):
         found = [m for m in _INVISIBLE.finditer(text, start, end) if not _is_at_home(text, m.start())]

@@ -2,9 +2,9 @@
 
     residue (markup, invisible characters) → roles of paragraphs → spacing → flags
 
-Residue is taken out of every field before anything is read. In the text, paragraphs get their roles, and those that are certain and
-never part of an article leave its body. What is missing or doubtful (a cut sentence, a broken number) is flagged and never invented.
-docs/layout.md lists every class.
+Residue is taken out of every field before anything is read. In the text, paragraphs get their roles, and those that are
+certain and never part of an article leave its body. What is missing or doubtful (a cut sentence, a broken number) is flagged and
+never invented. docs/layout.md lists every class.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def clean_residue(text: str) -> list[Change]:
 
 
 def read_layout(text: str, field: str, lexicon: Lexicon) -> Layout:
-    """The layout of a field without residue. Only the text has paragraphs with roles; the other fields are flagged for their letters.
+    """The layout of a field that `clean_residue` went over. Only the text has paragraphs with roles.
 
     >>> from dedupe.text.lexicon import load_lexicon
     >>> text = "By Jane Doe\\nThe mayor of Odense , who is 61, resigned.\\n"

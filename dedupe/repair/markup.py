@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from dedupe.model import Flag
 from dedupe.repair.defects import Change, keep_disjoint
@@ -104,7 +105,7 @@ def _take_out_tags(text: str) -> Iterator[Change]:
 def _take_out_run(text: str, run: list[re.Match[str]]) -> Change:
     start, end = run[0].start(), run[-1].end()
     if not any(_BLOCK_NAME.fullmatch(match[2]) for match in run):
-        inner = "".join(text[a.end() : b.start()] for a, b in zip(run, run[1:], strict=False))
+        inner = "".join(text[a.end() : b.start()] for a, b in pairwise(run))
         spaced = start > 0 and text[start - 1].isspace()
         return Change(start, end, "" if spaced else inner[:1], "layout.markup")
     while start > 0 and text[start - 1] in " \t":

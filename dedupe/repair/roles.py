@@ -1,7 +1,7 @@
 """Roles: what each paragraph is, if not body text. Patterns come from the layout tables, the rest is told from its place.
 
-Roles that are certain and never part of what an article says leave its body (docs/decisions/0002); captions, credits, headings and
-summaries are only typed.
+Roles that are certain and never part of what an article says leave its body (docs/decisions/0002); captions, credits, headings
+and summaries are only typed.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ _CREDIT_WORDS = re.compile(
 _PHOTO_NOTE = re.compile(r"\((?:[A-Z]{2,4} )?(?:Photo|Image|Picture|Photograph)s?\b[^()\n]{2,90}\)\s*$")
 _CAPTION_OPENING = re.compile(
     r"(?:In|On) this (?:pool |file |handout |undated |aerial |combination |screen)*(?:photo|photograph|image|picture|grab|\{)"
+)
+_CAPTION_END = re.compile(
+    r"[.}:”] ?[A-Z][^|.\n]{2,40}(?: \| [^|\n]{2,40}){1,3}$|\b\{?(?:[Ff]ile|[Hh]andout|[Aa]rchive)\}? \{?(?:photo|picture|image|photograph)\}?\.?$"
 )
 _AUTHOR = re.compile(r"By ((?:[A-Z][\w.'’-]+ ?){2,3})(?<! )")
 _SPEECH = re.compile(r"[“\"]|\b(?:said|told|says)\b")
@@ -72,7 +75,7 @@ def _role_by_place(lines: Sequence[str], at: int, patterned: Sequence[LineRole |
         return "caption"
     if _is_trailing_headline(lines, at, patterned):
         return "trailing-headline"
-    if _is_heading(lines, at):
+    if _is_heading(lines, at, patterned):
         return "heading"
     if _is_dek(lines, at, patterned):
         return "dek"
@@ -80,7 +83,7 @@ def _role_by_place(lines: Sequence[str], at: int, patterned: Sequence[LineRole |
 
 
 def _pattern_role(line: str, at: int, count: int, lexicon: Lexicon) -> LineRole | None:
-    if len(line) > _LONGEST_PATTERNED or line[0] in "“\"‘'":
+    if len(line) > _LONGEST_PATTERNED or line[0] in "“\"‘'" or lexicon.any_layout.fullmatch(line) is None:
         return None
     for role, pattern in lexicon.layout:
         if pattern.fullmatch(line) is None:
@@ -102,7 +105,7 @@ def _find_menus(lines: Sequence[str], patterned: Sequence[LineRole | None]) -> s
             run.append(at)
             continue
         items = sum(patterned[i] == "menu-item" for i in run)
-        if len(run) >= _MENU_LINES and 2 * items >= len(run) or len(run) == items == 2 and run[0] == 0:
+        if (len(run) >= _MENU_LINES and 2 * items >= len(run)) or (len(run) == items == 2 and run[0] == 0):
             menus.update(run)
         run = []
     return menus
@@ -121,15 +124,17 @@ def _is_caption(lines: Sequence[str], at: int, patterned: Sequence[LineRole | No
         or (line.endswith(")") and _PHOTO_NOTE.search(line))
         or (at + 1 < len(lines) and patterned[at + 1] == "credit" and patterned[at] is None and len(line) < _LONGEST_CAPTION)
         or _CAPTION_OPENING.match(line)
+        or (len(line) < _LONGEST_CAPTION and _CAPTION_END.search(line))
     )
 
 
-def _is_heading(lines: Sequence[str], at: int) -> bool:
+def _is_heading(lines: Sequence[str], at: int, patterned: Sequence[LineRole | None]) -> bool:
     """A short line without a stop between longer ones, or one of those on top, before the article begins."""
     line = lines[at]
     if len(line) > _LONGEST_PATTERNED:
         return False
-    if all(len(above.split()) <= _TITLE_WORDS and not is_stopped(above) for above in lines[: at + 1]):
+    above = zip(lines[: at + 1], patterned, strict=False)
+    if all((len(other.split()) <= _TITLE_WORDS and not is_stopped(other)) or role for other, role in above):
         return len(lines) > at + 3 and any(map(is_stopped, lines[at + 1 : at + 8]))
     if at == len(lines) - 1 or not line[0].isupper() or len(line.split()) > _HEADING_WORDS or is_stopped(line):
         return False

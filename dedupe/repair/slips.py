@@ -1,6 +1,6 @@
 """Slips of number: a spinner writes out or swaps the digits of a number ("three%", "$43.Eight", "zero:forty one").
 
-The number that stood there may be guessed, and a guessed number is a falsehood, so slips are flagged and no rule may enter them.
+The number that stood there may be guessed, and a guessed number is a falsehood: slips are flagged, and no rule may enter them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dedupe.model import Flag
 from dedupe.repair.spans import Range
 
-_UNITS = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen"
+_UNITS = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|"
+_UNITS += "thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen"
 _TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
 _WORD = rf"(?:(?:{_TENS})(?:[ -](?:{_UNITS}))?|{_UNITS})"
 _PAIR = r"(?:a (?:pair|couple) of)"

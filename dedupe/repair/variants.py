@@ -1,4 +1,4 @@
-"""Names spelled in two ways in one text: "Sergey" and "Sergei", "Zelensky" and "Zelenskyy". A sign of a splice; never mended."""
+"""Names spelled in two ways in one text ("Sergey" and "Sergei"): a sign of a splice, flagged and never mended."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def flag_variants(text: str, field: str, lexicon: Lexicon) -> Iterator[Flag]:
             if name[1:].islower() and not _PLURAL.search(name):
                 spellings.setdefault(_plain(name), []).append(name)
     for variants in spellings.values():
-        if len(variants) > 1 and not all(name.lower() in lexicon.words for name in variants):
+        if len(variants) > 1:
             ranked = sorted(variants, key=lambda name: (-len(_find(name, text)), name))
             for name in ranked[1:]:
                 yield Flag("name-variant", field, *_find(name, text)[0], ", ".join(ranked))

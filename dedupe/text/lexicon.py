@@ -61,6 +61,11 @@ class Lexicon:
     gate: GateSettings
 
     @cached_property
+    def any_layout(self) -> re.Pattern[str]:
+        """One pattern that matches what any of the layout patterns matches: hardly a line does."""
+        return re.compile("|".join(pattern.pattern for _, pattern in self.layout) or r"(?!)")
+
+    @cached_property
     def words(self) -> frozenset[str]:
         """Every single word that the tables hold, in small letters; no dictionary, but what news English is mostly made of."""
         phrases = [*self.odds, *self.allow, *(phrase for rule in self.rules for phrase in (rule.spun, *rule.originals))]
@@ -238,9 +243,12 @@ def _layout(table: Traversable) -> Iterator[tuple[LineRole, re.Pattern[str]]]:
         if role not in _LINE_ROLES:
             raise RuleError(f"unknown role {role!r}; {did_you_mean(role, _LINE_ROLES)}", path=str(table), line=line)
         try:
-            yield role, re.compile(pattern)  # type: ignore[misc]  # checked above
+            compiled = re.compile(f"(?:{pattern})")
         except re.error as error:
             raise RuleError(f"not a regular expression: {error}", path=str(table), line=line) from None
+        if compiled.groups:
+            raise RuleError("the pattern captures a group; write (?:...) for (...)", path=str(table), line=line)
+        yield role, compiled  # type: ignore[misc]  # checked above
 
 
 def _irregulars(table: Traversable) -> Iterator[tuple[tuple[PartOfSpeech, str], tuple[str, ...]]]:
