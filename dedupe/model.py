@@ -17,7 +17,8 @@ RelationKind = Literal["exact", "near", "spun", "contained", "template", "overla
 Tier = Literal["safe", "context", "spun", "witness", "ask", "flag"]
 RoleName = Literal[
     "advertisement", "author-bio", "byline", "caption", "cookie", "copyright", "credit", "dek", "end-mark", "heading", "media",
-    "menu", "newsletter", "promotion", "related", "repeated-caption", "script", "share", "sign-off", "timestamp", "trailing-headline"
+    "menu", "newsletter", "promotion", "related", "repeated-caption", "script", "share", "sign-off",
+    "timestamp", "trailing-headline",
 ]  # fmt: skip
 Verdict = Literal["accept", "reject", "replace", "skip", "revert"]
 

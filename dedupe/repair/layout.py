@@ -3,7 +3,7 @@
     residue (markup, invisible characters) → roles of paragraphs → spacing → flags
 
 Residue is taken out of every field before anything is read. In the text, paragraphs get their roles, and those that are
-certain and never part of an article leave its body. What is missing or doubtful (a cut sentence, a broken number) is flagged and
+certain and never part of an article leave its body. What is missing or doubtful (a cut sentence, a broken number) is flagged,
 never invented. docs/layout.md lists every class.
 """
 
@@ -95,7 +95,7 @@ def read_layout(text: str, field: str, lexicon: Lexicon) -> Layout:
         *flag_endings(text, field, body),
         *flag_quote_marks(text, field, body),
         *flag_slips(text, field),
-        *flag_variants(text, field, lexicon),
+        *flag_variants(text, field),
         *_flag_repeated(text, field, body),
     ]
     return Layout(keep_disjoint(changes), roles, sorted(flags, key=lambda flag: (flag.start, flag.end, flag.kind)))

@@ -27,9 +27,9 @@ _PHOTO_NOTE = re.compile(r"\((?:[A-Z]{2,4} )?(?:Photo|Image|Picture|Photograph)s
 _CAPTION_OPENING = re.compile(
     r"(?:In|On) this (?:pool |file |handout |undated |aerial |combination |screen)*(?:photo|photograph|image|picture|grab|\{)"
 )
-_CAPTION_END = re.compile(
-    r"[.}:”] ?[A-Z][^|.\n]{2,40}(?: \| [^|\n]{2,40}){1,3}$|\b\{?(?:[Ff]ile|[Hh]andout|[Aa]rchive)\}? \{?(?:photo|picture|image|photograph)\}?\.?$"
-)
+_INLINE_CREDIT = re.compile(r"[.}:”] ?[A-Z][^|.\n]{2,40}(?: \| [^|\n]{2,40}){1,3}$")
+_FILE_PHOTO = re.compile(r"\b\{?(?:[Ff]ile|[Hh]andout|[Aa]rchive)\}? \{?(?:photo|picture|image|photograph)\}?\.?$")
+_LONGEST_FILE_PHOTO = 24  # characters
 _AUTHOR = re.compile(r"By ((?:[A-Z][\w.'’-]+ ?){2,3})(?<! )")
 _SPEECH = re.compile(r"[“\"]|\b(?:said|told|says)\b")
 _LONGEST_PATTERNED = 300  # characters; furniture is short
@@ -119,12 +119,14 @@ def _may_be_item(line: str, role: LineRole | None) -> bool:
 
 def _is_caption(lines: Sequence[str], at: int, patterned: Sequence[LineRole | None]) -> bool:
     line = lines[at]
+    if patterned[at] is not None or len(line) >= _LONGEST_CAPTION:
+        return patterned[at] == "caption"
     return bool(
-        patterned[at] == "caption"
-        or (line.endswith(")") and _PHOTO_NOTE.search(line))
-        or (at + 1 < len(lines) and patterned[at + 1] == "credit" and patterned[at] is None and len(line) < _LONGEST_CAPTION)
-        or _CAPTION_OPENING.match(line)
-        or (len(line) < _LONGEST_CAPTION and _CAPTION_END.search(line))
+        (at + 1 < len(lines) and patterned[at + 1] == "credit")
+        or (line[-1] == ")" and _PHOTO_NOTE.search(line))
+        or (line[1:7] == "n this" and _CAPTION_OPENING.match(line))
+        or (" | " in line and _INLINE_CREDIT.search(line))
+        or _FILE_PHOTO.search(line, max(0, len(line) - _LONGEST_FILE_PHOTO))
     )
 
 

@@ -27,8 +27,10 @@ _SLIP = re.compile(
     re.IGNORECASE,
 )
 # Where one may be: a mark between letters and digits. Looking for the mark first is what keeps this cheap.
+_BEGINNING = "(?=[Oo]ne|[Tt]w|[Tt]h[ir]|[Tt]en|[Ff][io]|[Ss][ie]|[Ee][il]|[Nn]in|[Zz]er|[Aa] )"
 _MARK = re.compile(
-    r"[%$€£.,/:'’-](?:(?<=[a-z]%)|(?<=[$€£])(?=[\da-zA-Z])|(?<=[a-z][./,:-])(?=\d)|(?<=\d[./:-])(?=[A-Za-z])|(?<=[a-z]:)(?=[a-z])|(?<=0['’])s)"
+    rf"[%$€£.,/:'’-](?:(?<=[a-z ]%)|(?<=[$€£]){_BEGINNING}|(?<=[a-z][./,:-])(?=\d)"
+    rf"|(?<=\d[./:-]){_BEGINNING}|(?<=[a-z]:)(?=[a-z])|(?<=0['’])s)"
 )
 _REACH = 40  # characters; no slip is longer
 

@@ -14,7 +14,7 @@ _BEFORE_COMMA = re.compile(r"(?<=[^\W\d_])[ \N{NO-BREAK SPACE}]+(?=,[\s\"”’]
 _BEFORE_STOP = re.compile(r"(?<=[^\W\d_][^\W\d_])[ \N{NO-BREAK SPACE}]+(?=\.(?:\s+[A-Z“\"]|[”\"]?[ \t]*$))", re.MULTILINE)
 # A stop between a small and a capital letter: not an address, a file or a brand (Booking.com, Node.js, Vue.Js).
 _GLUED_STOP = re.compile(r"[.!?](?<=[a-z]{3}[.!?])[”’)]?(?=(?:[A-Z][a-z]+|[AI])[ ,’'](?!\())")
-_GLUED_QUOTE = re.compile(r"(?<=[.,!?])”(?=[A-Za-z])")
+_GLUED_QUOTE = re.compile(r"”(?<=[.,!?]”)(?=[A-Za-z])")
 _GLUED_WORDS = re.compile(r"[TBAWHM](?<=[a-z]{3}[A-Z])(?:h(?:e|is|ey|ese)|ut|nd|hen|hile|owever|eanwhile|fter)\b(?![.(/])")
 _WORD_BEFORE = re.compile(r"(?<![\w.@/#-])[a-z]{3,}$")
 _NEVER_TWICE = ("the", "of", "a", "and", "to", "is", "was", "with", "for", "from")

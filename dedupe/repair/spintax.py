@@ -1,4 +1,4 @@
-"""Leftover spintax (`{photograph}`, `{buy|purchase}`, `[big|large]`, `%%name%%`): a spinner's template that was not filled in."""
+"""Leftover spintax (`{photograph}`, `{buy|purchase}`, `[big|large]`, `%%name%%`): a template that was not filled in."""
 
 from __future__ import annotations
 

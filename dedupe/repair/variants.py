@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from dedupe.model import Flag
-from dedupe.text.lexicon import Lexicon
 
 # A capitalised word after a small one or before another capitalised one, so no mere first word of a sentence.
 _NAME = re.compile(r"[A-Z](?<!\w[A-Z])(?:(?<=[a-z,] [A-Z])[^\W\d_]{4,}|[^\W\d_]{4,}(?= [A-Z][a-z]))")
 # Transliteration writes these either way.
 _EITHER_WAY = (("kh", "h"), ("ph", "f"), ("ck", "k"), ("yo", "o"), ("io", "o"), ("j", "i"), ("y", "i"), ("w", "v"), ("q", "k"))
-# What is left of a name without the letters that vary: a cheap first look.
-_FIRM = str.maketrans("WwQqCcKkPpFf", "VvKkKkKkFfFf", "aeiouyjhAEIOUYJH")
+_SAME = 3  # letters at the beginning that two spellings share
+_DOUBLED = re.compile(r"(.)\1+")
 _PLURAL = re.compile(r"(?:ies|ys)$")
 
 
-def flag_variants(text: str, field: str, lexicon: Lexicon) -> Iterator[Flag]:
+def flag_variants(text: str, field: str) -> Iterator[Flag]:
     """`name-variant` at the rarer spelling of a name that the text spells in two ways; the note has both.
 
-    >>> from dedupe.text.lexicon import load_lexicon
     >>> text = "He met Sergey Lavrov. Then Sergei Lavrov left, and Sergei slept."
-    >>> [(text[f.start:f.end], f.note) for f in flag_variants(text, "text", load_lexicon())]
+    >>> [(text[f.start:f.end], f.note) for f in flag_variants(text, "text")]
     [('Sergey', 'Sergei, Sergey')]
     """
-    alike: dict[tuple[str, ...], list[str]] = {}
-    for name in set(_NAME.findall(text)):
-        alike.setdefault(tuple(dict.fromkeys(name.translate(_FIRM))), []).append(name)
+    names = sorted(set(_NAME.findall(text)))
+    near = {name for pair in pairwise(names) if pair[0][:_SAME] == pair[1][:_SAME] for name in pair}
     spellings: dict[str, list[str]] = {}
-    for names in alike.values():
-        for name in names if len(names) > 1 else ():
-            if name[1:].islower() and not _PLURAL.search(name):
-                spellings.setdefault(_plain(name), []).append(name)
+    for name in sorted(near):
+        if name[1:].islower() and not _PLURAL.search(name):
+            spellings.setdefault(_plain(name), []).append(name)
     for variants in spellings.values():
         if len(variants) > 1:
             ranked = sorted(variants, key=lambda name: (-len(_find(name, text)), name))
@@ -48,5 +45,5 @@ def _plain(name: str) -> str:
     plain = name.lower()
     for letters, other in _EITHER_WAY:
         plain = plain.replace(letters, other)
-    plain = re.sub(r"(.)\1+", r"\1", plain)
-    return re.sub(r"ei$|i$", "i", plain)
+    plain = _DOUBLED.sub(r"\1", plain)
+    return plain.removesuffix("ei") + "i" if plain.endswith("ei") else plain
