@@ -73,12 +73,13 @@ class Repairer:
         """
         sources = self._sources(article)
         proposer = Proposer(self.lexicon, self.settings, Witnesses(witnesses), set())
-        edits = {field: self._clean(article.id, field, source) for field, source in sources.items()}
+        edits: dict[str, list[Edit]] = {field: [] for field in sources}
         asked: list[Edit] = []
         flags: list[Flag] = []
         roles: list[Role] = []
         judgement = CLEAN
         for round_number in range(1 if self.settings.spin == "assume" else _ROUNDS):
+            edits = {field: self._clean(article.id, field, source, edits[field]) for field, source in sources.items()}
             readings = [self._read(field, apply_spans(source, spans_of(edits[field]))) for field, source in sources.items()]
             found, verdict = self._find_edits(article.id, readings, proposer)
             if round_number == 0:
@@ -205,14 +206,19 @@ class Repairer:
     def _read(self, field: str, text: str) -> Reading:
         return Reading(field, text, self.lexicon, self._allowed)
 
-    def _clean(self, article_id: str, field: str, source: str) -> list[Edit]:
-        """What is mended before anything is read: encoding, and then markup and invisible characters."""
-        fixed = [Change(*span, "layout.encoding") for span in fix_encoding(source)] if self.settings.encoding else []
-        edits = [_as_edit(article_id, field, source, change) for change in fixed]
-        if self.settings.layout:
+    def _clean(self, article_id: str, field: str, source: str, edits: list[Edit]) -> list[Edit]:
+        """The edits with what must be mended before anything is read: encoding, markup, invisible characters.
+
+        Taking out one may lay another bare, so this goes on until nothing is left, or for a few turns in made-up text.
+        """
+        for _ in range(_ROUNDS):
             text = apply_spans(source, spans_of(edits))
-            residue = [_as_edit(article_id, field, text, change) for change in clean_residue(text)]
-            edits = compose_edits(source, edits, residue)
+            changes = [Change(*span, "layout.encoding") for span in fix_encoding(text)] if self.settings.encoding else []
+            if not changes and self.settings.layout:
+                changes = clean_residue(text)
+            if not changes:
+                break
+            edits = compose_edits(source, edits, [_as_edit(article_id, field, text, change) for change in changes])
         return edits
 
     def _note_layout(self, reading: Reading, cleaned: Sequence[Edit]) -> tuple[list[Flag], list[Role]]:

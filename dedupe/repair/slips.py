@@ -18,20 +18,21 @@ _WORD = rf"(?:(?:{_TENS})(?:[ -](?:{_UNITS}))?|{_UNITS})"
 _PAIR = r"(?:a (?:pair|couple) of)"
 _SCALE = r"(?:%|percent|per cent|million|billion|trillion|thousand|points?|m|bn)"
 _SLIP = re.compile(
-    rf"(?<![\w.,:$€£-])(?:{_PAIR}|{_WORD})(?:%|\.\d|,\d{{3}}\b|/\d|:\d|-\d+(?!\w*-))"  # three%, four.5, ten,000, one/3, zero:41
+    rf"(?<![\w.,:$€£-])(?:{_PAIR}|{_WORD})(?:%|\.\d|,\d{{3}}\b|/\d|:\d|-\d+(?!\w*-| ?months))"  # three%, four.5
     rf"|[$€£](?:\d[\d,]*\.)?(?:{_PAIR}|{_WORD})\b"  # $43.Eight, $four
     rf"|(?<![\w.,])\d[\d,]*\.{_WORD}(?=[ -]?{_SCALE}(?![a-z]))"  # 1.Five billion
     rf"|(?<![\w./])\d+/{_WORD}\b|(?<![\w:])\d{{1,2}}:{_WORD}\b|(?<![\w.:-]){_WORD}:{_WORD}\b"  # 24/seven, 2:thirty
-    rf"|(?<![\w.,-])\d+-(?:{_UNITS})\b(?!-)"  # 20-one
-    r"|(?<![\w.,$€£-])(?:10|100|1000|10000|1,000|10,000|100,000)['’]s\b",  # 1000's
+    rf"|(?<![\w.,-])\d+-(?:{_UNITS})\b(?!-)",  # 20-one
     re.IGNORECASE,
 )
 # Where one may be: a mark between letters and digits. Looking for the mark first is what keeps this cheap.
 _BEGINNING = "(?=[Oo]ne|[Tt]w|[Tt]h[ir]|[Tt]en|[Ff][io]|[Ss][ie]|[Ee][il]|[Nn]in|[Zz]er|[Aa] )"
 _MARK = re.compile(
     rf"[%$€£.,/:'’-](?:(?<=[a-z ]%)|(?<=[$€£]){_BEGINNING}|(?<=[a-z][./,:-])(?=\d)"
-    rf"|(?<=\d[./:-]){_BEGINNING}|(?<=[a-z]:)(?=[a-z])|(?<=0['’])s)"
+    rf"|(?<=\d[./:-]){_BEGINNING}|(?<=[a-z]:)(?=[a-z]))"
 )
+# What a spinner makes of "thousands": the number is not lost, so rules may take it back.
+_ROUND = re.compile(r"(?<![\w.,$€£-])(?:10|100|1000|10000|1,000|10,000|100,000)['’]s\b")
 _REACH = 40  # characters; no slip is longer
 
 
@@ -50,6 +51,10 @@ def find_slips(text: str) -> list[Range]:
 
 
 def flag_slips(text: str, field: str) -> Iterator[Flag]:
-    """A flag `number-slip` for each of them."""
+    """A flag `number-slip` for each of them, and for "1000's", which is no number either."""
+    if "0's" in text or "0’s" in text:
+        yield from (
+            Flag("number-slip", field, *match.span(), "a round number written in digits") for match in _ROUND.finditer(text)
+        )
     for start, end in find_slips(text):
         yield Flag("number-slip", field, start, end, "a number half in words; the source may tell what it was")
