@@ -18,7 +18,7 @@ _WORD = rf"(?:(?:{_TENS})(?:[ -](?:{_UNITS}))?|{_UNITS})"
 _PAIR = r"(?:a (?:pair|couple) of)"
 _SCALE = r"(?:%|percent|per cent|million|billion|trillion|thousand|points?|m|bn)"
 _SLIP = re.compile(
-    rf"(?<![\w.,:$€£-])(?:{_PAIR}|{_WORD})(?:%|\.\d|,\d{{3}}\b|/\d|:\d|-\d+(?!\w*-| ?months))"  # three%, four.5
+    rf"(?<![\w.,:$€£-])(?:{_PAIR}|{_WORD})(?:%|\.\d|,\d{{3}}\b|/\d|:\d|-\d++(?!\w*-| ?months))"  # three%, four.5
     rf"|[$€£](?:\d[\d,]*\.)?(?:{_PAIR}|{_WORD})\b"  # $43.Eight, $four
     rf"|(?<![\w.,])\d[\d,]*\.{_WORD}(?=[ -]?{_SCALE}(?![a-z]))"  # 1.Five billion
     rf"|(?<![\w./])\d+/{_WORD}\b|(?<![\w:])\d{{1,2}}:{_WORD}\b|(?<![\w.:-]){_WORD}:{_WORD}\b"  # 24/seven, 2:thirty
