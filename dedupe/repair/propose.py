@@ -17,7 +17,6 @@ from dedupe.repair.neighbours import BORDER, Neighbourhood
 from dedupe.repair.reading import Reading, Sign
 from dedupe.repair.resolve import Proposal, resolve
 from dedupe.repair.spans import Range, overlapping
-from dedupe.repair.spintax import find_spintax
 from dedupe.text.lexicon import Lexicon
 
 _SPINTAX_ODDS = 2.5
@@ -34,7 +33,7 @@ class Proposer:
 
     def propose(self, reading: Reading, hits: Iterable[Hit], verdicts: Mapping[Range, Verdict]) -> Iterator[Proposal]:
         """Every proposal for a reading, overlapping ones included."""
-        if self.settings.layout and reading.field == "text":
+        if self.settings.layout:
             yield from self._propose_layout(reading)
         if self.settings.spin != "off":
             yield from self._propose_spintax(reading, verdicts)
@@ -61,24 +60,23 @@ class Proposer:
                 if odds and not reading.is_protected(hit.start, hit.end):
                     yield Sign(hit.start, form, odds)
                     reach = hit.end
-        for leftover in find_spintax(reading.text):
-            if len(leftover.options) == 1:
+        for leftover in reading.spintax:
+            if leftover.certain:
                 yield Sign(leftover.start, "{}", _SPINTAX_ODDS)
 
     def _propose_layout(self, reading: Reading) -> Iterator[Proposal]:
-        for span, name in reading.layout.edits:
-            yield Proposal(span.start, span.end, span.after, (name,), "safe", True)
+        for start, end, after, name in reading.layout.changes:
+            yield Proposal(start, end, after, (name,), "safe", True)
 
     def _propose_spintax(self, reading: Reading, verdicts: Mapping[Range, Verdict]) -> Iterator[Proposal]:
-        for leftover in find_spintax(reading.text):
-            if not reading.is_protected(leftover.start, leftover.end):
-                spun = _verdict_at(reading, leftover.start, leftover.end, verdicts) == "spun"
-                tier: Tier = "spun" if spun and len(leftover.options) == 1 else "ask"
-                yield Proposal(leftover.start, leftover.end, leftover.options[0], ("spintax.braces",), tier, True)
+        for leftover in reading.spintax:
+            spun = _verdict_at(reading, leftover.start, leftover.end, verdicts) == "spun"
+            tier: Tier = "spun" if spun and leftover.certain else "ask"
+            yield Proposal(leftover.start, leftover.end, leftover.options[0], ("spintax.braces",), tier, True)
 
     def _propose_wording(self, reading: Reading, hits: Iterable[Hit], verdicts: Mapping[Range, Verdict]) -> Iterator[Proposal]:
         for hit in hits:
-            if reading.is_protected(hit.start, hit.end):
+            if reading.is_protected(hit.start, hit.end) or reading.is_open_choice(hit.start, hit.end):
                 continue
             verdict = _verdict_at(reading, hit.start, hit.end, verdicts)
             quoted = reading.is_quoted(hit.start, hit.end)

@@ -11,7 +11,9 @@ from dedupe.repair.gate import Judgement, Verdict, is_splice, judge
 from dedupe.repair.glance import Glance
 from dedupe.repair.layout import Layout, read_layout
 from dedupe.repair.neighbours import Neighbourhood
-from dedupe.repair.spans import Range, find_paragraphs, find_protected, find_quotations, overlapping
+from dedupe.repair.slips import find_slips
+from dedupe.repair.spans import Range, find_paragraphs, find_protected, find_quotations, merge_ranges, overlapping
+from dedupe.repair.spintax import Leftover, find_spintax
 from dedupe.text.lexicon import GateSettings, Lexicon
 
 # A paragraph as long as this can be an island of clean text in a spun one: a quoted statement, or a splice.
@@ -39,8 +41,13 @@ class Reading:
 
     @cached_property
     def protected(self) -> list[Range]:
-        """The ranges that no rule may enter."""
-        return find_protected(self.text, self.allowed)
+        """The ranges that no rule may enter: addresses, code, allowed phrases, and numbers that are broken."""
+        return merge_ranges([*find_protected(self.text, self.allowed), *find_slips(self.text)])
+
+    @cached_property
+    def spintax(self) -> list[Leftover]:
+        """The leftovers of a spinner's template that no rule may change from within."""
+        return [leftover for leftover in find_spintax(self.text) if not self.is_protected(leftover.start, leftover.end)]
 
     @cached_property
     def paragraphs(self) -> list[Range]:
@@ -64,6 +71,10 @@ class Reading:
     def is_quoted(self, start: int, end: int) -> bool:
         """Whether [start, end) shares anything with a quotation."""
         return overlapping(self.quotations, start, end) is not None
+
+    def is_open_choice(self, start: int, end: int) -> bool:
+        """Whether [start, end) shares anything with spintax that only a person can settle."""
+        return any(s.start < end and start < s.end for s in self.spintax if not s.certain)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The repair of one article: START READING HERE for how the pieces of this folder work together.
 
-    encoding → typed spans → all hits on the unmodified text → gate → evidence → one total order resolves overlaps
+    encoding and residue → typed spans → all hits on the unmodified text → gate → evidence → one total order resolves overlaps
     → all edits applied at once → agreement at their borders
 
 No rule sees another rule's output within a round: the mapping of a spinner is cyclic (extra → additional → further), and
@@ -18,17 +18,19 @@ from functools import cached_property
 
 from dedupe.config import RepairSettings
 from dedupe.model import Article, Edit, Flag, Repair, Role
+from dedupe.repair.defects import Change
 from dedupe.repair.encoding import fix_encoding
 from dedupe.repair.evidence import Witnesses
 from dedupe.repair.gate import CLEAN, TIER_ODDS, Judgement, Verdict, is_splice, judge
 from dedupe.repair.glance import Glance
 from dedupe.repair.grammar import article_before, fitting_article
+from dedupe.repair.layout import clean_residue
 from dedupe.repair.match import FormIndex, Hit, expand_rules, fold
 from dedupe.repair.neighbours import PatternParser
 from dedupe.repair.propose import Proposer
 from dedupe.repair.reading import Reading, Sign, judge_document, judge_paragraphs
 from dedupe.repair.resolve import Proposal, resolve
-from dedupe.repair.rounds import compose_edits, move_to_source, overlaps_any, spans_of
+from dedupe.repair.rounds import compose_edits, move_ranges, move_to_source, overlaps_any, spans_of
 from dedupe.repair.spans import Range, compile_allowed, find_paragraphs
 from dedupe.text.edits import apply_spans
 from dedupe.text.lexicon import Lexicon, builtin_rules
@@ -71,20 +73,23 @@ class Repairer:
         """
         sources = self._sources(article)
         proposer = Proposer(self.lexicon, self.settings, Witnesses(witnesses), set())
-        edits = {field: self._fix_encoding(article.id, field, source) for field, source in sources.items()}
+        edits: dict[str, list[Edit]] = {field: [] for field in sources}
         asked: list[Edit] = []
         flags: list[Flag] = []
         roles: list[Role] = []
         judgement = CLEAN
         for round_number in range(1 if self.settings.spin == "assume" else _ROUNDS):
+            edits = {field: self._clean(article.id, field, source, edits[field]) for field, source in sources.items()}
             readings = [self._read(field, apply_spans(source, spans_of(edits[field]))) for field, source in sources.items()]
             found, verdict = self._find_edits(article.id, readings, proposer)
             if round_number == 0:
                 judgement = verdict
                 for reading in readings:
-                    flags += [_as_flag(edit) for edit in found[reading.field] if edit.tier == "flag"]
+                    doubtful = [_as_flag(edit) for edit in found[reading.field] if edit.tier == "flag"]
+                    flags += move_ranges(edits[reading.field], doubtful)
                     asked += move_to_source(edits[reading.field], [e for e in found[reading.field] if e.tier == "ask"])
-                    flags, roles = self._note_layout(reading, flags, roles)
+                    noted, typed = self._note_layout(reading, edits[reading.field])
+                    flags, roles = flags + noted, roles + typed
             automatic = {field: [edit for edit in new if edit.automatic] for field, new in found.items()}
             if not any(automatic.values()):
                 break
@@ -201,17 +206,26 @@ class Repairer:
     def _read(self, field: str, text: str) -> Reading:
         return Reading(field, text, self.lexicon, self._allowed)
 
-    def _fix_encoding(self, article_id: str, field: str, source: str) -> list[Edit]:
-        spans = fix_encoding(source) if self.settings.encoding else []
-        return [
-            Edit(article_id, field, start, end, source[start:end], after, ("layout.encoding",), "safe")
-            for start, end, after in spans
-        ]
+    def _clean(self, article_id: str, field: str, source: str, edits: list[Edit]) -> list[Edit]:
+        """The edits with what must be mended before anything is read: encoding, markup, invisible characters.
 
-    def _note_layout(self, reading: Reading, flags: list[Flag], roles: list[Role]) -> tuple[list[Flag], list[Role]]:
-        if not self.settings.layout or reading.field != "text":
-            return flags, roles
-        return flags + reading.layout.flags, roles + reading.layout.roles
+        Taking out one may lay another bare, so this goes on until nothing is left, or for a few turns in made-up text.
+        """
+        for _ in range(_ROUNDS):
+            text = apply_spans(source, spans_of(edits))
+            changes = [Change(*span, "layout.encoding") for span in fix_encoding(text)] if self.settings.encoding else []
+            if not changes and self.settings.layout:
+                changes = clean_residue(text)
+            if not changes:
+                break
+            edits = compose_edits(source, edits, [_as_edit(article_id, field, text, change) for change in changes])
+        return edits
+
+    def _note_layout(self, reading: Reading, cleaned: Sequence[Edit]) -> tuple[list[Flag], list[Role]]:
+        """The flags and roles of a reading, in coordinates of the source; `cleaned` turned the source into what was read."""
+        if not self.settings.layout:
+            return [], []
+        return move_ranges(cleaned, reading.layout.flags), move_ranges(cleaned, reading.layout.roles)
 
 
 def article_fields(article: Article) -> dict[str, str]:
@@ -247,6 +261,11 @@ def agree_articles(text: str, proposals: Sequence[Proposal]) -> list[Proposal]:
                 proposal = dataclasses.replace(proposal, start=start, after=after, rules=(*proposal.rules, "grammar.article"))
         agreed.append(proposal)
     return agreed
+
+
+def _as_edit(article_id: str, field: str, text: str, change: Change) -> Edit:
+    before = text[change.start : change.end]
+    return Edit(article_id, field, change.start, change.end, before, change.after, (change.name,), "safe")
 
 
 def _as_flag(edit: Edit) -> Flag:

@@ -40,6 +40,16 @@ def find_paragraphs(text: str) -> list[Range]:
     return [match.span() for match in _PARAGRAPH.finditer(text)]
 
 
+def line_around(text: str, start: int, end: int) -> str:
+    """The whole line, or lines, that [start, end) lies in.
+
+    >>> line_around("One.\\nTwo, three.\\n", 7, 8)
+    'Two, three.'
+    """
+    stop = text.find("\n", end)
+    return text[text.rfind("\n", 0, start) + 1 : stop if stop >= 0 else len(text)]
+
+
 def find_quotations(text: str) -> list[Range]:
     """The ranges inside double quotation marks, curly or straight, marks excluded, sorted.
 
