@@ -19,13 +19,13 @@ _EXPECTED = 0.7
 class Glance:
     """The odds of the forms of a lexicon, ready to be looked up.
 
-    forms: those of the rules. odds: nats by form, the single words of writers among them.
+    forms: those of the rules. odds: nats by form, the single words of writers among them. index: of all forms with odds above 0.
 
-    >>> Glance([], {"said": -1.0, "year": -0.5}).plain("He said so, she said so.")
+    >>> Glance([], {"said": -1.0, "year": -0.5}, FormIndex([])).plain("He said so, she said so.")
     {'said': -1.0}
     """
 
-    def __init__(self, forms: Iterable[Form], odds: Mapping[str, float]) -> None:
+    def __init__(self, forms: Iterable[Form], odds: Mapping[str, float], index: FormIndex) -> None:
         self._plain = {form.encode(): value for form, value in odds.items() if value < 0 and " " not in form}
         self._signs = {form: value for form, value in odds.items() if value > 0}
         self._expected = {form: value * _EXPECTED for form, value in self._signs.items()}
@@ -36,13 +36,8 @@ class Glance:
                 self._expected[name] = self._signs[name]
             if rule.tier == "safe":
                 safe.add(name)
-        self._safe = frozenset(safe)
-        self._index = FormIndex((), self._signs.keys() | safe)
-
-    @property
-    def signs(self) -> Iterable[str]:
-        """All signs of spin."""
-        return self._signs.keys()
+                self._expected.setdefault(name, 0.0)
+        self._safe, self._index = frozenset(safe), index
 
     def sign(self, form: str) -> float:
         """The odds of a form, in nats; 0 if it is no sign of spin."""
@@ -57,8 +52,7 @@ class Glance:
         folded = fold(text)
         words = split_words(folded)
         odds = self._plain_of(words)
-        for form in self._index.find_possible(folded, words):
-            odds[form] = self._expected.get(form, 0.0)
+        odds.update((form, self._expected[form]) for form in self._index.find_possible(folded, words) if form in self._expected)
         return odds
 
     def may_be_safe(self, forms: Iterable[str]) -> bool:

@@ -1,9 +1,9 @@
 """Matching: where the spun forms of the rules stand in a text.
 
 Every rule is expanded to its inflected forms at load. A document is split into words once, in C; a set intersection
-tells which forms can occur in it at all, and only those are searched for. So the cost grows with the words of the
-document and the forms found, not with the size of the tables. All occurrences are found, overlapping ones too;
-`resolve` decides between them.
+of its words, and of its pairs of neighbouring words, tells which forms can occur in it at all, and only those are searched
+for. So the cost grows with the words of the document and the forms found, not with the size of the tables. All occurrences
+are found, overlapping ones too; `resolve` decides between them.
 """
 
 from __future__ import annotations
@@ -23,10 +23,6 @@ from dedupe.text.lexicon import Lexicon
 
 _TILDE = re.compile(r"~([^\s/|~]+)(?:/([vna]))?")
 _SLOTS: dict[str, tuple[PartOfSpeech, ...]] = {"": ("v", "n"), "v": ("v",), "n": ("n",), "a": ("a",)}
-_COMMON = frozenset(
-    b"a an the and or but of in on at to for by with from as into over that this these his her its their our it he she they"
-    b" is are was were be been has have had do not will would which who no all any more first one two united states".split()
-)
 _BLOCK = 16_384  # characters searched at a time, so that a huge article costs the same per word
 # Words are split off in bytes, which is fast: ASCII marks become spaces, and the few marks beyond ASCII that prose is full
 # of are put down to ASCII first. Others stay part of a word; a form beside one is then missed, never misread.
@@ -94,7 +90,7 @@ class Hit:
     forms: tuple[Form, ...]
 
 
-Head = bytes | tuple[bytes, bytes]
+Pair = tuple[bytes, bytes]
 
 
 class FormIndex:
@@ -112,17 +108,19 @@ class FormIndex:
         self._signs = frozenset(self._by_text)
         for form in forms:
             self._by_text.setdefault(fold(form.text), []).append(form)
-        heads = {folded: _possible_heads(folded) for folded in self._by_text}
-        crowds = Counter(head for choices in heads.values() for head in choices)
-        self._by_head: dict[Head, list[str]] = {}
-        for folded, choices in heads.items():
-            # a head that texts seldom hold and few forms share: it leads to few forms that are not there
-            head = choices[0]
-            if len(choices) > 1:
-                head = min(choices, key=lambda choice: (_COMMON.issuperset(choice), crowds[choice], choice))
-            self._by_head.setdefault(head, []).append(folded)
-        self._heads = frozenset(self._by_head)
-        self._brief = frozenset(folded for folded, choices in heads.items() if len(choices) == 1)  # the head is all there is
+        words = {folded: split_words(folded) for folded in self._by_text}
+        pairs = {folded: tuple(itertools.pairwise(split)) for folded, split in words.items() if len(split) > 1}
+        crowds = Counter(itertools.chain.from_iterable(pairs.values()))
+        self._pairs = frozenset(crowds)
+        self._by_word: dict[bytes, list[str]] = {}
+        self._by_pair: dict[Pair, list[tuple[str, tuple[Pair, ...]]]] = {}
+        for folded, split in words.items():
+            if folded in pairs:
+                # filed by the pair that fewest forms share, and kept with all of them: few are looked at in vain
+                rarest = min(pairs[folded], key=lambda pair: (crowds[pair], pair))
+                self._by_pair.setdefault(rarest, []).append((folded, pairs[folded]))
+            else:
+                self._by_word.setdefault(split[0] if split else b"", []).append(folded)
 
     def find(self, text: str) -> list[Hit]:
         """All occurrences of all forms in `text`, sorted by start, longer ones first; overlapping ones included."""
@@ -138,24 +136,26 @@ class FormIndex:
 
         folded: the text after `fold`; words: its words after `split_words`.
         """
-        for head in self._heads_of(words):
-            yield from (form for form in self._by_head[head] if form in self._brief or form in folded)
-
-    def _heads_of(self, words: Sequence[bytes]) -> frozenset[Head]:
-        return self._heads.intersection(words) | self._heads.intersection(itertools.pairwise(words))
+        for word in self._by_word.keys() & words:
+            yield from self._by_word[word]
+        pairs = self._pairs.intersection(itertools.pairwise(words))
+        for pair in self._by_pair.keys() & pairs:
+            for form, needed in self._by_pair[pair]:
+                if pairs.issuperset(needed) and form in folded:
+                    yield form
 
     def _find_in(self, text: str, folded: str, start: int, end: int) -> Iterator[Hit]:
-        for head in self._heads_of(split_words(folded[start:end])):
-            for form_text in self._by_head[head]:
-                at = folded.find(form_text, start, end)
-                while at >= 0:
-                    stop = at + len(form_text)
-                    if stands_alone(folded, at, stop):
-                        hit = text[at:stop].replace("’", "'")
-                        forms = tuple(f for f in self._by_text[form_text] if f.text == hit or f.text == form_text)
-                        if forms or form_text in self._signs:
-                            yield Hit(at, stop, forms)
-                    at = folded.find(form_text, at + 1, end)
+        block = folded[start:end]
+        for form_text in self.find_possible(block, split_words(block)):
+            at = folded.find(form_text, start, end)
+            while at >= 0:
+                stop = at + len(form_text)
+                if stands_alone(folded, at, stop):
+                    hit = text[at:stop].replace("’", "'")
+                    forms = tuple(f for f in self._by_text[form_text] if f.text == hit or f.text == form_text)
+                    if forms or form_text in self._signs:
+                        yield Hit(at, stop, forms)
+                at = folded.find(form_text, at + 1, end)
 
 
 def split_words(folded: str) -> list[bytes]:
@@ -168,12 +168,6 @@ def split_words(folded: str) -> list[bytes]:
         for mark in _MARKS:
             folded = folded.replace(mark, " ")
     return folded.encode("utf-8", "replace").translate(_SEPARATORS).split()
-
-
-def _possible_heads(folded: str) -> list[Head]:
-    """What a form may be looked up by: its word, or any two neighbours."""
-    words = split_words(folded)
-    return list(itertools.pairwise(words)) or [words[0] if words else b""]
 
 
 def fold(text: str) -> str:

@@ -62,7 +62,8 @@ class Repairer:
             if not form.rule.rule.origin.startswith(built_in):
                 form.rule.parse()  # a fault in a user's table shows now and not hours later
                 odds.setdefault(fold(form.text), TIER_ODDS.get(form.rule.rule.tier, 0.0))
-        self._glance = Glance(self._forms, odds)
+        self._index = FormIndex(self._forms, (form for form, value in odds.items() if value > 0))
+        self._glance = Glance(self._forms, odds, self._index)
 
     def repair(self, article: Article, witnesses: Iterable[str] = ()) -> Repair:
         """All edits, flags and roles found in one article; nothing is applied.
@@ -115,12 +116,6 @@ class Repairer:
         """In words, which rules ran out of time and in how many articles they were skipped."""
         return [f"rule {rule} ran out of time and was skipped in {n:,} articles" for rule, n in sorted(self.skipped.items())]
 
-    # Most texts need one or two of these indexes only.
-
-    @cached_property
-    def _all(self) -> FormIndex:
-        return FormIndex(self._forms, self._glance.signs)
-
     @cached_property
     def _safe(self) -> FormIndex:
         return FormIndex(form for form in self._forms if form.rule.rule.tier == "safe")
@@ -161,7 +156,7 @@ class Repairer:
             may_be_safe = self._glance.may_be_safe(odds)
             found = {reading.field: self._safe.find(reading.text) if may_be_safe else [] for reading in readings}
             return _Examined(found, {reading.field: [] for reading in readings}, self._forced(CLEAN))
-        hits = {reading.field: self._all.find(reading.text) for reading in readings}
+        hits = {reading.field: self._index.find(reading.text) for reading in readings}
         signs = {reading.field: list(proposer.find_signs(reading, hits[reading.field], self._glance)) for reading in readings}
         judgement = judge_document(readings, signs, self._glance, self.lexicon.gate)
         return _Examined(hits, signs, self._forced(judgement))
@@ -178,12 +173,20 @@ class Repairer:
         judgement = judge(odds, words, gate)
         is_clean = judgement.verdict == "clean"
         if is_clean and judgement.strong >= gate.splice_strong:
-            is_clean = not any(map(self._may_hold_splice, texts))
+            strong = [form for form, value in odds.items() if value >= gate.strong]
+            is_clean = not any(self._may_hold_splice(text, strong) for text in texts)
         return odds if is_clean else None
 
-    def _may_hold_splice(self, text: str) -> bool:
-        paragraphs = (text[start:end] for start, end in find_paragraphs(text))
-        return any(is_splice(self._glance.possible(p), p.count(" ") + 1, self.lexicon.gate) for p in paragraphs)
+    def _may_hold_splice(self, text: str, strong: Collection[str]) -> bool:
+        """Whether a paragraph may be a splice. `strong`: the strong signs that the whole text may hold."""
+        for paragraph in (text[start:end] for start, end in find_paragraphs(text)):
+            folded = fold(paragraph)
+            # nearly every paragraph holds too few of them, and need not be looked at further
+            if sum(form in folded for form in strong) >= self.lexicon.gate.splice_strong:
+                odds = self._glance.possible(paragraph)
+                if is_splice(odds, paragraph.count(" ") + 1, self.lexicon.gate):
+                    return True
+        return False
 
     def _forced(self, judgement: Judgement) -> Judgement:
         forced: dict[str, Verdict] = {"assume": "spun", "off": "clean"}
