@@ -19,7 +19,7 @@ _EXPECTED = 0.7
 class Glance:
     """The odds of the forms of a lexicon, ready to be looked up.
 
-    forms: those of the rules. odds: nats by form, the single words of writers among them. index: of all forms with odds above 0.
+    forms: those of the rules. odds: nats by form, the single words of writers among them. index: of all these forms.
 
     >>> Glance([], {"said": -1.0, "year": -0.5}, FormIndex([])).plain("He said so, she said so.")
     {'said': -1.0}

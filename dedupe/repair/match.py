@@ -17,7 +17,7 @@ from functools import cached_property
 
 from dedupe.errors import RuleError
 from dedupe.model import Rule
-from dedupe.repair.neighbours import Neighbourhood, Pattern, PatternParser
+from dedupe.repair.neighbours import Alternatives, Neighbourhood, PatternParser
 from dedupe.text.inflect import PartOfSpeech, inflect
 from dedupe.text.lexicon import Lexicon
 
@@ -55,12 +55,12 @@ class CompiledRule:
     parser: PatternParser
 
     @cached_property
-    def when(self) -> tuple[Pattern, ...]:
+    def when(self) -> Alternatives:
         """The parsed `when`. Raises RuleError, naming file and line, for a bad pattern."""
         return self._parsed(self.rule.when)
 
     @cached_property
-    def unless(self) -> tuple[Pattern, ...]:
+    def unless(self) -> Alternatives:
         """The parsed `unless`. Raises RuleError, naming file and line, for a bad pattern."""
         return self._parsed(self.rule.unless)
 
@@ -70,13 +70,13 @@ class CompiledRule:
 
     def holds(self, place: Neighbourhood, timeout: float) -> bool:
         """Whether the rule may act at this place. Raises TimeoutError when a regular expression runs too long."""
-        if self.when and not any(pattern.holds(place, timeout) for pattern in self.when):
+        if self.rule.when and not self.when.hold(place, timeout):
             return False
-        return not any(pattern.holds(place, timeout) for pattern in self.unless)
+        return not (self.rule.unless and self.unless.hold(place, timeout))
 
-    def _parsed(self, patterns: Iterable[str]) -> tuple[Pattern, ...]:
+    def _parsed(self, patterns: Iterable[str]) -> Alternatives:
         try:
-            return tuple(self.parser.parse(pattern) for pattern in patterns)
+            return Alternatives(map(self.parser.parse, patterns))
         except RuleError as error:
             raise RuleError(f"rule {self.rule.id}: {error.message}", path=self.rule.origin) from None
 

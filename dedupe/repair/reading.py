@@ -10,7 +10,7 @@ from functools import cached_property
 from dedupe.repair.gate import Judgement, Verdict, is_splice, judge
 from dedupe.repair.glance import Glance
 from dedupe.repair.layout import Layout, read_layout
-from dedupe.repair.neighbours import Neighbourhood
+from dedupe.repair.neighbours import Neighbourhood, Paragraph
 from dedupe.repair.spans import Range, find_paragraphs, find_protected, find_quotations, overlapping
 from dedupe.text.lexicon import GateSettings, Lexicon
 
@@ -48,13 +48,14 @@ class Reading:
         return find_paragraphs(self.text)
 
     def place(self, start: int, end: int) -> Neighbourhood:
-        """The words around [start, end), read once however many rules ask."""
-        if (start, end) not in self._places:
-            self._places[start, end] = Neighbourhood(self.text, start, end)
-        return self._places[start, end]
+        """The words around [start, end), which lies within one paragraph."""
+        bounds = overlapping(self.paragraphs, start, end) or (start, end)
+        if bounds not in self._words:
+            self._words[bounds] = Paragraph(self.text, *bounds)
+        return self._words[bounds].around(start, end)
 
     @cached_property
-    def _places(self) -> dict[Range, Neighbourhood]:
+    def _words(self) -> dict[Range, Paragraph]:
         return {}
 
     def is_protected(self, start: int, end: int) -> bool:
