@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -76,14 +76,12 @@ class Sign:
     odds: float
 
 
-def judge_document(
-    readings: Sequence[Reading], signs: Mapping[str, Sequence[Sign]], glance: Glance, gate: GateSettings
-) -> Judgement:
+def judge_document(readings: Sequence[Reading], signs: Iterable[Sign], glance: Glance, gate: GateSettings) -> Judgement:
     """The gate's judgement on all fields together; a form that occurs several times counts once."""
     odds: dict[str, float] = {}
     for reading in readings:
         odds |= glance.plain(reading.text)
-    odds |= {sign.form: sign.odds for found in signs.values() for sign in found}
+    odds |= {sign.form: sign.odds for sign in signs}
     return judge(odds, sum(len(reading.text.split()) for reading in readings), gate)
 
 

@@ -38,12 +38,12 @@ _SHORT = 120  # words; a shorter text is looked at closely, for it has no room f
 
 
 @dataclass(frozen=True)
-class _Examined:
-    """What is known of the fields before anything is proposed, by field, and the judgement on them all."""
+class _Findings:
+    """What is known of a field before anything is proposed. `if_spun`: what would be were it spun, by the range of the hit."""
 
-    hits: Mapping[str, Sequence[Hit]]
-    signs: Mapping[str, Sequence[Sign]]
-    judgement: Judgement
+    hits: Sequence[Hit]
+    if_spun: Mapping[Range, Sequence[Proposal]]
+    signs: Sequence[Sign]
 
 
 class Repairer:
@@ -110,7 +110,7 @@ class Repairer:
         if self._look_at(sources.values()) is not None:
             return CLEAN
         readings = [self._read(field, source) for field, source in sources.items()]
-        return self._examine(readings, Proposer(self.lexicon, self.settings, Witnesses(), set())).judgement
+        return self._examine(readings, Proposer(self.lexicon, self.settings, Witnesses(), set()))[1]
 
     def describe_skipped(self) -> list[str]:
         """In words, which rules ran out of time and in how many articles they were skipped."""
@@ -124,11 +124,12 @@ class Repairer:
         self, article_id: str, readings: Sequence[Reading], proposer: Proposer
     ) -> tuple[dict[str, list[Edit]], Judgement]:
         """The edits of every field in this round, disjoint, and the gate's judgement on the whole."""
-        examined = self._examine(readings, proposer)
+        findings, judgement = self._examine(readings, proposer)
         found = {}
         for reading in readings:
-            verdicts = self._judge_paragraphs(reading, examined)
-            proposals = proposer.propose(reading, examined.hits[reading.field], verdicts)
+            field = findings[reading.field]
+            verdicts = self._judge_paragraphs(reading, field.signs, judgement.verdict)
+            proposals = proposer.propose(reading, field.hits, verdicts, field.if_spun)
             found[reading.field] = [
                 Edit(
                     article=article_id,
@@ -144,22 +145,26 @@ class Repairer:
                 )
                 for p in agree_articles(reading.text, resolve(proposals))
             ]
-        return found, examined.judgement
+        return found, judgement
 
-    def _examine(self, readings: Sequence[Reading], proposer: Proposer) -> _Examined:
-        """What must be known of the fields before anything is proposed.
+    def _examine(self, readings: Sequence[Reading], proposer: Proposer) -> tuple[dict[str, _Findings], Judgement]:
+        """The findings by field and the judgement on all of them.
 
         Nearly all clean texts are clean at first sight; only tier `safe` acts there. Of the others all hits are found.
         """
         odds = self._look_at([reading.text for reading in readings])
         if odds is not None:
             may_be_safe = self._glance.may_be_safe(odds)
-            found = {reading.field: self._safe.find(reading.text) if may_be_safe else [] for reading in readings}
-            return _Examined(found, {reading.field: [] for reading in readings}, self._forced(CLEAN))
-        hits = {reading.field: self._index.find(reading.text) for reading in readings}
-        signs = {reading.field: list(proposer.find_signs(reading, hits[reading.field], self._glance)) for reading in readings}
-        judgement = judge_document(readings, signs, self._glance, self.lexicon.gate)
-        return _Examined(hits, signs, self._forced(judgement))
+            hits = {reading.field: self._safe.find(reading.text) if may_be_safe else [] for reading in readings}
+            return {field: _Findings(found, {}, ()) for field, found in hits.items()}, self._forced(CLEAN)
+        findings = {}
+        for reading in readings:
+            found = self._index.find(reading.text)
+            if_spun = proposer.propose_if_spun(reading, found)
+            signs = list(proposer.find_signs(reading, found, if_spun, self._glance))
+            findings[reading.field] = _Findings(found, if_spun, signs)
+        all_signs = [sign for field in findings.values() for sign in field.signs]
+        return findings, self._forced(judge_document(readings, all_signs, self._glance, self.lexicon.gate))
 
     def _look_at(self, texts: Collection[str]) -> dict[str, float] | None:
         """The odds of what the texts may hold if they are clean at first sight, the whole and each paragraph; else None."""
@@ -192,11 +197,10 @@ class Repairer:
         forced: dict[str, Verdict] = {"assume": "spun", "off": "clean"}
         return judgement._replace(verdict=forced.get(self.settings.spin, judgement.verdict))
 
-    def _judge_paragraphs(self, reading: Reading, examined: _Examined) -> dict[Range, Verdict]:
-        document = examined.judgement.verdict
+    def _judge_paragraphs(self, reading: Reading, signs: Sequence[Sign], document: Verdict) -> dict[Range, Verdict]:
         if self.settings.spin != "auto":
             return dict.fromkeys(reading.paragraphs, document)
-        return judge_paragraphs(reading, examined.signs[reading.field], document, self._glance, self.lexicon.gate)
+        return judge_paragraphs(reading, signs, document, self._glance, self.lexicon.gate)
 
     def _sources(self, article: Article) -> dict[str, str]:
         return {name: value for name, value in article_fields(article).items() if name in self.settings.fields and value}
