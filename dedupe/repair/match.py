@@ -32,6 +32,7 @@ _MARKS = ("‘", "“", "”", "–", "—", "…", "\N{NO-BREAK SPACE}")
 _CLITIC_HOSTS = frozenset(("it", "that", "he", "she", "who", "what", "there", "here", "where", "how", "let", "this", "one"))
 _GLUED_BEFORE = re.compile(r"(?:[\w@#]|\w[-/']|\d[.,])\Z")
 _GLUED_AFTER = re.compile(r"(?P<possessive>'s(?!\w))|[\w@]|[-/'.,]\w")
+_BLANK = frozenset((" ", "\n", ""))  # beside these, as nearly everywhere, nothing is glued on
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Hit:
 
     start: int
     end: int
-    forms: tuple[Form, ...]
+    forms: Sequence[Form]
 
 
 Pair = tuple[bytes, bytes]
@@ -108,6 +109,7 @@ class FormIndex:
         self._signs = frozenset(self._by_text)
         for form in forms:
             self._by_text.setdefault(fold(form.text), []).append(form)
+        self._cased = frozenset(folded for folded, same in self._by_text.items() if any(form.text != folded for form in same))
         words = {folded: split_words(folded) for folded in self._by_text}
         pairs = {folded: tuple(itertools.pairwise(split)) for folded, split in words.items() if len(split) > 1}
         crowds = Counter(itertools.chain.from_iterable(pairs.values()))
@@ -151,8 +153,10 @@ class FormIndex:
             while at >= 0:
                 stop = at + len(form_text)
                 if stands_alone(folded, at, stop):
-                    hit = text[at:stop].replace("’", "'")
-                    forms = tuple(f for f in self._by_text[form_text] if f.text == hit or f.text == form_text)
+                    forms = self._by_text[form_text]
+                    if form_text in self._cased:
+                        spelling = text[at:stop].replace("’", "'")
+                        forms = [form for form in forms if form.text in (spelling, form_text)]
                     if forms or form_text in self._signs:
                         yield Hit(at, stop, forms)
                 at = folded.find(form_text, at + 1, end)
@@ -188,9 +192,13 @@ def stands_alone(folded: str, start: int, end: int) -> bool:
     >>> [stands_alone(text, 4, 7) for text in ("the car is", "the car's owner", "the car-pool", "the cart", "the car/bus")]
     [True, True, False, False, False]
     """
-    if folded[start].isalnum() and _GLUED_BEFORE.search(folded[max(0, start - 2) : start]):
+    if folded[start - 1 : start] not in _BLANK and folded[start].isalnum() and _GLUED_BEFORE.search(folded, start - 2, start):
         return False
-    if folded[end - 1].isalnum() and (glued := _GLUED_AFTER.match(folded[end : end + 4])):
+    if (
+        folded[end : end + 1] not in _BLANK
+        and folded[end - 1].isalnum()
+        and (glued := _GLUED_AFTER.match(folded, end, end + 4))
+    ):
         return glued["possessive"] is not None and folded[start:end] not in _CLITIC_HOSTS
     return True
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -37,13 +37,18 @@ _ADJECTIVE_ENDING = re.compile(r"(?:ive|ous|ful|ical|able|ible|less|ary|ic|ish)$
 
 
 class Neighbourhood(NamedTuple):
-    """The words around the hit `text[start:end]`, nearest first: REACH on each side, or fewer and BORDER for a sentence end."""
+    """The words around the hit `text[start:end]`, nearest first: REACH on each side, or fewer and BORDER for a sentence end.
+
+    `before` and `after` are the readings of the nearest ones: in small letters, and without the 's of a possessive.
+    """
 
     text: str
     start: int
     end: int
     left: list[str]
     right: list[str]
+    before: tuple[str, ...]
+    after: tuple[str, ...]
 
 
 class Paragraph:
@@ -66,15 +71,21 @@ class Paragraph:
 
     def around(self, start: int, end: int) -> Neighbourhood:
         """The neighbourhood of a hit in this paragraph; the 's of a possessive is no neighbour."""
-        after = end + 2 if self._text[end : end + 2] in {"'s", "’s"} else end
-        first, behind = bisect_left(self._starts, start), bisect_left(self._starts, after)
-        left = self._words[max(0, first - REACH) : first]
-        left.reverse()
-        return Neighbourhood(self._text, start, end, _sentence(left), _sentence(self._words[behind : behind + REACH]))
+        word_end = end + 2 if self._text[end : end + 2] in {"'s", "’s"} else end
+        first, behind = bisect_left(self._starts, start), bisect_left(self._starts, word_end)
+        left = _sentence(self._words[max(0, first - REACH) : first][::-1])
+        right = _sentence(self._words[behind : behind + REACH])
+        return Neighbourhood(self._text, start, end, left, right, _readings(left[0]), _readings(right[0]))
 
 
 def _sentence(words: list[str]) -> list[str]:
     return words[: words.index(BORDER) + 1] if BORDER in words else words
+
+
+def _readings(word: str) -> tuple[str, ...]:
+    """The word in small letters, and without the 's of a possessive."""
+    folded = word.lower().replace("’", "'")
+    return (folded, folded[:-2]) if folded.endswith("'s") else (folded,)
 
 
 Test = Callable[[str, str], bool]  # (word, the next word further out) -> does it match?
@@ -93,12 +104,6 @@ class Item:
         if not self.words.isdisjoint(_readings(word)) or word in self.exact:
             return True
         return any(test(word, further) for test in self.tests)
-
-
-def _readings(word: str) -> tuple[str, ...]:
-    """The word in small letters, and without the 's of a possessive."""
-    folded = word.lower().replace("’", "'")
-    return (folded, folded[:-2]) if folded.endswith("'s") else (folded,)
 
 
 @dataclass(frozen=True)
@@ -147,16 +152,11 @@ class Alternatives:
 
     def hold(self, place: Neighbourhood, timeout: float) -> bool:
         """Whether any of the patterns holds. Raises TimeoutError when a `/regex/` takes longer than `timeout` seconds."""
-        return any(pattern.holds(place, timeout) for pattern in self._fitting(place))
-
-    def _fitting(self, place: Neighbourhood) -> Iterator[Pattern]:
-        if self._by_left:
-            for word in _readings(place.left[0]):
-                yield from self._by_left.get(word, ())
-        if self._by_right:
-            for word in _readings(place.right[0]):
-                yield from self._by_right.get(word, ())
-        yield from self._others
+        for filed, readings in ((self._by_left, place.before), (self._by_right, place.after)):
+            for word in readings:
+                if word in filed and any(pattern.holds(place, timeout) for pattern in filed[word]):
+                    return True
+        return bool(self._others) and any(pattern.holds(place, timeout) for pattern in self._others)
 
 
 def _fits(items: tuple[Item | None, ...], words: list[str], position: int) -> bool:

@@ -123,7 +123,9 @@ class Proposer:
         rule = form.rule.rule
         before = text[hit.start : hit.end]
         exact = rule.spun != rule.spun.lower()
-        originals = form.participles if _is_participle(place, self.lexicon) else form.originals
+        originals = form.originals
+        if form.participles != originals and _is_participle(place, self.lexicon):
+            originals = form.participles
         answers = [original if exact else match_case(before, original) for original in originals]
         if "’" in text:
             answers = [answer.replace("'", "’") for answer in answers]  # the tables are written with straight ones
