@@ -1,16 +1,13 @@
 """Matching: where the spun forms of the rules stand in a text.
 
-Every rule is expanded to its inflected forms at load. A document is split into words once, in C; a set intersection
-of its words, and of its pairs of neighbouring words, tells which forms can occur in it at all, and only those are searched
-for. So the cost grows with the words of the document and the forms found, not with the size of the tables. All occurrences
-are found, overlapping ones too; `resolve` decides between them.
+Every rule is expanded to its inflected forms at load. A sieve tells which forms can occur in a document at all, and only
+those are searched for. So the cost grows with the words of the document and the forms found, not with the size of the
+tables. All occurrences are found, overlapping ones too; `resolve` decides between them.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,16 +15,13 @@ from functools import cached_property
 from dedupe.errors import RuleError
 from dedupe.model import Rule
 from dedupe.repair.neighbours import Alternatives, Neighbourhood, PatternParser
+from dedupe.repair.sieve import Sieve, split_words
 from dedupe.text.inflect import PartOfSpeech, inflect
 from dedupe.text.lexicon import Lexicon
 
 _TILDE = re.compile(r"~([^\s/|~]+)(?:/([vna]))?")
 _SLOTS: dict[str, tuple[PartOfSpeech, ...]] = {"": ("v", "n"), "v": ("v",), "n": ("n",), "a": ("a",)}
 _BLOCK = 16_384  # characters searched at a time, so that a huge article costs the same per word
-# Words are split off in bytes, which is fast: ASCII marks become spaces, and the few marks beyond ASCII that prose is full
-# of are put down to ASCII first. Others stay part of a word; a form beside one is then missed, never misread.
-_SEPARATORS = bytes(c if chr(c).isalnum() or c > 127 else 32 for c in range(256))
-_MARKS = ("‘", "“", "”", "–", "—", "…", "\N{NO-BREAK SPACE}")
 # After these, 's is a verb and not a possessive: "that's" does not hold the word "that".
 _CLITIC_HOSTS = frozenset(("it", "that", "he", "she", "who", "what", "there", "here", "where", "how", "let", "this", "one"))
 _GLUED_BEFORE = re.compile(r"(?:[\w@#]|\w[-/']|\d[.,])\Z")
@@ -91,9 +85,6 @@ class Hit:
     forms: Sequence[Form]
 
 
-Pair = tuple[bytes, bytes]
-
-
 class FormIndex:
     """The forms of a set of rules, and folded `signs` that need not belong to any, ready to be found in texts.
 
@@ -110,19 +101,7 @@ class FormIndex:
         for form in forms:
             self._by_text.setdefault(fold(form.text), []).append(form)
         self._cased = frozenset(folded for folded, same in self._by_text.items() if any(form.text != folded for form in same))
-        words = {folded: split_words(folded) for folded in self._by_text}
-        pairs = {folded: tuple(itertools.pairwise(split)) for folded, split in words.items() if len(split) > 1}
-        crowds = Counter(itertools.chain.from_iterable(pairs.values()))
-        self._pairs = frozenset(crowds)
-        self._by_word: dict[bytes, list[str]] = {}
-        self._by_pair: dict[Pair, list[tuple[str, tuple[Pair, ...]]]] = {}
-        for folded, split in words.items():
-            if folded in pairs:
-                # filed by the pair that fewest forms share, and kept with all of them: few are looked at in vain
-                rarest = min(pairs[folded], key=lambda pair: (crowds[pair], pair))
-                self._by_pair.setdefault(rarest, []).append((folded, pairs[folded]))
-            else:
-                self._by_word.setdefault(split[0] if split else b"", []).append(folded)
+        self._sieve = Sieve(self._by_text)
 
     def find(self, text: str) -> list[Hit]:
         """All occurrences of all forms in `text`, sorted by start, longer ones first; overlapping ones included."""
@@ -133,22 +112,9 @@ class FormIndex:
         hits.sort(key=lambda hit: (hit.start, -hit.end))
         return hits
 
-    def find_possible(self, folded: str, words: Sequence[bytes]) -> Iterator[str]:
-        """The forms that a text seems to hold, judging by its letters alone: a superset of those it holds, found fast.
-
-        folded: the text after `fold`; words: its words after `split_words`.
-        """
-        for word in self._by_word.keys() & words:
-            yield from self._by_word[word]
-        pairs = self._pairs.intersection(itertools.pairwise(words))
-        for pair in self._by_pair.keys() & pairs:
-            for form, needed in self._by_pair[pair]:
-                if pairs.issuperset(needed) and form in folded:
-                    yield form
-
     def _find_in(self, text: str, folded: str, start: int, end: int) -> Iterator[Hit]:
         block = folded[start:end]
-        for form_text in self.find_possible(block, split_words(block)):
+        for form_text in self._sieve.find_possible(block, split_words(block)):
             at = folded.find(form_text, start, end)
             while at >= 0:
                 stop = at + len(form_text)
@@ -160,18 +126,6 @@ class FormIndex:
                     if forms or form_text in self._signs:
                         yield Hit(at, stop, forms)
                 at = folded.find(form_text, at + 1, end)
-
-
-def split_words(folded: str) -> list[bytes]:
-    """The words of a folded text in UTF-8, for look-up alone.
-
-    >>> split_words("the “place” isn't")
-    [b'the', b'place', b'isn', b't']
-    """
-    if not folded.isascii():
-        for mark in _MARKS:
-            folded = folded.replace(mark, " ")
-    return folded.encode("utf-8", "replace").translate(_SEPARATORS).split()
 
 
 def fold(text: str) -> str:

@@ -33,7 +33,7 @@ WORD = re.compile(
 )
 _TRANSPARENT = frozenset("\"'“”‘’«»()[]")
 _SENTENCE_ENDS = frozenset(".?!…")
-_ADJECTIVE_ENDING = re.compile(r"(?:ive|ous|ful|ical|able|ible|less|ary|ic|ish)$")
+_ADJECTIVE_ENDINGS = ("ive", "ous", "ful", "ical", "able", "ible", "less", "ary", "ic", "ish")
 
 
 class Neighbourhood(NamedTuple):
@@ -277,7 +277,7 @@ def _word_classes(lexicon: Lexicon) -> dict[str, Callable[[str], bool]]:
         "Verb": lambda word: fold(word) in verbs,
         "Poss": possessive,
         "Det": lambda word: fold(word) in lists["Det"] or possessive(word),
-        "Adj": lambda word: fold(word) in lists["Adj"] or _ADJECTIVE_ENDING.search(fold(word)) is not None,
+        "Adj": lambda word: fold(word) in lists["Adj"] or fold(word).endswith(_ADJECTIVE_ENDINGS),
         "Adv": lambda word: len(word) > 4 and fold(word).endswith("ly"),
         "Comma": lambda word: word == ",",
     }

@@ -62,8 +62,7 @@ class Repairer:
             if not form.rule.rule.origin.startswith(built_in):
                 form.rule.parse()  # a fault in a user's table shows now and not hours later
                 odds.setdefault(fold(form.text), TIER_ODDS.get(form.rule.rule.tier, 0.0))
-        self._index = FormIndex(self._forms, (form for form, value in odds.items() if value > 0))
-        self._glance = Glance(self._forms, odds, self._index)
+        self._glance = Glance(self._forms, odds)
 
     def repair(self, article: Article, witnesses: Iterable[str] = ()) -> Repair:
         """All edits, flags and roles found in one article; nothing is applied.
@@ -116,6 +115,12 @@ class Repairer:
         """In words, which rules ran out of time and in how many articles they were skipped."""
         return [f"rule {rule} ran out of time and was skipped in {n:,} articles" for rule, n in sorted(self.skipped.items())]
 
+    # Most texts need one of these indexes at most.
+
+    @cached_property
+    def _all(self) -> FormIndex:
+        return FormIndex(self._forms, self._glance.signs)
+
     @cached_property
     def _safe(self) -> FormIndex:
         return FormIndex(form for form in self._forms if form.rule.rule.tier == "safe")
@@ -159,7 +164,7 @@ class Repairer:
             return {field: _Findings(found, {}, ()) for field, found in hits.items()}, self._forced(CLEAN)
         findings = {}
         for reading in readings:
-            found = self._index.find(reading.text)
+            found = self._all.find(reading.text)
             if_spun = proposer.propose_if_spun(reading, found)
             signs = list(proposer.find_signs(reading, found, if_spun, self._glance))
             findings[reading.field] = _Findings(found, if_spun, signs)
