@@ -59,7 +59,8 @@ class Glance:
     def possible(self, text: str) -> dict[str, float]:
         """The odds of everything that the text may hold: its plain words, all signs of spin, and all forms of tier `safe`."""
         folded = fold(text)
-        return {form: self._expected[form] for form in self._sieve.find_possible(folded, split_words(folded))}
+        forms = self._sieve.find_possible(folded, split_words(folded))
+        return dict(zip(forms, map(self._expected.__getitem__, forms), strict=True))
 
     def may_be_safe(self, forms: Iterable[str]) -> bool:
         """Whether a rule of tier `safe` has any of the forms."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
 Pair = tuple[bytes, bytes]
 
@@ -22,7 +22,7 @@ class Sieve:
     """Folded forms, filed by the words they are made of.
 
     >>> text = "the mayor was in the course of a visit"
-    >>> list(Sieve(["in the course of", "course of study", "car"]).find_possible(text, split_words(text)))
+    >>> Sieve(["in the course of", "course of study", "car"]).find_possible(text, split_words(text))
     ['in the course of']
     """
 
@@ -40,19 +40,18 @@ class Sieve:
                 self._by_pair.setdefault(rarest, []).append((form, pairs[form]))
             else:
                 self._by_word.setdefault(split[0] if split else b"", []).append(form)
+        self._words = frozenset(self._by_word)
 
-    def find_possible(self, folded: str, words: Sequence[bytes]) -> Iterator[str]:
+    def find_possible(self, folded: str, words: Sequence[bytes]) -> list[str]:
         """The forms that a text seems to hold: a superset of those it holds.
 
         folded: the text after `fold`; words: its words after `split_words`.
         """
-        for word in self._by_word.keys() & words:
-            yield from self._by_word[word]
+        forms = list(itertools.chain.from_iterable(map(self._by_word.__getitem__, self._words.intersection(words))))
         pairs = self._pairs.intersection(itertools.pairwise(words))
         for pair in self._by_pair.keys() & pairs:
-            for form, needed in self._by_pair[pair]:
-                if pairs.issuperset(needed) and form in folded:
-                    yield form
+            forms += [form for form, needed in self._by_pair[pair] if pairs.issuperset(needed) and form in folded]
+        return forms
 
 
 def split_words(folded: str) -> list[bytes]:
