@@ -31,17 +31,17 @@ class Glance:
         self._plain = {
             form.encode(): (form, value) for form, value in odds.items() if value < 0 and split_words(form) == [form.encode()]
         }
-        self._expected = dict(self._plain.values()) | {form: value * _EXPECTED for form, value in self._signs.items()}
+        expected = dict(self._plain.values()) | {form: value * _EXPECTED for form, value in self._signs.items()}
         safe = set()
         for form in forms:
             name, rule = fold(form.text), form.rule.rule
             if rule.tier in AUTOMATIC_TIERS and not rule.when and name in self._signs:
-                self._expected[name] = self._signs[name]
+                expected[name] = self._signs[name]
             if rule.tier == "safe":
                 safe.add(name)
-                self._expected.setdefault(name, 0.0)
+                expected.setdefault(name, 0.0)
         self._safe = frozenset(safe)
-        self._sieve = Sieve(self._expected)
+        self._sieve = Sieve(expected)
 
     @property
     def signs(self) -> Iterable[str]:
@@ -59,8 +59,7 @@ class Glance:
     def possible(self, text: str) -> dict[str, float]:
         """The odds of everything that the text may hold: its plain words, all signs of spin, and all forms of tier `safe`."""
         folded = fold(text)
-        forms = self._sieve.find_possible(folded, split_words(folded))
-        return dict(zip(forms, map(self._expected.__getitem__, forms), strict=True))
+        return dict(self._sieve.find_possible(folded, split_words(folded)))
 
     def may_be_safe(self, forms: Iterable[str]) -> bool:
         """Whether a rule of tier `safe` has any of the forms."""

@@ -96,12 +96,12 @@ class FormIndex:
     """
 
     def __init__(self, forms: Iterable[Form], signs: Iterable[str] = ()) -> None:
-        self._by_text: dict[str, list[Form]] = {sign: [] for sign in signs}
-        self._signs = frozenset(self._by_text)
+        by_text: dict[str, list[Form]] = {sign: [] for sign in signs}
+        self._signs = frozenset(by_text)
         for form in forms:
-            self._by_text.setdefault(fold(form.text), []).append(form)
-        self._cased = frozenset(folded for folded, same in self._by_text.items() if any(form.text != folded for form in same))
-        self._sieve = Sieve(self._by_text)
+            by_text.setdefault(fold(form.text), []).append(form)
+        self._cased = frozenset(folded for folded, same in by_text.items() if any(form.text != folded for form in same))
+        self._sieve = Sieve(by_text)
 
     def find(self, text: str) -> list[Hit]:
         """All occurrences of all forms in `text`, sorted by start, longer ones first; overlapping ones included."""
@@ -114,17 +114,17 @@ class FormIndex:
 
     def _find_in(self, text: str, folded: str, start: int, end: int) -> Iterator[Hit]:
         block = folded[start:end]
-        for form_text in self._sieve.find_possible(block, split_words(block)):
+        for form_text, forms in self._sieve.find_possible(block, split_words(block)):
             at = folded.find(form_text, start, end)
             while at >= 0:
                 stop = at + len(form_text)
                 if stands_alone(folded, at, stop):
-                    forms = self._by_text[form_text]
+                    fitting = forms
                     if form_text in self._cased:
                         spelling = text[at:stop].replace("’", "'")
-                        forms = [form for form in forms if form.text in (spelling, form_text)]
-                    if forms or form_text in self._signs:
-                        yield Hit(at, stop, forms)
+                        fitting = [form for form in forms if form.text in (spelling, form_text)]
+                    if fitting or form_text in self._signs:
+                        yield Hit(at, stop, fitting)
                 at = folded.find(form_text, at + 1, end)
 
 

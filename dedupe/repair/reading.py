@@ -89,6 +89,8 @@ def judge_paragraphs(
     reading: Reading, signs: Sequence[Sign], document: Verdict, glance: Glance, gate: GateSettings
 ) -> dict[Range, Verdict]:
     """The verdict on each paragraph: the document's, but for spun splices in clean text and clean islands in spun text."""
+    if document != "spun" and not signs:
+        return dict.fromkeys(reading.paragraphs, document)
     verdicts: dict[Range, Verdict] = {}
     for start, end in reading.paragraphs:
         inside = {sign.form: sign.odds for sign in signs if start <= sign.start < end}
