@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from dedupe.repair.gate import Judgement, Verdict, is_splice, judge
 from dedupe.repair.glance import Glance
 from dedupe.repair.layout import Layout, read_layout
-from dedupe.repair.neighbours import Neighbourhood
+from dedupe.repair.neighbours import Neighbourhood, Paragraph
 from dedupe.repair.slips import find_slips
 from dedupe.repair.spans import Range, find_paragraphs, find_protected, find_quotations, merge_ranges, overlapping
 from dedupe.repair.spintax import Leftover, find_spintax
@@ -55,13 +55,14 @@ class Reading:
         return find_paragraphs(self.text)
 
     def place(self, start: int, end: int) -> Neighbourhood:
-        """The words around [start, end), read once however many rules ask."""
-        if (start, end) not in self._places:
-            self._places[start, end] = Neighbourhood(self.text, start, end)
-        return self._places[start, end]
+        """The words around [start, end), which lies within one paragraph."""
+        bounds = overlapping(self.paragraphs, start, end) or (start, end)
+        if bounds not in self._words:
+            self._words[bounds] = Paragraph(self.text, *bounds)
+        return self._words[bounds].around(start, end)
 
     @cached_property
-    def _places(self) -> dict[Range, Neighbourhood]:
+    def _words(self) -> dict[Range, Paragraph]:
         return {}
 
     def is_protected(self, start: int, end: int) -> bool:
@@ -86,14 +87,12 @@ class Sign:
     odds: float
 
 
-def judge_document(
-    readings: Sequence[Reading], signs: Mapping[str, Sequence[Sign]], glance: Glance, gate: GateSettings
-) -> Judgement:
+def judge_document(readings: Sequence[Reading], signs: Iterable[Sign], glance: Glance, gate: GateSettings) -> Judgement:
     """The gate's judgement on all fields together; a form that occurs several times counts once."""
     odds: dict[str, float] = {}
     for reading in readings:
         odds |= glance.plain(reading.text)
-    odds |= {sign.form: sign.odds for found in signs.values() for sign in found}
+    odds |= {sign.form: sign.odds for sign in signs}
     return judge(odds, sum(len(reading.text.split()) for reading in readings), gate)
 
 
@@ -101,6 +100,8 @@ def judge_paragraphs(
     reading: Reading, signs: Sequence[Sign], document: Verdict, glance: Glance, gate: GateSettings
 ) -> dict[Range, Verdict]:
     """The verdict on each paragraph: the document's, but for spun splices in clean text and clean islands in spun text."""
+    if document != "spun" and not signs:
+        return dict.fromkeys(reading.paragraphs, document)
     verdicts: dict[Range, Verdict] = {}
     for start, end in reading.paragraphs:
         inside = {sign.form: sign.odds for sign in signs if start <= sign.start < end}

@@ -130,8 +130,7 @@ def merge_ranges(ranges: Iterable[Range]) -> list[Range]:
 
 def overlapping(ranges: list[Range], start: int, end: int) -> Range | None:
     """The first of the sorted, disjoint `ranges` that shares a code point with [start, end), or None."""
-    at = max(bisect_right(ranges, (start, start)) - 1, 0)
-    for low, high in ranges[at : at + 2]:
-        if low < end and start < high:
-            return low, high
-    return None
+    at = bisect_right(ranges, (start, start))
+    if at and ranges[at - 1][1] > start:
+        return ranges[at - 1]
+    return ranges[at] if at < len(ranges) and ranges[at][0] < end else None
