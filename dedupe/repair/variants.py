@@ -9,7 +9,7 @@ from itertools import pairwise
 from dedupe.model import Flag
 
 # A capitalised word after a small one or before another capitalised one, so no mere first word of a sentence.
-_NAME = re.compile(r"[A-Z](?<!\w[A-Z])(?:(?<=[a-z,] [A-Z])[^\W\d_]{4,}|[^\W\d_]{4,}(?= [A-Z][a-z]))")
+_NAME = re.compile(r"[A-Z](?<!\w[A-Z])(?:(?<=[a-z,\"”’] [A-Z])[^\W\d_]{4,}|[^\W\d_]{4,}(?= [A-Z][a-z]))")
 # Transliteration writes these either way.
 _EITHER_WAY = (("kh", "h"), ("ph", "f"), ("ck", "k"), ("yo", "o"), ("io", "o"), ("j", "i"), ("y", "i"), ("w", "v"), ("q", "k"))
 _SAME = 3  # letters at the beginning that two spellings share
