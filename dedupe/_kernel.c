@@ -949,35 +949,38 @@ typedef struct {
 static int make_lookup(const Py_buffer *v, int bits, Lookup *lookup)
 {
     *lookup = (Lookup){v[0].buf, v[1].buf, v[2].buf, v[3].buf, v[4].buf, v[5].buf, v[6].buf, COUNT(v[0], uint64_t), 0, bits};
-    if (bits < 1 || bits > 24 || lookup->count < 1 || COUNT(v[1], int32_t) % ((Py_ssize_t)1 << bits))
+    if (bits < 1 || bits > 24 || lookup->count < 1 || lookup->count > INT32_MAX || COUNT(v[1], int32_t) % ((Py_ssize_t)1 << bits))
         return 0;
     lookup->tables = COUNT(v[1], int32_t) >> bits;
-    for (Py_ssize_t i = 0; i < COUNT(v[1], int32_t); i++)
-        if (lookup->slots[i] < 0 || lookup->slots[i] >= lookup->count)
-            return 0;
     return COUNT(v[2], uint32_t) == lookup->count && v[3].len == lookup->count && v[4].len == lookup->count
            && v[5].len == lookup->count && v[6].len == lookup->count;
 }
 
-static inline Py_ssize_t find_entry(const Lookup *lookup, uint64_t hash)
+static inline int32_t find_entry(const Lookup *lookup, uint64_t hash)
 {
+    const int32_t none = (int32_t)lookup->count - 1;
     for (Py_ssize_t table = 0; table < lookup->tables; table++) {
         uint64_t slot = hash >> (16 * table % 48) & (((uint64_t)1 << lookup->bits) - 1);
-        Py_ssize_t entry = lookup->slots[(table << lookup->bits) + (Py_ssize_t)slot];
-        if (entry == lookup->count - 1 || lookup->keys[entry] == hash)
+        int32_t entry = lookup->slots[(table << lookup->bits) + (Py_ssize_t)slot];
+        if (entry < 0 || entry >= none)
+            break;
+        if (lookup->keys[entry] == hash)
             return entry;
     }
-    return lookup->count - 1;
+    return none;
 }
 
 static inline uint64_t join64(uint64_t left, uint64_t right) { return mix64(left * 0x9E3779B97F4A7C15u ^ right); }
 
-static uint64_t hash_token(const uint8_t *p, int64_t size)
+/* `end`: of the buffer. */
+static inline uint64_t hash_token(const uint8_t *p, int64_t size, const uint8_t *end)
 {
     uint64_t hash = (uint64_t)size;
     for (; size >= 8; p += 8, size -= 8)
         hash = join64(hash, load64(p));
-    if (size) {
+    if (size && end - p >= 8) {
+        hash = join64(hash, load64(p) << 8 * (8 - size));
+    } else if (size) {
         uint64_t rest = 0; /* the first byte below the second, all in the upper part of the number */
         for (int64_t i = 0; i < size; i++)
             rest |= (uint64_t)p[i] << 8 * (8 - size + i);
@@ -1010,7 +1013,8 @@ static PyObject *despin(PyObject *module, PyObject *args)
         return finish(v, 22, 0, BAD_SIZES);
     Py_BEGIN_ALLOW_THREADS
     uint64_t *hashes = malloc(((size_t)tokens + 1) * sizeof *hashes);
-    if (!hashes)
+    int32_t *entries = malloc(((size_t)tokens + 1) * sizeof *entries);
+    if (!hashes || !entries)
         error = NO_MEMORY;
     else if (!make_lookup(v + 4, bits, &words) || !make_lookup(v + 11, bits, &phrases))
         error = BAD_SIZES;
@@ -1020,21 +1024,25 @@ static PyObject *despin(PyObject *module, PyObject *args)
         if (starts[i] < 0 || starts[i] > ends[i] || ends[i] > v[0].len)
             error = BAD_OFFSETS;
         else
-            hashes[i] = hash_token(buffer + starts[i], ends[i] - starts[i]);
+            hashes[i] = hash_token(buffer + starts[i], ends[i] - starts[i], buffer + v[0].len);
     }
+    /* all at once, for then the loads do not wait for each other */
+    for (Py_ssize_t i = 0; i < tokens && !error; i++)
+        entries[i] = find_entry(&words, hashes[i]);
     if (!error)
         bounds[0] = 0;
     for (Py_ssize_t d = 0; d < texts && !error; d++) {
         int64_t written = 0;
         for (Py_ssize_t i = (Py_ssize_t)documents[d], last = (Py_ssize_t)documents[d + 1]; i < last;) {
-            Py_ssize_t entry = find_entry(&words, hashes[i]), length = 1;
+            int32_t entry = entries[i];
+            Py_ssize_t length = 1;
             const Lookup *found = &words;
             uint64_t surface = hashes[i], key = hashes[i];
             int number = starts[i] < ends[i] && buffer[starts[i]] >= '0' && buffer[starts[i]] <= '9';
             int goes_on = words.goes_on[entry];
             for (Py_ssize_t tried = 2; goes_on && tried <= LONGEST_FORM && i + tried <= last; tried++) {
                 key = join64(key, hashes[i + tried - 1]);
-                Py_ssize_t phrase = find_entry(&phrases, key);
+                int32_t phrase = find_entry(&phrases, key);
                 if (phrases.ends[phrase])
                     found = &phrases, entry = phrase, length = tried, surface = key, number = 0;
                 goes_on = phrases.goes_on[phrase];
@@ -1049,6 +1057,7 @@ static PyObject *despin(PyObject *module, PyObject *args)
         replacements[d] = written;
     }
     free(hashes);
+    free(entries);
     Py_END_ALLOW_THREADS
     return finish(v, 22, kept, error);
 }

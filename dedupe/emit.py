@@ -25,6 +25,7 @@ from dedupe.corpus.writer import check_output_folder
 from dedupe.detect.boilerplate import CommonPassage
 from dedupe.detect.clusters import Clustering
 from dedupe.detect.find import Found
+from dedupe.kernel import kernel_name
 from dedupe.model import LINKING_KINDS, Article, Cluster, Edit, Pair, Repair, as_dict
 from dedupe.repair.repairer import Repairer, article_fields
 from dedupe.review.ledger import Ledger
@@ -229,7 +230,7 @@ def summarize(counts: Mapping[str, int], emission: Emission, ledger: Ledger) -> 
 def describe_finding(found: Found) -> dict[str, Any]:
     """How the pairs were found, for the summary: the kernel, the bands and their expected recall, the pairs compared."""
     return {
-        "kernel": "numpy",
+        "kernel": kernel_name(),
         "bands": found.bands,
         "rows": found.rows,
         "expected_recall": round(found.recall, 5),

@@ -103,12 +103,12 @@ class ClassMap:
         kernel = compiled_kernel()
         if kernel:
             room, texts = len(tokens.starts), len(tokens)
-            classes, surfaces = np.empty((2, room), np.uint32)
+            codes, forms = np.empty((2, room), np.uint32)
             bounds, written = np.empty(texts + 1, np.int64), np.empty(texts, np.int64)
             tables = *self._words.columns(), *self._phrases.columns()
             places = tokens.starts, tokens.ends, tokens.documents
-            kept = kernel.despin(tokens.buffer, *places, _SLOT_BITS, *tables, classes, surfaces, bounds, written)
-            return DespunTokens(classes[:kept].copy(), surfaces[:kept].copy(), bounds, written)
+            kept = kernel.despin(tokens.buffer, *places, _SLOT_BITS, *tables, codes, forms, bounds, written)
+            return DespunTokens(codes[:kept].copy(), forms[:kept].copy(), bounds, written)
         surfaces = hash_tokens(tokens)
         place = self._words.find(surfaces)
         classes = np.where(self._words.ends[place], self._words.codes[place], surfaces.astype(np.uint32))
@@ -180,7 +180,7 @@ class _Lookup:
 
     def find(self, hashes: _Numbers) -> _Places:
         """The entry of each hash."""
-        entries = self.slots[0][_slot(hashes, 0)].astype(np.int64)
+        entries: _Places = self.slots[0][_slot(hashes, 0)].astype(np.int64)
         for table in range(1, len(self.slots) + 1):
             wrong = np.flatnonzero((self.keys[entries] != hashes) & (entries < len(self.keys) - 1))
             entries[wrong] = self.slots[table][_slot(hashes[wrong], table)] if table < len(self.slots) else len(self.keys) - 1

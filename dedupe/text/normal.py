@@ -18,7 +18,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from types import ModuleType
 
 import numpy as np
@@ -131,7 +131,7 @@ def _tokenize_compiled(kernel: ModuleType, texts: tuple[str, ...]) -> Tokens:
     return Tokens(np.frombuffer(buffer, np.uint8), token_starts, token_ends, np.frombuffer(documents, np.int64))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _block_forms(block: int) -> bytes:
     """What each of 256 code points folds to, as the kernel reads it: 257 little-endian offsets, then the forms in UTF-8.
 
@@ -263,6 +263,7 @@ def _fold_combining_lines(text: _Spread) -> _Spread:
     return _spread(b"\n".join(lines))
 
 
+@cache
 def _folded_character(character: str) -> str:
     form = "".join(map(_visible, _fold_case(character)))
     # What folds to separators alone (an ellipsis, a hard space) is one already.
@@ -273,17 +274,20 @@ def _fold_case(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
+@cache
 def _visible(character: str) -> str:
     invisible = unicodedata.category(character) == "Cf" or _INVISIBLE.match(character)
     return "" if invisible else character
 
 
+@cache
 def _combines(character: str) -> bool:
     first = unicodedata.normalize("NFKD", character)[0]
     is_mark = unicodedata.category(first)[0] == "M" or bool(_JAMO.match(first))
     return is_mark and not _INVISIBLE.match(first)
 
 
+@cache
 def _character_class(character: str) -> int:
     if unicodedata.category(character)[0] not in "LNM" or character in _APOSTROPHE_LETTERS:
         return _SEPARATOR
