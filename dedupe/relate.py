@@ -94,8 +94,9 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> 
     copies = verifier.tell_copies(versions)
 
     def judge(article: Article) -> Candidate:
-        body = cut_spans(article.text, furniture.get(article.id, ()))
-        return replace(assess(article, body), copy=article.id in copies)
+        spans = furniture.get(article.id)
+        candidate = assess(article, cut_spans(article.text, spans) if spans else article.text)
+        return replace(candidate, copy=True) if article.id in copies else candidate
 
     candidates = {article.id: judge(article) for article in read({id for pair in versions for id in (pair.a, pair.b)})}
     clustering = choose_versions(versions, templates.guard(verifier.verify_with), candidates, settings)
@@ -196,10 +197,11 @@ def assess_plainly(article: Article, body: str) -> Candidate:
     >>> assess_plainly(article, article.text).truncated
     True
     """
+    length = len(body.split())
     return Candidate(
         id=article.id,
-        length=len(body.split()),
-        furniture=len(article.text.split()) - len(body.split()),
+        length=length,
+        furniture=len(article.text.split()) - length if body != article.text else 0,
         truncated=is_truncated(article.text),
         source=article.source,
         date=article.date,
