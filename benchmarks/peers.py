@@ -9,8 +9,8 @@ the fastest way its documents show, with 5-word shingles over lower-cased `\\w+`
 
 Recall is over the pairs of a family with an exact Jaccard similarity of 0.7; originals share single paragraphs only, so
 true pairs lie within families. Precision is over all pairs a tool reports. Memory is the peak of anonymous memory of the
-process and its children (Linux). Walls are whole processes, start included; on a machine that others use only the ratios
-of the medians say anything. Tools that are not installed are passed over. With several numbers of --articles there is a
+process and its children (Linux). Times are of whole processes, start included. Where others use the machine, too, only the
+ratios of the medians say anything, those of the seconds that the cores worked for a tool more than those of its wall. Tools that are not installed are passed over. With several numbers of --articles there is a
 table for each, and a scaling curve at the end.
 """
 
@@ -22,6 +22,7 @@ import json
 import os
 import random
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -31,6 +32,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 THRESHOLD = 0.7
 WORD = re.compile(r"\w+")
@@ -133,7 +135,8 @@ write((ids[i], ids[j]) for i, found in enumerate(index.par_bulk_query(list(texts
 import daft
 from daft.functions import minhash, regexp_replace
 clean = regexp_replace(daft.col("text").lower(), r"\\W+", " ")
-frame = daft.read_json(sys.argv[1]).select("id", minhash(clean, num_hashes=128, ngram_size=5, hash_function="xxhash").alias("s"))
+sketch = minhash(clean, num_hashes=128, ngram_size=5, hash_function="xxhash")
+frame = daft.read_json(sys.argv[1]).select("id", sketch.alias("s"))
 table = frame.to_arrow()
 signatures = table["s"].combine_chunks().flatten().to_numpy().reshape(-1, 128)
 write(link(table["id"].to_pylist(), signatures))
@@ -247,8 +250,16 @@ def anonymous_memory(process: int) -> int:
     return (int(own.group(1)) if own else 0) + sum(anonymous_memory(int(child)) for child in children)
 
 
-def run_process(command: list[str], cores: set[int]) -> tuple[float, float]:
-    """Wall seconds and peak anonymous megabytes of a whole process."""
+class Cost(NamedTuple):
+    """What a whole process took: seconds of wall and of all cores, peak megabytes of anonymous memory."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+def run_process(command: list[str], cores: set[int]) -> Cost:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     process = subprocess.Popen(
         command, preexec_fn=lambda: os.sched_setaffinity(0, cores), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -267,7 +278,9 @@ def run_process(command: list[str], cores: set[int]) -> tuple[float, float]:
     watcher.join()
     if process.returncode:
         raise SystemExit(f"failed: {said.decode()[-2000:]}")
-    return wall, peak[0] / 1024
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(wall, cpu, peak[0] / 1024)
 
 
 def read_pairs(output: Path) -> Iterator[tuple[str, str]]:
@@ -295,40 +308,41 @@ def is_installed(tool: str) -> bool:
 def compare(
     families: list[Family], tools: list[str], rounds: int, cores: set[int], seed: int, folder: Path
 ) -> dict[str, float]:
-    """Runs the tools in turn and prints a table; the median wall of each."""
+    """Runs the tools in turn and prints a table; the median seconds of cores of each."""
     articles, truth = sum(map(len, families)), true_pairs(families)
     corpus = folder / f"corpus-{articles}.jsonl"
     size = write_corpus(families, corpus, seed) / 1e6
     print(f"\n{articles:,} articles, {size:.1f} MB, {len(truth):,} true pairs, seed {seed}, cores {sorted(cores)}", flush=True)
-    walls: defaultdict[str, list[float]] = defaultdict(list)
-    memory: defaultdict[str, list[float]] = defaultdict(list)
+    costs: defaultdict[str, list[Cost]] = defaultdict(list)
     quality = {}
     for turn, tool in itertools.product(range(rounds), tools):
         output = folder / f"{tool}-{articles}-{turn}"
-        wall, peak = run_process([sys.executable, "-c", PROGRAMS[tool], str(corpus), str(output)], cores)
-        walls[tool].append(wall)
-        memory[tool].append(peak)
+        cost = run_process([sys.executable, "-c", PROGRAMS[tool], str(corpus), str(output)], cores)
+        costs[tool].append(cost)
         if tool != "floor" and not turn:
             found = set(read_pairs(output))
             true = sum(
                 pair in truth or jaccard(text_of(families, pair[0]), text_of(families, pair[1])) >= THRESHOLD for pair in found
             )
             quality[tool] = true / max(len(found), 1), len(truth & found) / max(len(truth), 1)
-        print(f"  round {turn + 1}  {tool:16} {wall:8.2f} s  {peak:7.0f} MB", file=sys.stderr, flush=True)
+        print(f"  round {turn + 1}  {tool:16} {cost.wall:8.2f} s, {cost.cpu:8.2f} s of cores", file=sys.stderr, flush=True)
     corpus.unlink()
-    medians = {tool: statistics.median(seconds) for tool, seconds in walls.items()}
-    first = medians[tools[0]]
-    print(
-        f"{'tool':16} {'wall s':>8} {'articles/s':>10} {'MB/s':>6} {'anon MB':>8} {'precision':>9} {'recall':>7}  x {tools[0]}"
+    walls, cpus = (
+        {tool: statistics.median(getattr(c, part) for c in costs[tool]) for tool in tools} for part in ("wall", "cpu")
     )
-    for tool, wall in medians.items():
+    print(
+        f"{'tool':16} {'wall s':>8} {'core s':>8} {'articles/s':>10} {'MB/s':>6} {'anon MB':>8} {'precision':>9} {'recall':>7}"
+        f"  wall, cores x {tools[0]}"
+    )
+    for tool in tools:
         precision, recall = (f"{number:.4f}" for number in quality[tool]) if tool in quality else ("", "")
         print(
-            f"{tool:16} {wall:8.2f} {articles / wall:10,.0f} {size / wall:6.1f} {max(memory[tool]):8.0f}"
-            f" {precision:>9} {recall:>7}  {wall / first:.2f}",
+            f"{tool:16} {walls[tool]:8.2f} {cpus[tool]:8.2f} {articles / walls[tool]:10,.0f} {size / walls[tool]:6.1f}"
+            f" {max(cost.memory for cost in costs[tool]):8.0f} {precision:>9} {recall:>7}"
+            f"  {walls[tool] / walls[tools[0]]:6.2f} {cpus[tool] / cpus[tools[0]]:6.2f}",
             flush=True,
         )
-    return medians
+    return cpus
 
 
 def main() -> None:
@@ -349,10 +363,10 @@ def main() -> None:
             families = build_families(paragraphs, articles, options.seed)
             curve[articles] = compare(families, tools, options.rounds, set(options.cores), options.seed, Path(folder))
     if len(curve) > 1:
-        print("\nmicroseconds an article")
+        print("\nmicroseconds of cores an article")
         print(f"{'articles':>10}  " + "  ".join(f"{tool:>16}" for tool in tools))
-        for articles, medians in curve.items():
-            print(f"{articles:10,}  " + "  ".join(f"{medians[tool] / articles * 1e6:16.1f}" for tool in tools))
+        for articles, cpus in curve.items():
+            print(f"{articles:10,}  " + "  ".join(f"{cpus[tool] / articles * 1e6:16.1f}" for tool in tools))
 
 
 if __name__ == "__main__":

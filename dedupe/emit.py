@@ -14,7 +14,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dedupe import __version__
 from dedupe.config import EmitFormat, Settings, as_toml
@@ -26,11 +26,13 @@ from dedupe.detect.boilerplate import CommonPassage
 from dedupe.detect.clusters import Clustering
 from dedupe.detect.find import Found
 from dedupe.kernel import kernel_name
-from dedupe.model import LINKING_KINDS, Article, Cluster, Edit, Pair, Repair, as_dict
-from dedupe.repair.repairer import Repairer, article_fields
+from dedupe.model import LINKING_KINDS, Article, Cluster, Edit, Pair, Repair, article_fields, as_dict
 from dedupe.review.ledger import Ledger
 from dedupe.review.report import CONTEXT, EditView, ReportData, build_report
 from dedupe.review.summary import Summary
+
+if TYPE_CHECKING:
+    from dedupe.repair.repairer import Repairer
 
 EDITS, REPAIRS, PAIRS, CLUSTERS = "edits.jsonl", "repairs.jsonl", "pairs.jsonl", "clusters.jsonl"
 BOILERPLATE = "boilerplate.jsonl"

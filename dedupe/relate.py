@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from dedupe.config import Settings
@@ -21,8 +21,10 @@ from dedupe.linking import Stories, StoryFinder, Templates, find_templates
 from dedupe.model import LINKING_KINDS, Article, Pair
 from dedupe.repair.endings import is_truncated
 from dedupe.repair.layout import count_body_words
-from dedupe.repair.repairer import Repairer
 from dedupe.text.lexicon import load_classes
+
+if TYPE_CHECKING:
+    from dedupe.repair.repairer import Repairer
 
 T = TypeVar("T")
 Place = tuple[str, int]  # input name, record number
