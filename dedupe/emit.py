@@ -14,7 +14,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dedupe import __version__
 from dedupe.config import EmitFormat, Settings, as_toml
@@ -25,11 +25,14 @@ from dedupe.corpus.writer import check_output_folder
 from dedupe.detect.boilerplate import CommonPassage
 from dedupe.detect.clusters import Clustering
 from dedupe.detect.find import Found
-from dedupe.model import LINKING_KINDS, Article, Cluster, Edit, Pair, Repair, as_dict
-from dedupe.repair.repairer import Repairer, article_fields
+from dedupe.kernel import kernel_name
+from dedupe.model import LINKING_KINDS, Article, Cluster, Edit, Pair, Repair, article_fields, as_dict
 from dedupe.review.ledger import Ledger
 from dedupe.review.report import CONTEXT, EditView, ReportData, build_report
 from dedupe.review.summary import Summary
+
+if TYPE_CHECKING:
+    from dedupe.repair.repairer import Repairer
 
 EDITS, REPAIRS, PAIRS, CLUSTERS = "edits.jsonl", "repairs.jsonl", "pairs.jsonl", "clusters.jsonl"
 BOILERPLATE = "boilerplate.jsonl"
@@ -229,7 +232,7 @@ def summarize(counts: Mapping[str, int], emission: Emission, ledger: Ledger) -> 
 def describe_finding(found: Found) -> dict[str, Any]:
     """How the pairs were found, for the summary: the kernel, the bands and their expected recall, the pairs compared."""
     return {
-        "kernel": "numpy",
+        "kernel": kernel_name(),
         "bands": found.bands,
         "rows": found.rows,
         "expected_recall": round(found.recall, 5),

@@ -15,7 +15,7 @@ from conftest import ROOT
 PACKAGE = ROOT / "dedupe"
 # From the lowest to the highest. Rooms of one layer are sisters: none imports another, but for the joining layer.
 LAYERS = [
-    {"model", "errors", "config"},
+    {"model", "errors", "config", "kernel"},
     {"text"},
     {"corpus", "detect", "repair"},
     {"review"},

@@ -16,6 +16,7 @@ import click
 from dedupe import __version__
 from dedupe.cli.terminal import echo
 from dedupe.errors import DedupeError
+from dedupe.kernel import kernel_name
 
 COMMANDS = {
     "run": "the whole job: find, choose, repair, write a clean corpus and a report",
@@ -68,7 +69,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="dedupe")
+@click.version_option(__version__, prog_name="dedupe", message=f"%(prog)s, version %(version)s, {kernel_name()} kernel")
 def main() -> None:
     """Turn a scraped news corpus into a clean one: find overlapping articles, repair spun text, keep one version of each.
 

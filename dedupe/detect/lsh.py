@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dedupe.errors import UsageError
+from dedupe.kernel import compiled_kernel
 
 # A bucket of m rows gives m(m-1)/2 candidates; beyond this m it gives at most 2m.
 BUCKET_CAP = 128
@@ -140,6 +141,10 @@ def band_keys(signatures: npt.NDArray[np.uint32], band: int, rows: int) -> _Code
     signatures: uint32, shape (texts, permutations). Returns uint64, shape (texts,).
     """
     keys = np.full(len(signatures), band, np.uint64)
+    kernel = compiled_kernel()
+    if kernel:
+        kernel.band_keys(np.ascontiguousarray(signatures), signatures.shape[1], band * rows, rows, band, keys)
+        return keys
     for column in range(band * rows, (band + 1) * rows):
         keys ^= signatures[:, column]
         # The finaliser of splitmix64, once per value.
