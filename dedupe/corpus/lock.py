@@ -5,7 +5,6 @@ The system holds it for as long as the process lives, so that nothing is left ov
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 from types import TracebackType
@@ -41,9 +40,8 @@ class FolderLock:
 
     def release(self) -> None:
         """Give the folder free, and remove it if it was made in vain."""
-        if self._made:
-            with contextlib.suppress(OSError):
-                self.folder.rmdir()
+        if self._made and not any(self.folder.iterdir()):
+            self.folder.rmdir()
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor, self._made = -1, False

@@ -46,17 +46,18 @@ class Output:
         except FileExistsError:
             raise UsageError(f"two inputs would both be written as {name!r}; rename one of them") from None
         self._digest, self._size = hashlib.sha256(), 0
-        self._compression = compression
+        self._compression, self._begun = compression, False
         self._compressor = make_compressor(compression)
 
     def begin_member(self) -> None:
         """What follows is a compressed member of its own, as every record of a crawl archive is."""
-        if self._compressor and self._size:
+        if self._compressor and self._begun:
             self._write_through(self._compressor.flush())
-            self._compressor = make_compressor(self._compression)
+            self._compressor, self._begun = make_compressor(self._compression), False
 
     def write(self, content: bytes) -> None:
         """Append bytes, to be compressed first if so asked."""
+        self._begun = True
         self._write_through(self._compressor.compress(content) if self._compressor else content)
 
     def _write_through(self, content: bytes) -> None:
@@ -125,8 +126,9 @@ def check_name(name: str) -> str:
 
 
 def is_interrupted(folder: Path) -> bool:
-    """Whether an installation in the folder was decided but not finished."""
-    return (folder / STAGING / _READY).is_dir()
+    """Whether an installation in the folder was decided but not finished, down to the removal of the staging folder."""
+    staging = folder / STAGING
+    return (staging / _READY).is_dir() or (staging.is_dir() and not any(staging.iterdir()))
 
 
 def refuse_leftover(folder: Path, owner: Mapping[str, Any]) -> None:
@@ -163,6 +165,9 @@ def finish_installation(folder: Path) -> None:
             _sync_folders({(folder / other).parent for other in staged})
         os.replace(staging / name, target)
     _sync_folders({(folder / name).parent for name in staged} | {folder})
+    (folder / STAGING / _OWNER).unlink(missing_ok=True)
+    if staging.exists():
+        shutil.rmtree(staging)  # last but one: as long as it is there, the installation counts as unfinished
     shutil.rmtree(folder / STAGING)
 
 

@@ -133,13 +133,13 @@ def _measure_restored(folder: Path, manifest: Manifest) -> int | None:
             while chunk := stream.read(1 << 20):
                 digest.update(chunk)
                 size += len(chunk)
-        if digest.hexdigest() != _content_digest(entry):
+        if digest.hexdigest() != content_digest(entry):
             return None
         total += size
     return total
 
 
-def _content_digest(entry: InputEntry) -> str:
+def content_digest(entry: InputEntry) -> str:
     """The SHA-256 of what `read_content` gives."""
     return entry.sha256 if entry.format == "parquet" else entry.content_sha256
 
@@ -180,7 +180,7 @@ def _restore(entry: InputEntry, stored: StoredPieces, out: Path, staging: Stagin
             output.write(chunk)
             digest.update(chunk)
             size += len(chunk)
-        if digest.hexdigest() != _content_digest(entry):
+        if digest.hexdigest() != content_digest(entry):
             raise InputError("cannot be restored: the bytes differ from the input's SHA-256", path=entry.name)
         output.close()
     finally:
