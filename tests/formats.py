@@ -55,7 +55,7 @@ def make_parquet(path: Path, articles: Articles, *, row_group_size: int = 2) -> 
     table = pa.table(
         {
             "id": [article["id"] for article in articles],
-            "body": pa.array([{"rendered": a["text"], "lang": "en"} for a in articles]),
+            "content": pa.array([{"rendered": a["text"], "lang": "en"} for a in articles]),
             "title": pa.array([article["title"] for article in articles]).dictionary_encode(),
             "seen": pa.array([number * 10**9 + 1 for number in range(len(articles))], pa.timestamp("ns", tz="UTC")),
             "price": pa.array([number + 0.1 for number in range(len(articles))], pa.float32()),

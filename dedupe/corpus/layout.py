@@ -156,6 +156,8 @@ class ConvertedLayout:
 
     def discard(self) -> None:
         """Close the open file."""
+        if self._rows:
+            self._rows.discard()
         if self._file:
             self._file.discard()
 

@@ -13,8 +13,8 @@ def extract_article(page: bytes, url: str = "") -> dict[str, str]:
     The page's own encoding is found out. What the extractor cannot take, however broken, gives an empty text, never an error.
     Raises UsageError when trafilatura is not installed.
     """
+    extractor = _trafilatura()
     try:
-        extractor: Any = _trafilatura()
         found = extractor.bare_extraction(page, url=url or None, with_metadata=True, include_comments=False)
     except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, AssertionError, RecursionError, MemoryError):
         found = None  # a fault of the extractor in this page; the page itself stays as it is, in quarantine

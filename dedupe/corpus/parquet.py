@@ -64,7 +64,8 @@ class RowCopier:
             self._file = _open(source)
             sizes = [self._file.metadata.row_group(group).num_rows for group in range(self._file.num_row_groups)]
             self._starts = [0, *accumulate(sizes)]
-            self._writer = _parquet().ParquetWriter(_Tap(sink), self._file.schema_arrow, compression=_codecs(self._file))
+            self._tap = _Tap(sink)
+            self._writer = _parquet().ParquetWriter(self._tap, self._file.schema_arrow, compression=_codecs(self._file))
         self._group, self._first = -1, 0
         self._batches: Iterator[Any] = iter(())
         self._batch: Any = None
@@ -96,12 +97,14 @@ class RowCopier:
             self._file.close()
 
     def discard(self) -> None:
-        """Give up; the footer goes nowhere."""
+        """Give up; what pyarrow still writes goes nowhere."""
+        self._tap.closed = True
+        self._writer.close()
         self._file.close()
 
     def _flush_batch(self) -> None:
         if self._rows:
-            chosen = self._batch.take(self._rows)
+            chosen = _take(self._batch, self._rows)
             for column, values in self._changes.items():
                 chosen = _with_strings(chosen, column, values)
             self._gathered.append(chosen)
@@ -125,7 +128,8 @@ class RowWriter:
     def __init__(self, columns: Sequence[str], sink: Sink) -> None:
         arrow = _pyarrow()
         self._schema = arrow.schema([(column, arrow.string()) for column in columns])
-        self._writer = _parquet().ParquetWriter(_Tap(sink), self._schema, compression="zstd")
+        self._tap = _Tap(sink)
+        self._writer = _parquet().ParquetWriter(self._tap, self._schema, compression="zstd")
         self._rows: list[dict[str, str]] = []
         self._size = 0
 
@@ -141,6 +145,11 @@ class RowWriter:
         self._flush()
         self._writer.close()
 
+    def discard(self) -> None:
+        """Give up; what pyarrow still writes goes nowhere."""
+        self._tap.closed = True
+        self._writer.close()
+
     def _flush(self) -> None:
         if self._rows:
             self._writer.write_table(_pyarrow().Table.from_pylist(self._rows, schema=self._schema))
@@ -148,16 +157,16 @@ class RowWriter:
 
 
 class _Tap:
-    """The file object that pyarrow writes to."""
-
-    closed = False
+    """The file object that pyarrow writes to; once closed, what is written is dropped."""
 
     def __init__(self, sink: Sink) -> None:
+        self.closed = False
         self._sink, self._size = sink, 0
 
     def write(self, content: Any) -> int:
         raw = bytes(content)
-        self._sink.write(raw)
+        if not self.closed:
+            self._sink.write(raw)
         self._size += len(raw)
         return len(raw)
 
@@ -264,6 +273,14 @@ def _value(scalar: Any, row: int, name: str, errors: dict[int, str]) -> Any:
 def _as_json(value: Any) -> Any:
     """A value that JSON has no form for."""
     return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
+
+
+def _take(batch: Any, rows: Sequence[int]) -> Any:
+    """Some rows of a batch, copied; pyarrow cannot take of every type what it can cut and join."""
+    try:
+        return batch.take(rows)
+    except _pyarrow().ArrowNotImplementedError:
+        return _pyarrow().concat_batches([batch.slice(row, 1) for row in rows])
 
 
 def _with_strings(batch: Any, path: str, values: Mapping[int, str]) -> Any:
