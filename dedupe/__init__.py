@@ -6,6 +6,7 @@ The public API as a table of contents; each name is described where it lives.
     repair_text, make_repairer  one text, many texts                          dedupe.texts
     append_decision             a person's verdict on an edit                 dedupe.review.ledger
     apply_decisions, undo       a reviewed run, a run taken back              dedupe.apply, dedupe.corpus.undo
+    examine                     whether a finished run is whole               dedupe.corpus.doctor
     explain                     why a pair is linked, why an article was kept dedupe.explanation
     Settings, load_settings     what a run may do, section by section         dedupe.config
     Article, Pair, ...          the nouns                                     dedupe.model
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
         Settings,
         load_settings,
     )
+    from dedupe.corpus.doctor import Diagnosis, examine
     from dedupe.corpus.undo import undo
-    from dedupe.errors import ConservationError, DedupeError, InputError, RuleError, UsageError
+    from dedupe.errors import ConservationError, DedupeError, InputError, LockedError, RuleError, UsageError
     from dedupe.explanation import explain
     from dedupe.model import Article, Cluster, Decision, Edit, Flag, Pair, Repair, Role, Rule
     from dedupe.pipeline import find, run
@@ -48,11 +50,13 @@ __all__ = [
     "ConservationError",
     "Decision",
     "DedupeError",
+    "Diagnosis",
     "Edit",
     "EmitSettings",
     "FindSettings",
     "Flag",
     "InputError",
+    "LockedError",
     "Pair",
     "ReadSettings",
     "Relations",
@@ -67,6 +71,7 @@ __all__ = [
     "UsageError",
     "append_decision",
     "apply_decisions",
+    "examine",
     "explain",
     "find",
     "load_settings",
@@ -87,8 +92,9 @@ _HOMES = {
         "Settings",
         "load_settings",
     ),
+    "dedupe.corpus.doctor": ("Diagnosis", "examine"),
     "dedupe.corpus.undo": ("undo",),
-    "dedupe.errors": ("ConservationError", "DedupeError", "InputError", "RuleError", "UsageError"),
+    "dedupe.errors": ("ConservationError", "DedupeError", "InputError", "LockedError", "RuleError", "UsageError"),
     "dedupe.explanation": ("explain",),
     "dedupe.model": ("Article", "Cluster", "Decision", "Edit", "Flag", "Pair", "Repair", "Role", "Rule"),
     "dedupe.pipeline": ("find", "run"),

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dedupe.corpus.folder import OutputFolder
 from dedupe.corpus.manifest import load_manifest
+from dedupe.corpus.staging import MANIFEST, is_interrupted
 from dedupe.corpus.undo import read_back
 from dedupe.corpus.writer import CorpusWriter
 from dedupe.detect.boilerplate import CommonPassage
@@ -29,8 +31,16 @@ def apply_decisions(out: str | Path) -> Summary:
     Edits that a person accepted are made, rejected ones are not, replacements are the person's words. Raises UsageError when
     `out` holds no finished run, InputError when its files were changed since.
     """
-    folder = Path(out)
+    if not (Path(out) / MANIFEST).is_file() and not is_interrupted(Path(out)):
+        load_manifest(Path(out))
+    with OutputFolder(Path(out), overwrite=True) as folder:
+        return _emit_again(folder)
+
+
+def _emit_again(target: OutputFolder) -> Summary:
+    folder = target.path
     manifest, ledger, corpus = load_manifest(folder), Ledger.load(folder), read_back(folder)
+    target.begin({"apply": manifest.details})
     pairs, clustering, repairs = load_pairs(folder), load_clustering(folder), _load_repairs(folder)
     earlier = json.loads((folder / SUMMARY).read_text("utf-8"))
     boilerplate = [CommonPassage(**{**line, "examples": tuple(line["examples"])}) for line in _read_lines(folder / BOILERPLATE)]
@@ -39,7 +49,7 @@ def apply_decisions(out: str | Path) -> Summary:
     def stored_repair(article: Article) -> Repair:
         return repairs.get(article.id) or Repair(article.id, "")
 
-    with CorpusWriter(folder, corpus, format=manifest.layout, overwrite=True) as writer:
+    with CorpusWriter(target, corpus, format=manifest.layout) as writer:
         emit_records(writer, corpus, emission, stored_repair, ledger)
         return finish_emission(writer, emission, ledger, manifest.details)
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from dedupe.errors import UsageError, did_you_mean
 
-EmitFormat = Literal["same", "jsonl", "csv", "txt"]
+EmitFormat = Literal["same", "jsonl", "csv", "txt", "parquet"]
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dedupe import __version__
 from dedupe.config import EmitFormat, Settings, as_toml
+from dedupe.corpus.folder import OutputFolder
 from dedupe.corpus.layout import corpus_name
 from dedupe.corpus.record import Record
-from dedupe.corpus.staging import Staging
-from dedupe.corpus.writer import check_output_folder
 from dedupe.detect.boilerplate import CommonPassage
 from dedupe.detect.clusters import Clustering
 from dedupe.detect.find import Found
@@ -179,17 +178,17 @@ def finish_emission(writer: Writer, emission: Emission, ledger: Ledger, details:
 
 def write_findings(out: Path, pairs: Iterable[Pair], clustering: Clustering, boilerplate: Iterable[CommonPassage] = ()) -> None:
     """Writes pairs.jsonl, clusters.jsonl and boilerplate.jsonl into the folder `out`, all or none."""
-    check_output_folder(out, overwrite=False)
-    staging = Staging(out)
-    try:
-        outputs = {name: staging.create(name) for name in (PAIRS, CLUSTERS, BOILERPLATE)}
-        for name, line in _finding_lines(pairs, clustering, boilerplate):
-            outputs[name].write(line)
-        for output in outputs.values():
-            output.close()
-        staging.install()
-    finally:
-        staging.discard()
+    with OutputFolder(out) as folder:
+        staging = folder.stage()
+        try:
+            outputs = {name: staging.create(name) for name in (PAIRS, CLUSTERS, BOILERPLATE)}
+            for name, line in _finding_lines(pairs, clustering, boilerplate):
+                outputs[name].write(line)
+            for output in outputs.values():
+                output.close()
+            staging.install()
+        finally:
+            staging.discard()
 
 
 def _finding_lines(
@@ -227,6 +226,13 @@ def summarize(counts: Mapping[str, int], emission: Emission, ledger: Ledger) -> 
         finding=dict(emission.finding),
         corpus=emission.corpus,
     )
+
+
+def load_summary(out: Path) -> Summary:
+    """The summary of a finished run, as summary.json has it."""
+    plain: dict[str, Any] = json.loads((out / SUMMARY).read_bytes())
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
+    return Summary(**values)
 
 
 def describe_finding(found: Found) -> dict[str, Any]:

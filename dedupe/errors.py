@@ -3,6 +3,7 @@
     DedupeError
     ├── UsageError        a wrong option, setting or field name         exit 2
     │   └── RuleError     a rule table that does not load               exit 2
+    ├── LockedError       another process writes there          exit 5
     ├── InputError        damaged input: nothing was committed          exit 4
     └── ConservationError records went missing: nothing was committed   exit 4
 
@@ -36,6 +37,12 @@ class UsageError(DedupeError, ValueError):
 
 class RuleError(UsageError):
     """A rule table that does not load, or a rule whose own example fails."""
+
+
+class LockedError(DedupeError):
+    """Another process is writing into the same folder; nothing was changed."""
+
+    exit_code = 5
 
 
 class InputError(DedupeError, OSError):

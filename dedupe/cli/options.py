@@ -14,7 +14,7 @@ from dedupe.config import Settings, as_toml, load_settings, settings_from_enviro
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SPIN, _QUOTES = click.Choice(["auto", "assume", "off"]), click.Choice(["spun", "safe", "ask"])
-_FORMAT = click.Choice(["same", "jsonl", "csv", "txt"])
+_FORMAT = click.Choice(["same", "jsonl", "csv", "txt", "parquet"])
 # flag, "section.key", help, and what click is told
 Flag = tuple[str, str, str, dict[str, Any]]
 _READ: list[Flag] = [
