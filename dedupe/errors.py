@@ -4,6 +4,7 @@
     ├── UsageError        a wrong option, setting or field name         exit 2
     │   └── RuleError     a rule table that does not load               exit 2
     ├── InputError        damaged input: nothing was committed          exit 4
+    ├── IndexStateError   an index locked, or made with other settings  exit 5
     └── ConservationError records went missing: nothing was committed   exit 4
 
 An error knows the place it speaks of and prints as `path:line: what is wrong; what to do`.
@@ -40,6 +41,12 @@ class RuleError(UsageError):
 
 class InputError(DedupeError, OSError):
     """Input that cannot be read whole, such as a truncated .gz; nothing is committed."""
+
+
+class IndexStateError(DedupeError):
+    """An index that cannot be used as it is: locked by another, made with other settings, damaged, or no index at all."""
+
+    exit_code = 5
 
 
 class ConservationError(DedupeError):
