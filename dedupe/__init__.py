@@ -3,6 +3,7 @@
 The public API as a table of contents; each name is described where it lives.
 
     run, find                   the whole job, or only the relations          dedupe.pipeline
+    Stream                      one article after the other, and an index     dedupe.ingest.stream
     repair_text, make_repairer  one text, many texts                          dedupe.texts
     append_decision             a person's verdict on an edit                 dedupe.review.ledger
     apply_decisions, undo       a reviewed run, a run taken back              dedupe.apply, dedupe.corpus.undo
@@ -29,11 +30,13 @@ if TYPE_CHECKING:
         ReadSettings,
         RepairSettings,
         Settings,
+        StreamSettings,
         load_settings,
     )
     from dedupe.corpus.undo import undo
-    from dedupe.errors import ConservationError, DedupeError, InputError, RuleError, UsageError
+    from dedupe.errors import ConservationError, DedupeError, IndexStateError, InputError, RuleError, UsageError
     from dedupe.explanation import explain
+    from dedupe.ingest.stream import Result, Stream
     from dedupe.model import Article, Cluster, Decision, Edit, Flag, Pair, Repair, Role, Rule
     from dedupe.pipeline import find, run
     from dedupe.relate import Relations
@@ -52,6 +55,7 @@ __all__ = [
     "EmitSettings",
     "FindSettings",
     "Flag",
+    "IndexStateError",
     "InputError",
     "Pair",
     "ReadSettings",
@@ -59,10 +63,13 @@ __all__ = [
     "Repair",
     "RepairSettings",
     "RepairedText",
+    "Result",
     "Role",
     "Rule",
     "RuleError",
     "Settings",
+    "Stream",
+    "StreamSettings",
     "Summary",
     "UsageError",
     "append_decision",
@@ -85,11 +92,13 @@ _HOMES = {
         "ReadSettings",
         "RepairSettings",
         "Settings",
+        "StreamSettings",
         "load_settings",
     ),
     "dedupe.corpus.undo": ("undo",),
-    "dedupe.errors": ("ConservationError", "DedupeError", "InputError", "RuleError", "UsageError"),
+    "dedupe.errors": ("ConservationError", "DedupeError", "IndexStateError", "InputError", "RuleError", "UsageError"),
     "dedupe.explanation": ("explain",),
+    "dedupe.ingest.stream": ("Result", "Stream"),
     "dedupe.model": ("Article", "Cluster", "Decision", "Edit", "Flag", "Pair", "Repair", "Role", "Rule"),
     "dedupe.pipeline": ("find", "run"),
     "dedupe.relate": ("Relations",),

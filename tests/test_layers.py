@@ -17,9 +17,9 @@ PACKAGE = ROOT / "dedupe"
 LAYERS = [
     {"model", "errors", "config"},
     {"text"},
-    {"corpus", "detect", "repair"},
+    {"corpus", "detect", "repair", "index"},
     {"review"},
-    {"emit", "relate", "linking", "pipeline", "apply", "explanation", "texts", "evaluate"},
+    {"emit", "relate", "linking", "pipeline", "apply", "explanation", "texts", "evaluate", "ingest"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

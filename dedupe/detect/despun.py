@@ -82,7 +82,7 @@ def find_despun_candidates(keys: _Codes, threshold: float) -> Candidates:
 
 
 def tell_likely(ours: _Codes, a: _Rows, theirs: _Codes, b: _Rows, threshold: float) -> npt.NDArray[np.bool_]:
-    """Which pairs (ours[a[i]], theirs[b[i]]) of keys may belong to texts of a despun similarity of `threshold`: bool, (pairs,)."""
+    """Which pairs (ours[a[i]], theirs[b[i]]) of keys may be those of texts of despun similarity `threshold`: bool, (pairs,)."""
     left, right = ours.view(np.uint16), theirs.view(np.uint16)
     likely = np.zeros(len(a), np.bool_)
     for low in range(0, len(a), _COMPARED):

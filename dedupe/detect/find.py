@@ -146,9 +146,8 @@ def represent_copies(digests: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
 
 def settle_bands(settings: FindSettings) -> tuple[int, int]:
     """The bands and rows in use: those of the settings, or chosen. Raises UsageError if they do not fit the signature."""
-    chosen = choose_bands(settings.near, settings.permutations, settings.recall)
     if not settings.bands and not settings.rows:
-        return chosen
+        return choose_bands(settings.near, settings.permutations, settings.recall)
     if settings.bands < 1 or settings.rows < 1 or settings.bands * settings.rows > settings.permutations:
         raise UsageError(
             f"{settings.bands} bands of {settings.rows} rows do not fit {settings.permutations} permutations; "

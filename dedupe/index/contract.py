@@ -180,6 +180,10 @@ class Index(Protocol):
         """The finished parts of a run, in order."""
         ...
 
+    def last_part(self, run: str) -> Part | None:
+        """The last finished part of a run, None before the first."""
+        ...
+
     def add_part(self, part: Part) -> None:
         """Enter a finished part. Raises IndexStateError if it is not the one that follows on the last."""
         ...

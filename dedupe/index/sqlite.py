@@ -24,7 +24,6 @@ from dedupe.errors import IndexStateError
 from dedupe.index.contract import NUMBER_BITS, Keys, Link, NewText, Part, Postings, Stats, Text
 from dedupe.index.postings import PAGE, TABLES, SortedRuns
 
-
 _APPLICATION = 0x64647570  # "ddup", in the file's header
 _FORMAT = 1
 _VARIABLES = 500  # in one statement; SQLite takes 999 at least
@@ -150,11 +149,15 @@ class SqliteIndex:
         many("INSERT INTO body VALUES (?, ?)", [(text.number, text.body) for text in texts])
         keys = [np.empty(0, np.uint64), *(text.keys for text in texts)]
         self._runs.add(
-            np.concatenate(keys), np.repeat([text.number for text in texts], [len(text.keys) for text in texts]).astype(np.int64)
+            np.concatenate(keys),
+            np.repeat([text.number for text in texts], [len(text.keys) for text in texts]).astype(np.int64),
         )
         for text in texts:
             for key in text.full.tolist():
-                execute("INSERT INTO hot VALUES (?, 1, ?) ON CONFLICT DO UPDATE SET turned_away = turned_away + 1", (key, text.number))
+                execute(
+                    "INSERT INTO hot VALUES (?, 1, ?) ON CONFLICT DO UPDATE SET turned_away = turned_away + 1",
+                    (key, text.number),
+                )
         many("INSERT OR IGNORE INTO claim (owner, text) VALUES (?, ?)", claims)
 
     def forget(self, owner: str) -> list[str] | None:
@@ -166,25 +169,37 @@ class SqliteIndex:
         execute("DELETE FROM claim WHERE owner = ?", (owner,))
         gone = [number for number in claimed if not execute("SELECT 1 FROM claim WHERE text = ?", (number,)).fetchone()]
         for number in gone:
-            for statement in ("text WHERE number = ?", "sketch WHERE number = ?", "body WHERE number = ?", "hot WHERE text = ?"):
+            for statement in (
+                "text WHERE number = ?",
+                "sketch WHERE number = ?",
+                "body WHERE number = ?",
+                "hot WHERE text = ?",
+            ):
                 execute(f"DELETE FROM {statement}", (number,))
         if gone:
             self._runs.remove(gone)
         orphaned = list(self._select(_TEXT + "survivor <> number AND survivor IN", gone))
         for row in orphaned:
             execute("UPDATE text SET survivor = number WHERE number = ?", (row[0],))
-            execute("UPDATE text SET kind = NULL, jaccard = NULL, containment = NULL, despun = NULL WHERE number = ?", (row[0],))
+            execute(
+                "UPDATE text SET kind = NULL, jaccard = NULL, containment = NULL, despun = NULL WHERE number = ?", (row[0],)
+            )
         return sorted(_as_text(row).owner for row in orphaned)
 
     def read_parts(self, run: str) -> list[Part]:
         """The finished parts of a run."""
         rows = self._connection.execute("SELECT * FROM part WHERE run = ? ORDER BY number", (run,)).fetchall()
-        return [Part(*row[:6], json.loads(row[6])) for row in rows]
+        return [_as_part(row) for row in rows]
+
+    def last_part(self, run: str) -> Part | None:
+        """The last finished part of a run."""
+        row = self._connection.execute("SELECT * FROM part WHERE run = ? ORDER BY number DESC LIMIT 1", (run,)).fetchone()
+        return _as_part(row) if row else None
 
     def add_part(self, part: Part) -> None:
         """Enter a finished part."""
-        row = self._connection.execute("SELECT max(number), max(first + records) FROM part WHERE run = ?", (part.run,)).fetchone()
-        expected = (0, 0) if row[0] is None else (row[0] + 1, row[1])
+        last = self.last_part(part.run)
+        expected = (last.number + 1, last.first + last.records) if last else (0, 0)
         if (part.number, part.first) != expected:
             raise IndexStateError(f"another worker is at work on the run {part.run!r}; stop one of them", path=str(self._path))
         values = (part.run, part.number, part.first, part.records, part.source, part.output, json.dumps(dict(part.counts)))
@@ -244,7 +259,8 @@ class SqliteIndex:
         version = execute("PRAGMA user_version").fetchone()[0]
         if version != _FORMAT:
             raise IndexStateError(
-                f"has format {version}, this version of dedupe reads {_FORMAT}; make it anew from the articles", path=str(self._path)
+                f"has format {version}, this version of dedupe reads {_FORMAT}; make it anew from the articles",
+                path=str(self._path),
             )
 
     def _create(self, settings: Mapping[str, str]) -> None:
@@ -309,6 +325,11 @@ def check_settings(made: Mapping[str, str], asked: Mapping[str, str], path: str 
 def _as_text(row: tuple[Any, ...]) -> Text:
     number, digest, owner, survivor, kind, jaccard, containment, despun = row
     return Text(number, digest, owner, survivor, Link(kind, jaccard, containment, despun) if kind else None)
+
+
+def _as_part(row: tuple[Any, ...]) -> Part:
+    run, number, first, records, source, output, counts = row
+    return Part(run, number, first, records, source, output, json.loads(counts))
 
 
 def _link_row(link: Link | None) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
 """A text's profile as the bytes that an index keeps of it, and back.
 
-Kept are the shingle hashes, 4 bytes each, and not the signature: that would be 512 bytes instead of 1.9 KB for an article of 480
-words, but it only estimates the similarity, with a standard error of 0.04 at 0.7. For spun copies the class tokens and
+Kept are the shingle hashes, 4 bytes each, and not the signature: that would be 512 bytes instead of 1.9 KB for an article
+of 480 words, but it only estimates the similarity, with a standard error of 0.04 at 0.7. For spun copies the class tokens and
 their surfaces are kept, 2.1 KB, for the same reason. docs/architecture.md has what was measured.
 """
 
@@ -59,9 +59,7 @@ def cut_body(profiles: Profiles, row: int) -> Body:
         return Body(int(profiles.words[row]), hashes, 0, hashes[:0], hashes[:0])
     tokens = profiles.despun.tokens
     place = slice(int(tokens.documents[row]), int(tokens.documents[row + 1]))
-    return Body(
-        int(profiles.words[row]), hashes, int(tokens.replacements[row]), tokens.classes[place], tokens.surfaces[place]
-    )
+    return Body(int(profiles.words[row]), hashes, int(tokens.replacements[row]), tokens.classes[place], tokens.surfaces[place])
 
 
 def join_bodies(bodies: Sequence[Body], *, despun: bool) -> Profiles:

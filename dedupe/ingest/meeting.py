@@ -16,7 +16,7 @@ import numpy.typing as npt
 from dedupe.config import FindSettings
 from dedupe.detect.despun import DESPUN_BANDS, tell_likely
 from dedupe.detect.find import settle_bands
-from dedupe.detect.lsh import band_keys, find_candidates
+from dedupe.detect.lsh import all_band_keys, find_candidates
 from dedupe.detect.profile import Profiles
 from dedupe.detect.relation import Verifier
 from dedupe.index.contract import BUCKET_CAP, KEY_BITS, Index, Keys, Link, Numbers, Text
@@ -41,7 +41,12 @@ class Newcomer:
 
 
 class Meeting:
-    """The relations of the newcomers of a batch to older texts. profiles: of the batch; used inside a transaction of `index`."""
+    """The relations of the newcomers of a batch to older texts; used inside a transaction of `index`.
+
+    profiles: those of the batch. keys: the band keys of each newcomer, `full` which of them belong to full buckets; both of
+    shape (newcomers, bands). related: for each newcomer, by number, its links to older texts. texts: the texts of the index among
+    newcomers and related ones, and the survivors of these.
+    """
 
     def __init__(self, index: Index, profiles: Profiles, newcomers: Sequence[Newcomer], settings: FindSettings) -> None:
         self._index, self._settings = index, settings
@@ -49,9 +54,7 @@ class Meeting:
         self._rows = np.array([newcomer.row for newcomer in newcomers], np.int64)
         self._numbers = np.array([newcomer.number for newcomer in newcomers], np.int64)
         self._profiles = profiles
-        self._bodies: dict[int, Body] = {
-            newcomer.number: cut_body(profiles, newcomer.row) for newcomer in newcomers
-        }
+        self._bodies: dict[int, Body] = {newcomer.number: cut_body(profiles, newcomer.row) for newcomer in newcomers}
         self._verifier: Verifier | None = None
         self.keys = cut_keys(profiles, self._rows, settings)
         found = index.find_postings(self.keys.ravel())
@@ -99,6 +102,8 @@ class Meeting:
 
     def _gather_within(self) -> Iterable[tuple[Numbers, Numbers]]:
         """The candidates among the newcomers themselves."""
+        if len(self._rows) < 2:
+            return
         if "near" in self._settings.kinds:
             near = find_candidates(self._profiles.signatures[self._rows], *settle_bands(self._settings), cap=BUCKET_CAP)
             yield self._order(near.a, near.b)
@@ -137,7 +142,10 @@ class Meeting:
     def _measure(self, newer: Sequence[int], older: Sequence[int]) -> list[Pair]:
         verifier = self._verify_all()
         held = [(a, b) for a, b in zip(newer, older, strict=True) if b in self._bodies]
-        a, b = (np.array([self._row_of[number] for number in side], np.int64) for side in ([a for a, _ in held], [b for _, b in held]))
+        a, b = (
+            np.array([self._row_of[number] for number in side], np.int64)
+            for side in ([a for a, _ in held], [b for _, b in held])
+        )
         return [pair for pair in verifier.verify(a, b) if pair.kind in self._settings.kinds]
 
     def _verify_all(self) -> Verifier:
@@ -151,12 +159,10 @@ class Meeting:
 
 def cut_keys(profiles: Profiles, rows: Numbers, settings: FindSettings) -> Keys:
     """The band keys of some rows: uint64 below 2^36, shape (rows, bands): those of the near bands, then of the despun ones."""
-    bands, values = settle_bands(settings)
-    columns = [band_keys(profiles.signatures[rows], band, values) for band in range(bands)]
+    keys = [all_band_keys(profiles.signatures[rows], *settle_bands(settings))]
     if profiles.despun is not None:
-        keys = profiles.despun.keys[rows]
-        columns += [band_keys(keys, band, 1) ^ _DESPUN_FAMILY for band in range(DESPUN_BANDS)]
-    return np.stack(columns, axis=1) >> np.uint64(64 - KEY_BITS)
+        keys.append(all_band_keys(profiles.despun.keys[rows], DESPUN_BANDS, 1) ^ _DESPUN_FAMILY)
+    return np.concatenate(keys, axis=1) >> np.uint64(64 - KEY_BITS)
 
 
 def _distinct(a: Numbers, b: Numbers) -> tuple[Numbers, Numbers]:

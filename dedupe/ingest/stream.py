@@ -21,7 +21,7 @@ import numpy as np
 
 from dedupe.config import FindSettings, Settings
 from dedupe.detect.find import settle_bands
-from dedupe.detect.profile import profile_texts
+from dedupe.detect.profile import Profiles, profile_texts
 from dedupe.errors import UsageError
 from dedupe.index.contract import Index, Link, NewText, Part, Text
 from dedupe.index.opening import open_index
@@ -80,7 +80,7 @@ class Result:
     def describe(self, *, edits: bool = False) -> dict[str, Any]:
         """The result without the article, ready for JSON; with `edits` every edit and related pair."""
         automatic = sum(edit.automatic for edit in self.repair.edits)
-        told = {
+        told: dict[str, Any] = {
             "id": self.article.id,
             "status": self.status,
             "dup_of": self.dup_of or None,
@@ -172,8 +172,10 @@ class Stream:
                     result = self._tell(result, newcomer, decided, meeting)
                     result = replace(result, seen=(article.id, newcomer.number) in seen)
                 results.append(result)
-            claims = [(a.id, newcomers[digest].number) for a, digest, some in zip(articles, digests, worded, strict=True) if some]
-            self.index.add(_build_texts(meeting, list(newcomers.values()), decided, profiles.despun), claims)
+            claims = [
+                (a.id, newcomers[digest].number) for a, digest, some in zip(articles, digests, worded, strict=True) if some
+            ]
+            self.index.add(_build_texts(meeting, list(newcomers.values()), decided, profiles), claims)
             part = commit(results) if commit else None
             if part:
                 self.index.add_part(part)
@@ -231,8 +233,9 @@ class Stream:
 
 
 def stream_settings(settings: FindSettings) -> FindSettings:
-    """The settings of finding, with those of their kinds that a stream can tell."""
-    return replace(settings, kinds=tuple(kind for kind in settings.kinds if kind in STREAM_KINDS))
+    """The settings of finding with the bands settled, and with those of their kinds that a stream can tell."""
+    bands, rows = settle_bands(settings)
+    return replace(settings, bands=bands, rows=rows, kinds=tuple(kind for kind in settings.kinds if kind in STREAM_KINDS))
 
 
 def index_settings(settings: FindSettings, classes: str) -> dict[str, str]:
@@ -244,7 +247,7 @@ def index_settings(settings: FindSettings, classes: str) -> dict[str, str]:
     ('32 x 4', 'no')
     """
     bands, rows = settle_bands(settings)
-    probe = profile_texts([_PROBE], settings)
+    probe = profile_texts([_PROBE], FindSettings(kinds=()))
     return {
         "scheme": "affine32",
         "hash": settings.hash,
@@ -288,18 +291,25 @@ def _decide(meeting: Meeting, newcomers: Sequence[Newcomer]) -> dict[int, Text]:
 
 
 def _build_texts(
-    meeting: Meeting, newcomers: Sequence[Newcomer], decided: Mapping[int, Text], despun: Any
+    meeting: Meeting, newcomers: Sequence[Newcomer], decided: Mapping[int, Text], profiles: Profiles
 ) -> list[NewText]:
     """The newcomers that the index does not know yet, as it is to keep them."""
     built = []
     for place, newcomer in enumerate(newcomers):
         if newcomer.known is None:
             text, keys, full = decided[newcomer.number], meeting.keys[place], meeting.full[place]
-            sketch = despun.keys[newcomer.row].tobytes() if despun is not None else b""
+            sketch = profiles.despun.keys[newcomer.row].tobytes() if profiles.despun else b""
             body = meeting.encode(newcomer.number)
             built.append(
                 NewText(
-                    text.number, text.digest, text.survivor, text.link, np.asarray(keys[~full]), np.asarray(keys[full]), sketch, body
+                    text.number,
+                    text.digest,
+                    text.survivor,
+                    text.link,
+                    np.asarray(keys[~full]),
+                    np.asarray(keys[full]),
+                    sketch,
+                    body,
                 )
             )
     return built
