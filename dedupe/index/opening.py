@@ -20,7 +20,16 @@ def open_index(url: str, settings: Mapping[str, str] | None = None, *, wait: flo
         ...
     dedupe.errors.UsageError: 'redis://localhost' names no index; write sqlite:PATH
     """
-    scheme, colon, path = url.partition(":")
-    if scheme != "sqlite" or not colon or not path:
+    return SqliteIndex(_path(url), settings, wait=wait)
+
+
+def index_exists(url: str) -> bool:
+    """Whether there is an index, or something in its place, at `url`. Raises UsageError for another kind of URL."""
+    return _path(url).exists()
+
+
+def _path(url: str) -> Path:
+    scheme, _, path = url.partition(":")
+    if scheme != "sqlite" or not path:
         raise UsageError(f"{url!r} names no index; write sqlite:PATH")
-    return SqliteIndex(Path(path), settings, wait=wait)
+    return Path(path)

@@ -43,9 +43,9 @@ class Newcomer:
 class Meeting:
     """The relations of the newcomers of a batch to older texts; used inside a transaction of `index`.
 
-    profiles: those of the batch. keys: the band keys of each newcomer, `full` which of them belong to full buckets; both of
-    shape (newcomers, bands). related: for each newcomer, by number, its links to older texts. texts: the texts of the index among
-    newcomers and related ones, and the survivors of these.
+    profiles: those of the batch. keys: the band keys of each newcomer, `full` which belong to full buckets; both of
+    shape (newcomers, bands). related: the links of each newcomer to older texts, by number. texts: those of the index among the
+    newcomers and the related ones, and the survivors of these.
     """
 
     def __init__(self, index: Index, profiles: Profiles, newcomers: Sequence[Newcomer], settings: FindSettings) -> None:

@@ -124,15 +124,18 @@ class Stream:
         self.settings = settings or Settings()
         self._find = stream_settings(self.settings.find)
         self._classes = load_classes(self.settings.repair.language) if "spun" in self._find.kinds else None
+        if self.settings.repair.enabled:
+            repairer = repairer or make_repairer(self.settings.repair)
+        self._repairer = repairer
         target = index or self.settings.stream.index
         if not target:
             raise UsageError("no index named; write --index sqlite:PATH")
         self._owns_index = isinstance(target, str)
+        self.index = target if not isinstance(target, str) else self._open(target)
+
+    def _open(self, url: str) -> Index:
         made_with = index_settings(self._find, self._classes.digest if self._classes else "")
-        self.index = open_index(target, made_with, wait=self.settings.stream.wait) if isinstance(target, str) else target
-        if self.settings.repair.enabled:
-            repairer = repairer or make_repairer(self.settings.repair)
-        self._repairer = repairer
+        return open_index(url, made_with, wait=self.settings.stream.wait)
 
     def __enter__(self) -> Stream:
         return self
@@ -164,12 +167,13 @@ class Stream:
             newcomers = self._number([a.id for a in articles], digests, worded)
             meeting = Meeting(self.index, profiles, list(newcomers.values()), self._find)
             decided = _decide(meeting, list(newcomers.values()))
+            texts = {**meeting.texts, **decided}
             results = []
             for row, (article, repair) in enumerate(zip(articles, repairs, strict=True)):
                 result = Result(article, repair)
                 if worded[row]:
                     newcomer = newcomers[digests[row]]
-                    result = self._tell(result, newcomer, decided, meeting)
+                    result = self._tell(result, newcomer, texts, meeting)
                     result = replace(result, seen=(article.id, newcomer.number) in seen)
                 results.append(result)
             claims = [
@@ -195,29 +199,23 @@ class Stream:
                 number += text is None
         return dict(sorted(newcomers.items(), key=lambda item: item[1].number))
 
-    def _tell(self, result: Result, newcomer: Newcomer, decided: Mapping[int, Text], meeting: Meeting) -> Result:
-        """The result of an article whose text is decided."""
-        me, text = result.article.id, decided[newcomer.number]
-        holder = decided[text.survivor].owner if text.survivor in decided else meeting.texts[text.survivor].owner
-        owners = {number: (decided.get(number) or meeting.texts[number]).owner for number in meeting.related[text.number]}
-        related = [
-            Pair(min(me, owners[number]), max(me, owners[number]), link.kind, link.jaccard, link.containment, link.despun)
-            for number, link in meeting.related[text.number].items()
-            if owners[number] != me
-        ]
-        supersedes = {
-            owners[number]
-            for number, link in meeting.related[text.number].items()
-            if link.kind == "spun" and owners[number] != me and meeting.is_copy_of(number, text.number)
-        }
-        if text.owner != me and "exact" in self._find.kinds:
-            related.append(Pair(min(me, text.owner), max(me, text.owner), *self._exact_numbers()))
-        result = replace(result, related=tuple(sorted(related, key=lambda pair: (pair.a, pair.b))))
-        if holder == me:
-            return replace(result, supersedes=tuple(sorted(supersedes)))
-        if text.link is None and "exact" not in self._find.kinds:
+    def _tell(self, result: Result, newcomer: Newcomer, texts: Mapping[int, Text], meeting: Meeting) -> Result:
+        """The result of an article. texts: its own, decided, and all that it is related to, with their survivors."""
+        me, text = result.article.id, texts[newcomer.number]
+        is_copy = text.owner != me
+        if is_copy and "exact" not in self._find.kinds:
             return result
-        link = text.link or Link(*self._exact_numbers())
+        links = {} if is_copy else meeting.related[text.number]
+        others = {number: link for number, link in links.items() if texts[number].owner != me}
+        related = [_pair(me, texts[number].owner, link) for number, link in others.items()]
+        if is_copy:
+            related = [_pair(me, text.owner, self._exact_link())]
+        result = replace(result, related=tuple(sorted(related, key=lambda pair: (pair.a, pair.b))))
+        holder = texts[text.survivor].owner
+        if holder == me:
+            copies = [n for n, link in others.items() if link.kind == "spun" and meeting.is_copy_of(n, text.number)]
+            return replace(result, supersedes=tuple(sorted(texts[n].owner for n in copies if texts[n].survivor == n)))
+        link = text.link or self._exact_link()
         return replace(
             result,
             status="duplicate",
@@ -228,8 +226,8 @@ class Stream:
             despun=link.despun,
         )
 
-    def _exact_numbers(self) -> tuple[RelationKind, float, float, float | None]:
-        return "exact", 1.0, 1.0, 1.0 if self._classes else None
+    def _exact_link(self) -> Link:
+        return Link("exact", 1.0, 1.0, 1.0 if self._classes else None)
 
 
 def stream_settings(settings: FindSettings) -> FindSettings:
@@ -288,6 +286,10 @@ def _decide(meeting: Meeting, newcomers: Sequence[Newcomer]) -> dict[int, Text]:
                 decided[number] = Text(number, newcomer.digest, newcomer.owner, survivor, link)
                 break
     return decided
+
+
+def _pair(one: str, other: str, link: Link) -> Pair:
+    return Pair(min(one, other), max(one, other), link.kind, link.jaccard, link.containment, link.despun)
 
 
 def _build_texts(
