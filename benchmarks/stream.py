@@ -119,7 +119,8 @@ def main() -> None:
         with stream.index.transaction():
             stats = stream.index.stats()
         print(
-            f"index: {stats.size:,} bytes, {stats.size // stats.texts:,} an article, {stats.runs} runs, {stats.hot_buckets} full buckets"
+            f"index: {stats.size:,} bytes, {stats.size // stats.texts:,} an article, {stats.runs} runs,"
+            f" {stats.hot_buckets} full buckets"
         )
         print(
             f"anonymous memory: {began:.0f} MB before, {memory('RssAnon'):.0f} MB after; most resident {memory('VmHWM'):.0f} MB"
