@@ -130,6 +130,19 @@ def test_batches_make_no_difference(tmp_path: Path) -> None:
     assert dump(f"sqlite:{tmp_path}/1.db") == dump(f"sqlite:{tmp_path}/1000.db")
 
 
+def test_full_buckets_are_the_same_however_the_stream_is_cut(tmp_path: Path) -> None:
+    pick = random.Random(1)
+    articles = [Article(f"{n}", fill(FRAMES["obituary"], pick)) for n in range(180)]
+    urls = [f"sqlite:{tmp_path}/{size}.db" for size in (1, 50, 1000)]
+    told = [verdicts(feed(url, articles, size)) for url, size in zip(urls, (1, 50, 1000), strict=True)]
+    assert told[0] == told[1] == told[2]
+    assert dump(urls[0]) == dump(urls[1]) == dump(urls[2])
+    stats = look(urls[0], lambda index: index.stats())
+    assert stats.hot_buckets > 0
+    assert stats.turned_away > 0
+    assert stats.hot[0][1] != ""
+
+
 def test_whoever_asks_again_hears_the_same_and_the_index_does_not_change(url: str) -> None:
     articles = [*SEEDS, *versions(20)]
     first = feed(url, articles, 11)

@@ -7,7 +7,7 @@ not depend on what came after it, nor on how the stream was cut into batches.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from dedupe.config import FindSettings
 from dedupe.detect.despun import DESPUN_BANDS, tell_likely
 from dedupe.detect.find import settle_bands
-from dedupe.detect.lsh import all_band_keys, find_candidates
+from dedupe.detect.lsh import all_band_keys
 from dedupe.detect.profile import Profiles
 from dedupe.detect.relation import Verifier
 from dedupe.index.contract import BUCKET_CAP, KEY_BITS, Index, Keys, Link, Numbers, Text
@@ -57,9 +57,7 @@ class Meeting:
         self._bodies: dict[int, Body] = {newcomer.number: cut_body(profiles, newcomer.row) for newcomer in newcomers}
         self._verifier: Verifier | None = None
         self.keys = cut_keys(profiles, self._rows, settings)
-        found = index.find_postings(self.keys.ravel())
-        self.full = found.full.reshape(self.keys.shape)
-        newer, older = self._gather(found.places // max(1, self.keys.shape[1]), found.places, found.numbers)
+        newer, older = self._gather()
         self._load(older.tolist())
         self.related: dict[int, dict[int, Link]] = defaultdict(dict)
         for pair in self._measure(newer.tolist(), older.tolist()):
@@ -85,37 +83,29 @@ class Meeting:
         """The body of a newcomer as an index keeps it."""
         return self._bodies[number].encode()
 
-    def _gather(self, rows: Numbers, places: Numbers, numbers: Numbers) -> tuple[Numbers, Numbers]:
+    def _gather(self) -> tuple[Numbers, Numbers]:
         """The distinct candidates: numbers of newcomers, and of older texts worth comparing with them."""
         bands = self.keys.shape[1]
-        despun = self._profiles.despun
-        near_bands = bands - (DESPUN_BANDS if despun is not None else 0)
-        older = numbers < self._numbers[rows]
-        is_near = places % max(1, bands) < near_bands
-        pairs = [_distinct(self._numbers[rows[older & is_near]], numbers[older & is_near])]
-        if despun is not None:
-            newer, theirs = _distinct(rows[older & ~is_near], numbers[older & ~is_near])
+        near_bands = bands - (DESPUN_BANDS if self._profiles.despun is not None else 0)
+        found = self._index.find_postings(self.keys.ravel())
+        rows, is_near = found.places // bands, found.places % bands < near_bands
+        older = found.numbers < self._numbers[rows]
+        pairs = [(self._numbers[rows[older & is_near]], found.numbers[older & is_near])]
+        held = np.bincount(found.places, minlength=self.keys.size)
+        is_new = np.array([newcomer.known is None for newcomer in self._newcomers], np.bool_)
+        full, a, b = meet_within(self.keys.ravel(), np.repeat(is_new, bands), held)
+        self.full = full.reshape(self.keys.shape)
+        is_near_within = b % bands < near_bands
+        pairs.append((self._numbers[b[is_near_within] // bands], self._numbers[a[is_near_within] // bands]))
+        if self._profiles.despun is not None:
+            newer, theirs = _distinct(rows[older & ~is_near], found.numbers[older & ~is_near])
             likely = self._compare_sketches(newer, theirs)
             pairs.append((self._numbers[newer[likely]], theirs[likely]))
-        pairs += self._gather_within()
-        return _distinct(np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs]))
-
-    def _gather_within(self) -> Iterable[tuple[Numbers, Numbers]]:
-        """The candidates among the newcomers themselves."""
-        if len(self._rows) < 2:
-            return
-        if "near" in self._settings.kinds:
-            near = find_candidates(self._profiles.signatures[self._rows], *settle_bands(self._settings), cap=BUCKET_CAP)
-            yield self._order(near.a, near.b)
-        if self._profiles.despun is not None:
+            later, earlier = _distinct(b[~is_near_within] // bands, a[~is_near_within] // bands)
             keys = self._profiles.despun.keys[self._rows]
-            spun = find_candidates(keys, DESPUN_BANDS, 1, cap=BUCKET_CAP)
-            likely = tell_likely(keys, spun.a, keys, spun.b, self._settings.spun)
-            yield self._order(spun.a[likely], spun.b[likely])
-
-    def _order(self, a: Numbers, b: Numbers) -> tuple[Numbers, Numbers]:
-        one, other = self._numbers[a], self._numbers[b]
-        return np.maximum(one, other), np.minimum(one, other)
+            likely = tell_likely(keys, later, keys, earlier, self._settings.spun)
+            pairs.append((self._numbers[later[likely]], self._numbers[earlier[likely]]))
+        return _distinct(np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs]))
 
     def _compare_sketches(self, newer: Numbers, older: Numbers) -> npt.NDArray[np.bool_]:
         """Which pairs of a newcomer (by place) and an older text (by number) may be spun copies."""
@@ -155,6 +145,34 @@ class Meeting:
             profiles = join_bodies([self._bodies[number] for number in numbers], despun=self._profiles.despun is not None)
             self._verifier = Verifier(profiles, [_as_id(number) for number in numbers], self._settings)
         return self._verifier
+
+
+def meet_within(keys: Keys, is_new: npt.NDArray[np.bool_], held: Numbers) -> tuple[npt.NDArray[np.bool_], Numbers, Numbers]:
+    """How the keys of a batch meet one another, as if their texts had come one by one.
+
+    keys: of all newcomers, oldest first; is_new: whether each will enter its bucket; held: how many texts the bucket holds
+    already. Returns for each key whether it finds its bucket full (bool, shape (keys,)), and the places a < b of keys that
+    meet: equal ones of which the first enters the bucket.
+
+    >>> full, a, b = meet_within(np.array([5, 6, 5, 5], np.uint64), np.ones(4, np.bool_), np.array([62, 0, 62, 62]))
+    >>> full.tolist(), a.tolist(), b.tolist()
+    ([False, False, False, True], [0, 0, 2], [2, 3, 3])
+    """
+    order = np.argsort(keys, kind="stable")
+    starts = np.flatnonzero(np.diff(keys[order], prepend=~keys[order[:1]]))
+    sizes = np.diff(starts, append=len(order))
+    before: Numbers = np.cumsum(is_new[order]) - is_new[order]
+    entered = before - np.repeat(before[starts], sizes) + held[order]
+    enters = is_new[order] & (entered < BUCKET_CAP)
+    full = np.zeros(len(keys), np.bool_)
+    full[order] = is_new[order] & ~enters
+    pairs = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+    for size in np.unique(sizes[sizes > 1]).tolist():
+        first, second = np.triu_indices(size, 1, size)
+        for start in starts[sizes == size].tolist():
+            meets = enters[start + first]
+            pairs.append((order[start + first[meets]], order[start + second[meets]]))
+    return full, np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])
 
 
 def cut_keys(profiles: Profiles, rows: Numbers, settings: FindSettings) -> Keys:
