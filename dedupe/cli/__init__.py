@@ -22,6 +22,8 @@ COMMANDS = {
     "run": "the whole job: find, choose, repair, write a clean corpus and a report",
     "find": "find overlapping articles; write pairs and clusters only",
     "repair": "repair texts only; a filter by default",
+    "stream": "take in articles as they arrive, with an index that remembers those before",
+    "index": "look at such an index, check it, tidy it, take somebody out of it",
     "apply": "write the clean corpus again with the decisions of a review",
     "explain": "tell why two articles are linked, or why this one of a cluster was kept",
     "undo": "restore the input of a run",
