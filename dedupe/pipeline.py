@@ -22,6 +22,7 @@ from dedupe.emit import DryRun, Emission, Writer, describe_finding, emit_records
 from dedupe.model import Article, Repair
 from dedupe.relate import Relations, Track, assess_plainly, assess_spin, collect_witnesses, relate
 from dedupe.review.ledger import Ledger
+from dedupe.review.regroup import Grouping
 from dedupe.review.summary import Summary
 from dedupe.texts import make_repairer
 
@@ -62,9 +63,9 @@ def run(
         check_output_folder(Path(out), overwrite=overwrite)
     corpus, notes = read(inputs, settings, spooled=spooled, exclude=[Path(out)])
     repairer = make_repairer(settings.repair)
-    relations = relate(corpus, settings, assess_spin(repairer), track)
-    witnesses = collect_witnesses(corpus, relations)
-    found, ledger = relations.found, Ledger.load(Path(out))
+    ledger = Ledger.load(Path(out))
+    relations = relate(corpus, settings, assess_spin(repairer), track, Grouping.read(ledger))
+    witnesses, found = collect_witnesses(corpus, relations), relations.found
     emission = Emission(
         found.pairs, relations.clustering, describe_finding(found), notes, settings.emit.format, relations.boilerplate
     )

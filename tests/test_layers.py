@@ -19,7 +19,7 @@ LAYERS = [
     {"text"},
     {"corpus", "detect", "repair"},
     {"review"},
-    {"emit", "relate", "linking", "pipeline", "apply", "explanation", "texts", "evaluate"},
+    {"emit", "relate", "linking", "pipeline", "apply", "regrouping", "explanation", "texts", "evaluate"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

@@ -22,6 +22,7 @@ from dedupe.review.summary import Summary
 EDITS_PER_RULE, EDITS_SHOWN = 40, 2_000
 CONTEXT = 60  # characters of the field shown on each side of an edit
 _ROWS_SHOWN, _MEMBERS_SHOWN = 500, 20
+_OF_THE_VIEW = {"id", "made", "left", "right", "source"}
 _WORDING_SHOWN = 40  # characters of an edit in the line of its rule
 _TIERS = {
     "safe": "acts anywhere",
@@ -35,16 +36,17 @@ _TIERS = {
 
 @dataclass(frozen=True)
 class EditView:
-    """An edit with some text around it, and whether it was made."""
+    """An edit with some text around it, whether it was made, and the source of its article."""
 
     edit: Edit
     made: bool
     left: str
     right: str
+    source: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The edit as it stands in edits.jsonl."""
-        return {**as_dict(self.edit), "made": self.made, "left": self.left, "right": self.right}
+        return {**as_dict(self.edit), "made": self.made, "left": self.left, "right": self.right, "source": self.source}
 
     def describe(self) -> str:
         """The edit in a line of plain text, for a terminal: control characters shown, never sent.
@@ -266,6 +268,6 @@ def _is_invisible(character: str) -> bool:
 def read_views(lines: Iterable[dict[str, Any]]) -> Iterator[EditView]:
     """The views that `EditView.as_dict` wrote."""
     for line in lines:
-        plain = {key: value for key, value in line.items() if key not in {"id", "made", "left", "right"}}
+        plain = {key: value for key, value in line.items() if key not in _OF_THE_VIEW}
         edit = Edit(**{**plain, "rules": tuple(plain["rules"]), "evidence": tuple(plain["evidence"])})
-        yield EditView(edit, line["made"], line["left"], line["right"])
+        yield EditView(edit, line["made"], line["left"], line["right"], line.get("source", ""))
