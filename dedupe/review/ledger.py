@@ -21,7 +21,7 @@ import dataclasses
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, get_args
@@ -189,11 +189,12 @@ class LiveLedger:
             fcntl.flock(file, fcntl.LOCK_SH)
             return self._catch_up(file)
 
-    def append(self, decisions: Iterable[Decision]) -> list[Decision]:
+    def append(self, decisions: Iterable[Decision], *, made_elsewhere: bool = False) -> list[Decision]:
         """Write decisions at the end and wait until they are on disk; a line torn by a crash is cut away.
 
-        Each is marked with the other reviewers whose verdict it overrules. What others wrote meanwhile is taken in first.
-        Returns all that is new, the own decisions last. Raises UsageError for a decision that is none; then none is written.
+        Each is marked with the other reviewers whose verdict it overrules, unless they were `made_elsewhere`, without knowing
+        this ledger. What others wrote meanwhile is taken in first. Returns all that is new, the own decisions last. Raises
+        UsageError for a decision that is none; then none is written.
         """
         decisions = list(decisions)
         for decision in decisions:
@@ -204,7 +205,7 @@ class LiveLedger:
             news = self._catch_up(file)
             file.truncate(self._read)
             gap = b"" if self._read == 0 or _last_byte(file) == b"\n" else b"\n"
-            signed = [self._sign(decision) for decision in decisions]
+            signed = decisions if made_elsewhere else [self._sign(decision) for decision in decisions]
             content = gap + b"".join(encode_decision(decision) for decision in signed)
             if file.write(content) != len(content):
                 file.truncate(self._read)
@@ -213,8 +214,7 @@ class LiveLedger:
             self._read += len(content)
         if is_new:
             _sync_folder(self.path.parent)
-        self._take(signed)
-        return news + signed
+        return news + self._take(signed)
 
     def _sign(self, decision: Decision) -> Decision:
         others = tuple(name for name in self.ledger.reviewers(decision.target) if name != decision.by)
@@ -227,16 +227,22 @@ class LiveLedger:
         file.seek(self._read)
         content = file.read()
         whole = content[: len(content) - _torn_bytes(content)]
-        first = self._read == 0
         news = list(_parse_lines(whole.decode("utf-8", "replace").split("\n"), str(self.path)))
         self._read += len(whole)
-        self._take(list(in_order(news)) if first else news)
-        return news
+        return self._take(news)
 
-    def _take(self, decisions: Sequence[Decision]) -> None:
+    def _take(self, decisions: Sequence[Decision]) -> list[Decision]:
+        """Take decisions into account; if some are older than what is known, all are put in order, and are news."""
+        latest = max((decision.at for decision in self.history), default="")
+        times = [latest, *(decision.at or latest for decision in decisions)]
         self.history += decisions
+        if times != sorted(times):
+            self.history = list(in_order(self.history))
+            self.ledger = Ledger(self.history)
+            return self.history
         for decision in decisions:
             self.ledger.add(decision)
+        return list(decisions)
 
 
 def append_decision(out: Path, decision: Decision) -> None:
@@ -245,6 +251,35 @@ def append_decision(out: Path, decision: Decision) -> None:
     Raises UsageError for a target of unknown kind, a verdict that it cannot have, or a replacement missing from `replace`.
     """
     LiveLedger(out).append([decision])
+
+
+def import_decisions(out: Path, file: Path, *, known: Callable[[str], bool] = lambda target: True) -> Imported:
+    """What became of the decisions in `file`, made for this or another run, on being taken into the ledger of `out`.
+
+    Those that the ledger holds already are passed over, and those whose target is not `known` to the run are left out.
+    """
+    if not file.is_file():
+        raise UsageError("no such file of decisions", path=str(file))
+    decisions, _ = read_decisions(file)
+    live = LiveLedger(out)
+    held = set(live.history)
+    new = [decision for decision in decisions if decision not in held]
+    fitting = [decision for decision in new if known(decision.target)]
+    earlier = set(live.ledger.conflicts)
+    if fitting:
+        live.append(fitting, made_elsewhere=True)
+    conflicts = tuple(describe_conflict(*two) for target, two in live.ledger.conflicts.items() if target not in earlier)
+    return Imported(len(fitting), len(decisions) - len(new), len(new) - len(fitting), conflicts)
+
+
+@dataclasses.dataclass(frozen=True)
+class Imported:
+    """How many decisions were taken in, were there before, or are stale: on what the run does not hold; the new conflicts."""
+
+    taken: int
+    known: int
+    stale: int
+    conflicts: tuple[str, ...]
 
 
 def targets_of(edit: Proposed, source: str) -> list[str]:

@@ -91,6 +91,7 @@ class Queue:
         if not path.is_file():
             raise UsageError(f"holds no {EDITS}; name the output folder of `dedupe run`", path=str(self.out))
         with self.lock:
+            self._signature = _sign_file(path)
             self.items = list(_read_items(path))
             self.place = {item.id: number for number, item in enumerate(self.items)}
             articles, pairs, rules = (defaultdict[Any, list[int]](list) for _ in range(3))
@@ -135,8 +136,12 @@ class Queue:
 
     def decide(self, target: str, verdict: Verdict, replacement: str | None = None, note: str = "") -> Decision:
         """The decision, on disk and in effect."""
-        at = self.clock().isoformat(timespec="microseconds").replace("+00:00", "Z")
-        return self.take([Decision(target, verdict, replacement, self.reviewer, at, note)])[-1]
+        return self.take([Decision(target, verdict, replacement, self.reviewer, self._now(), note)])[-1]
+
+    def decide_all(self, targets: Iterable[str], verdict: Verdict) -> None:
+        """The same verdict on several targets, written at once; one `undo` takes them all back."""
+        at = self._now()
+        self.take([Decision(target, verdict, by=self.reviewer, at=at) for target in targets])
 
     def take(self, decisions: Sequence[Decision]) -> list[Decision]:
         """Decisions that are made already, on disk and in effect; with them what others decided meanwhile."""
@@ -146,20 +151,24 @@ class Queue:
             return news
 
     def refresh(self) -> bool:
-        """Whether others decided something since the last look; it is in effect from now on."""
-        with self.lock:
-            news = self.live.refresh()
-            self._note(news)
-            return bool(news)
+        """Whether the run was written anew since the last look, so that its edits have other numbers.
 
-    def undo(self) -> Decision | None:
-        """The reviewer's latest decision that still stands, taken back; None if there is none."""
+        What others decided meanwhile is in effect from now on.
+        """
+        with self.lock:
+            if _sign_file(self.out / EDITS) != self._signature:
+                self.reload()
+                return True
+            self._note(self.live.refresh())
+            return False
+
+    def undo(self) -> list[Decision]:
+        """The reviewer's latest decision that still stands, taken back, with all that were made by the same act."""
         with self.lock:
             standing = self.standing()
-            if not standing:
-                return None
-            self.decide(standing[-1].target, "revert")
-            return standing[-1]
+            act = [decision for decision in standing if decision.at and decision.at == standing[-1].at] or standing[-1:]
+            self.decide_all([decision.target for decision in reversed(act)], "revert")
+            return act
 
     def standing(self) -> list[Decision]:
         """The reviewer's own decisions that were not taken back, in their order."""
@@ -213,6 +222,9 @@ class Queue:
             hint = did_you_mean(name, self._by.get(kind, ())) if kind != "edit" else "edits.jsonl holds the ids"
             raise UsageError(f"the run holds no edit of the {kind} {name!r}; {hint}", path=str(self.out))
 
+    def _now(self) -> str:
+        return self.clock().isoformat(timespec="microseconds").replace("+00:00", "Z")
+
     def _note(self, news: Iterable[Decision]) -> None:
         for decision in news:
             self._settle(self.concerned(decision.target))
@@ -259,6 +271,12 @@ def error_bound(accepted: int) -> float:
     [0.95, 0.259, 0.049, 0.01]
     """
     return float(1 - 0.05 ** (1 / accepted))
+
+
+def _sign_file(path: Path) -> tuple[int, int, int]:
+    """What differs when a file was replaced."""
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _read_items(path: Path) -> Iterator[Item]:
