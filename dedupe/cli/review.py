@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import getpass
 import os
+import secrets
 import select
 import sys
 import termios
 import tty
+import webbrowser
 from pathlib import Path
+from typing import Any
 
 import click
 
+from dedupe.apply import apply_decisions
 from dedupe.cli.terminal import echo
 from dedupe.errors import UsageError
 from dedupe.review.articles import ArticleStore
@@ -24,18 +28,26 @@ _SEQUENCE_SECONDS = 0.02  # within which the rest of an escape sequence follows 
 
 @click.command("review")
 @click.argument("out", type=click.Path(path_type=Path))
+@click.option("--web", is_flag=True, help="in the browser: edits, and clusters as well; needs article-dedupe[web]")
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help="port for --web  [default: any free one]")
+@click.option("--browser/--no-browser", default=True, help="open the browser, or only print the address  [default: open]")
 @click.option("--by", help="your name, which signs your decisions  [default: the login name]")
-def command(out: Path, by: str | None) -> None:
+def command(out: Path, web: bool, port: int, browser: bool, by: str | None) -> None:
     """Decide on the edits of the run in OUT, one key each; every decision is saved at once.
 
-    The edits come by rule, the riskiest first. Nothing changes in the corpus before `dedupe apply OUT`.
+    The edits come by rule, the riskiest first. Nothing changes in the corpus before `dedupe apply OUT`. With --web a page on
+    this machine does the same, and shows clusters and articles whole; nobody without the printed address can reach it.
 
     \b
     Examples:
       dedupe review clean/
+      dedupe review clean/ --web
     """
     reviewer = by if by is not None else name_user()
-    review_in_terminal(out, reviewer)
+    if web:
+        review_in_browser(out, reviewer, port, browser)
+    else:
+        review_in_terminal(out, reviewer)
 
 
 def review_in_terminal(out: Path, reviewer: str) -> None:
@@ -57,6 +69,44 @@ def review_in_terminal(out: Path, reviewer: str) -> None:
     click.echo()
     echo(f"{decided:,} decisions made, {counts.pending:,} of {counts.all:,} edits wait; all is saved in {out}/decisions.jsonl")
     echo(f"next          `dedupe apply {out}` writes the corpus with them; `dedupe review {out}` goes on")
+
+
+def review_in_browser(out: Path, reviewer: str, port: int, browser: bool) -> None:
+    """The review at a page of this machine, until Ctrl-C."""
+    try:
+        from werkzeug.serving import WSGIRequestHandler, make_server
+
+        from dedupe.review.web import make_app
+    except ImportError:
+        raise UsageError("--web needs Flask; install it by: pip install 'article-dedupe[web]'") from None
+
+    class Quiet(WSGIRequestHandler):
+        """A handler that does not log each request."""
+
+        def log_request(self, *arguments: object) -> None:
+            """Nothing."""
+
+    articles, token = ArticleStore(out), secrets.token_urlsafe(32)
+    # The port is known once the socket is bound; the application is made for exactly that one.
+    server = make_server("127.0.0.1", port, lambda environ, start: app(environ, start), threaded=True, request_handler=Quiet)
+    try:
+        app = make_app(out, token, reviewer, server.server_port, lambda: apply_and_tell(out), articles)
+        articles.start()
+        address = f"http://127.0.0.1:{server.server_port}/#token={token}"
+        click.echo(f"review at      {address}\nCtrl-C stops; everything is saved in {out}/decisions.jsonl")
+        if browser:
+            webbrowser.open(address)
+        server.serve_forever()
+    finally:
+        server.server_close()
+        articles.close()
+    click.echo(f"next           `dedupe apply {out}` writes the corpus with the decisions, if the page did not")
+
+
+def apply_and_tell(out: Path) -> dict[str, Any]:
+    """The counts after the corpus was written anew, and what is not in effect."""
+    summary = apply_decisions(out)
+    return {"counts": dict(summary.counts), "stale": list(summary.stale)}
 
 
 def name_user() -> str:
