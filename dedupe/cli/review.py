@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import getpass
+import importlib
 import os
-import secrets
 import select
 import sys
 import termios
 import tty
 import webbrowser
 from pathlib import Path
-from typing import Any
 
 import click
 
-from dedupe.apply import apply_decisions
 from dedupe.cli.terminal import echo
 from dedupe.errors import UsageError
 from dedupe.review.articles import ArticleStore
@@ -74,39 +72,12 @@ def review_in_terminal(out: Path, reviewer: str) -> None:
 def review_in_browser(out: Path, reviewer: str, port: int, browser: bool) -> None:
     """The review at a page of this machine, until Ctrl-C."""
     try:
-        from werkzeug.serving import WSGIRequestHandler, make_server
-
-        from dedupe.review.web import make_app
-    except ImportError:
+        serve = importlib.import_module("dedupe.cli.serve").serve
+    except ImportError as error:
+        if error.name not in {"flask", "werkzeug"}:
+            raise
         raise UsageError("--web needs Flask; install it by: pip install 'article-dedupe[web]'") from None
-
-    class Quiet(WSGIRequestHandler):
-        """A handler that does not log each request."""
-
-        def log_request(self, *arguments: object) -> None:
-            """Nothing."""
-
-    articles, token = ArticleStore(out), secrets.token_urlsafe(32)
-    # The port is known once the socket is bound; the application is made for exactly that one.
-    server = make_server("127.0.0.1", port, lambda environ, start: app(environ, start), threaded=True, request_handler=Quiet)
-    try:
-        app = make_app(out, token, reviewer, server.server_port, lambda: apply_and_tell(out), articles)
-        articles.start()
-        address = f"http://127.0.0.1:{server.server_port}/#token={token}"
-        click.echo(f"review at      {address}\nCtrl-C stops; everything is saved in {out}/decisions.jsonl")
-        if browser:
-            webbrowser.open(address)
-        server.serve_forever()
-    finally:
-        server.server_close()
-        articles.close()
-    click.echo(f"next           `dedupe apply {out}` writes the corpus with the decisions, if the page did not")
-
-
-def apply_and_tell(out: Path) -> dict[str, Any]:
-    """The counts after the corpus was written anew, and what is not in effect."""
-    summary = apply_decisions(out)
-    return {"counts": dict(summary.counts), "stale": list(summary.stale)}
+    serve(out, reviewer, port, webbrowser.open if browser else None)
 
 
 def name_user() -> str:
