@@ -10,7 +10,7 @@ from typing import Any
 import click
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from dedupe.apply import apply_decisions
+import dedupe
 from dedupe.review.articles import ArticleStore
 from dedupe.review.web import make_app
 
@@ -29,7 +29,6 @@ def serve(out: Path, reviewer: str, port: int, open_browser: Callable[[str], obj
     server = make_server("127.0.0.1", port, lambda *request: app(*request), threaded=True, request_handler=_QuietHandler)
     try:
         app = make_app(out, token, reviewer, server.server_port, lambda: _apply(out), articles)
-        articles.start()
         address = f"http://127.0.0.1:{server.server_port}/#token={token}"
         click.echo(f"review at     {address}\nCtrl-C stops; everything is saved in {out}/decisions.jsonl")
         if open_browser:
@@ -43,5 +42,5 @@ def serve(out: Path, reviewer: str, port: int, open_browser: Callable[[str], obj
 
 def _apply(out: Path) -> dict[str, Any]:
     """The counts after the corpus was written anew, and what is not in effect."""
-    summary = apply_decisions(out)
+    summary = dedupe.apply_decisions(out)  # loaded when it is first used, so that the page opens sooner
     return {"counts": dict(summary.counts), "stale": list(summary.stale)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,15 +57,15 @@ def tell_verdict(ledger: Ledger, cluster: ClusterView, member: str) -> str:
 
 
 def align_versions(before: str, after: str) -> list[Row]:
-    """Two versions of a text side by side: rows that begin where both have a new paragraph, each half with its marks.
+    r"""Two versions of a text side by side: rows that begin where either has a new paragraph, each half with its marks.
 
-    >>> rows = align_versions("One.\\nTwo, three.", "One.\\nTwo.")
+    >>> rows = align_versions("Menu\nOne.\nTwo, three.", "One.\nTwo.")
     >>> [("".join(m.text for m in left), "".join(m.text for m in right)) for left, right in rows]
-    [('One.', 'One.'), ('Two, three.', 'Two.')]
+    [('Menu', ''), ('One.', 'One.'), ('Two, three.', 'Two.')]
     """
     rows: list[Row] = [([], [])]
     for mark in mark_versions(before, after):
-        for number, text in enumerate(_lines(mark)):
+        for number, text in enumerate(mark.text.split("\n")):
             if number:
                 rows.append(([], []))
             left, right = rows[-1]
@@ -74,7 +74,3 @@ def align_versions(before: str, after: str) -> list[Row]:
             if text and mark.change in {"same", "new", "moved-to"}:
                 right.append(Mark(mark.change, text))
     return [row for row in rows if row != ([], [])]
-
-
-def _lines(mark: Mark) -> Iterable[str]:
-    return mark.text.split("\n") if mark.change == "same" else [mark.text]

@@ -50,9 +50,10 @@ def mark_changes(before: str, after: str, *, characters: bool = False) -> list[M
 def mark_versions(before: str, after: str) -> list[Mark]:
     """Two versions of an article as marks; sentences that only moved are told apart from those that changed.
 
-    >>> marks = mark_versions("The port will close in May. It rained.", "It rained. The port will close in May.")
-    >>> [(mark.change, mark.text) for mark in marks if mark.change != "same"]
-    [('moved-from', 'The port will close in May. '), ('moved-to', ' The port will close in May.')]
+    >>> one, other = "The port shuts in May.", "Nobody was told before that."
+    >>> marks = mark_versions(f"{one} {other} End.", f"{other} {one} End.")
+    >>> [mark.change for mark in marks]
+    ['moved-to', 'same', 'moved-from', 'same']
     """
     marks = mark_changes(before, after)
     gone, new = ({_norm(part) for m in marks if m.change == change for part in _parts(m.text)} for change in ("gone", "new"))

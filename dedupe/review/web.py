@@ -118,6 +118,7 @@ class _Pages:
     def __init__(self, queue: Queue, articles: ArticleStore, apply: Callable[[], Mapping[str, Any]]) -> None:
         self._queue, self._articles, self._apply = queue, articles, apply
         self._clusters = load_clusters(queue.out)
+        self._passed: tuple[str, set[int]] = ("", set())
 
     def answer(self, view: Callable[[], Response]) -> Callable[[], Response]:
         """The view, one request at a time; what needs articles first waits until they are read."""
@@ -127,7 +128,10 @@ class _Pages:
                 self._articles.wait()
             with self._queue.lock:
                 self._look()
-                return view()
+                told = view()
+            if view.__name__ == "get_edits":
+                self._articles.start()  # in the background: they will be asked for, but not before an edit is seen
+            return told
 
         return answer
 
@@ -142,7 +146,7 @@ class _Pages:
         queue, words = self._queue, request.args.get("filter", "")
         groups = queue.groups
         if words:
-            passed = set(filter_edits(queue, words, range(len(queue.items))))
+            passed = self._filter(words)
             groups = [group for group in groups if not passed.isdisjoint(group.members)]
         start, end = _page()
         return jsonify(total=len(groups), groups=[self._tell_group(group) for group in groups[start:end]])
@@ -154,7 +158,9 @@ class _Pages:
             numbers: Sequence[int] = queue.group_of[rule].members if rule in queue.group_of else ()
         else:
             numbers = [number for group in queue.groups for number in group.members]
-        numbers = filter_edits(queue, words, numbers) if words else numbers
+        if words:
+            passed = self._filter(words)
+            numbers = [number for number in numbers if number in passed]
         start, end = _page()
         group = self._tell_group(queue.group_of[rule]) if rule in queue.group_of else None
         return jsonify(total=len(numbers), group=group, edits=self._tell_edits(numbers[start:end]))
@@ -252,6 +258,13 @@ class _Pages:
         """Take in what others decided, and a run that was written anew."""
         if self._queue.refresh():
             self._clusters = load_clusters(self._queue.out)
+            self._passed = ("", set())
+
+    def _filter(self, words: str) -> set[int]:
+        """The edits that pass a filter; those of the last one are kept, unless verdicts change them."""
+        if words != self._passed[0] or "status:" in words:
+            self._passed = (words, set(filter_edits(self._queue, words, range(len(self._queue.items)))))
+        return self._passed[1]
 
     def _state(self) -> dict[str, Any]:
         queue = self._queue

@@ -145,6 +145,9 @@ function drawRules() {
   $("rules").querySelector(".more").hidden = page.rules.length >= page.rulesTotal;
 }
 
+const CONTEXT = 60; // characters on each side that a run keeps; there the cut may be within a word
+const cutStart = (text) => (text.length < CONTEXT ? text : `…${text.slice(text.indexOf(" "))}`);
+const cutEnd = (text) => (text.length < CONTEXT ? text : `${text.slice(0, text.lastIndexOf(" ") + 1)}…`);
 const cut = (text, most) => (text.length > most ? `${text.slice(0, most)}…` : text);
 
 async function openRule(rule) {
@@ -219,7 +222,7 @@ function fillEdit(item, edit) {
 }
 
 function drawWording(edit, marks, words) {
-  const around = (...middle) => make("p", {}, show(edit.left), ...middle, show(edit.right));
+  const around = (...middle) => make("p", {}, show(cutStart(edit.left)), ...middle, show(cutEnd(edit.right)));
   if (page.layout === "original") return around(make("strong", {}, show(edit.before)));
   if (page.layout === "final") return around(make("strong", {}, show(edit.status === "rejected" ? edit.before : words)));
   if (page.layout === "side") {
@@ -339,7 +342,7 @@ function openReplace(item, edit) {
 const decideMany = guard(async (target, verdict) => {
   const told = await ask("sample", { target });
   if (!told.waiting) return say("nothing of it waits");
-  const rows = told.edits.map((edit) => make("li", {}, show(edit.left.slice(-40)), ...edit.marks.map(mark), show(edit.right.slice(0, 40))));
+  const rows = told.edits.map((edit) => make("li", {}, show(cutStart(edit.left)), ...edit.marks.map(mark), show(cutEnd(edit.right))));
   const rest = told.waiting > rows.length ? `${rows.length} of them at random:` : "All of them:";
   const body = [make("p", {}, make("code", {}, show(target))), make("p", {}, rest), make("ul", {}, ...rows)];
   const title = `${verdict === "accept" ? "Accept" : "Reject"} ${plural(told.waiting, "edit")}?`;
