@@ -258,9 +258,19 @@ def describe_finding(found: Found) -> dict[str, Any]:
 def run_details(settings: Settings, repairer: Repairer) -> dict[str, Any]:
     """What the manifest tells of how the run was made: version, settings, a digest of the rules in force."""
     rules = hashlib.sha256()
-    for rule in repairer.lexicon.rules:
-        plain = dataclasses.replace(rule, origin="")
-        rules.update(json.dumps(as_dict(plain), ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass"))
+    for r in repairer.lexicon.rules:
+        says = (
+            r.id,
+            r.spun,
+            r.originals,
+            r.tier,
+            r.when,
+            r.unless,
+            r.example,
+            r.counterexample,
+            r.source,
+        )  # not where it stands
+        rules.update(json.dumps(says, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     return {"version": __version__, "settings": as_toml(settings), "rules_sha256": rules.hexdigest()}
 
 

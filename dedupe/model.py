@@ -15,6 +15,11 @@ from typing import Any, Literal
 
 RelationKind = Literal["exact", "near", "spun", "contained", "same", "template", "overlap", "story"]
 Tier = Literal["safe", "context", "spun", "witness", "ask", "flag"]
+RoleName = Literal[
+    "advertisement", "author-bio", "byline", "caption", "cookie", "copyright", "credit", "dek", "end-mark", "heading", "media",
+    "menu", "newsletter", "promotion", "related", "repeated-caption", "script", "share", "sign-off",
+    "timestamp", "trailing-headline",
+]  # fmt: skip
 Verdict = Literal["accept", "reject", "replace", "skip", "flag", "same", "different", "boilerplate", "revert"]
 
 LINKING_KINDS: frozenset[str] = frozenset({"template", "overlap", "story"})  # articles so related are all kept
@@ -170,9 +175,9 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a span of a field is, if not body text: caption, credit, byline, heading, sign-off, promotion, ..."""
+    """What a span of a field is, if not body text; docs/layout.md says what each role means."""
 
-    role: str
+    role: RoleName
     field: str
     start: int
     end: int

@@ -19,7 +19,8 @@ from dedupe.detect.relation import Verifier
 from dedupe.detect.terms import TermProfiler
 from dedupe.linking import Stories, StoryFinder, Templates, find_templates
 from dedupe.model import LINKING_KINDS, Article, Pair
-from dedupe.repair.layout import count_body_words, is_truncated
+from dedupe.repair.endings import is_truncated
+from dedupe.repair.layout import count_body_words
 from dedupe.repair.repairer import Repairer
 from dedupe.review.regroup import Grouping, part_linked, regroup
 from dedupe.text.lexicon import load_classes

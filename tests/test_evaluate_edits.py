@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dedupe import InputError, Settings, UsageError, run
+from dedupe.config import FindSettings
 from dedupe.evaluate.edits import JudgedDocument, evaluate_edits, judge_documents
 from dedupe.evaluate.gate import judge_gate
 from dedupe.evaluate.report import EditReport
@@ -391,7 +392,8 @@ def test_the_command_prints_a_table_json_or_cases(finished: Path, tmp_path: Path
 
 
 def test_the_truth_of_the_seeds_fits_a_run_on_them(tmp_path: Path, read_lines: Callable[[Path], list[dict[str, Any]]]) -> None:
-    run([ROOT / "seeds" / "corpus"], tmp_path / "out")
+    settings = Settings(find=FindSettings(kinds=("exact",)))  # with more kinds the spun copies are set aside, not repaired
+    run([ROOT / "seeds" / "corpus"], tmp_path / "out", settings)
     report = evaluate_edits(tmp_path / "out", ROOT / "seeds" / "truth" / "edits.tsv")
     made = sum(line["made"] for line in read_lines(tmp_path / "out" / "edits.jsonl"))
     assert report.wording.rows > 1000

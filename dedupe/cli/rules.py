@@ -12,8 +12,10 @@ from dedupe.model import Tier
 from dedupe.repair.check import check_rules, format_table
 from dedupe.repair.classes import build_classes, check_classes, format_classes
 from dedupe.repair.match import expand_rules
+from dedupe.repair.synonyms import expand_synonyms
 from dedupe.text.lexicon import (
     CLASSES,
+    NO_RULES,
     RULE_COLUMNS,
     Lexicon,
     builtin_rules,
@@ -105,7 +107,8 @@ def check(folders: tuple[Path, ...], language: str, only: str | None) -> None:
 @click.option("--write", is_flag=True, help="write them to the classes.tsv of the built-in tables instead of printing them")
 def classes(language: str, write: bool) -> None:
     """Make the synonym classes, by which spun copies are found, from the built-in tables; they change only by this command."""
-    made = format_classes(build_classes(load_lexicon(language), load_function_words(language)))
+    lexicon = load_lexicon(language)
+    made = format_classes(build_classes(lexicon, load_function_words(language), expand_synonyms(lexicon, language)))
     if not write:
         click.echo(made, nl=False)
         return
@@ -120,7 +123,7 @@ def classes(language: str, write: bool) -> None:
 @click.option("--check", "check_only", is_flag=True, help="change nothing; exit 1 if a table is not in its one form")
 def fmt(folders: tuple[Path, ...], language: str, check_only: bool) -> None:
     """Put tables into their one form: sorted, tabs right, what spreadsheets did undone. Without FOLDERS: the built-in ones."""
-    tables = [table for folder in folders for table in user_tables(folder, language) if table.name != "allow.tsv"]
+    tables = [table for folder in folders for table in user_tables(folder, language) if table.name not in NO_RULES]
     if not folders:
         tables = [Path(str(table)) for table in builtin_tables(language)]
     untidy = []

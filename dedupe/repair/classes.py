@@ -8,12 +8,12 @@ a phrase is only listed if its words' own classes do not already make the two si
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from dedupe.repair.match import expand_rule
 from dedupe.repair.neighbours import PatternParser
-from dedupe.repair.synonyms import expand_synonyms
 from dedupe.text.classes import LARGEST_CLASS, LONGEST_FORM, ClassMap
 from dedupe.text.lexicon import Lexicon
 from dedupe.text.normal import tokenize
@@ -32,16 +32,17 @@ Form = tuple[str, ...]
 _Links = dict[tuple[Form, Form], float]
 
 
-def build_classes(lexicon: Lexicon, function_words: Iterable[str]) -> ClassMap:
+def build_classes(lexicon: Lexicon, function_words: Iterable[str], synonyms: Iterable[tuple[str, str, int]] = ()) -> ClassMap:
     """The classes, each sorted, in the order of their first forms, and the forms to drop (the function words among them).
 
     Forms that stand on the spun side of the rules more than on the other are its `replacements`.
 
+    `synonyms` are further (spun form, original, rank) to link, as `expand_synonyms` gives them.
     No form stands in two classes, none has more than LARGEST_CLASS forms, and no form consists of function words.
     Raises RuleError for a rule whose `~` cannot be expanded.
     """
     function = frozenset(function_words)
-    links, stand_ins, leaning = _read_links(lexicon, function)
+    links, stand_ins, leaning = _read_links(itertools.chain(_read_swaps(lexicon), _weigh_synonyms(synonyms)), function)
     strength: dict[Form, float] = defaultdict(float)
     for pair, weight in links.items():
         for form in pair:
@@ -98,12 +99,14 @@ def _shortest(dropped: set[Form], function: frozenset[str]) -> set[Form]:
     return kept
 
 
-def _read_links(lexicon: Lexicon, function: frozenset[str]) -> tuple[_Links, Mapping[Form, float], Mapping[Form, float]]:
+def _read_links(
+    swaps: Iterable[tuple[Form, Form, float]], function: frozenset[str]
+) -> tuple[_Links, Mapping[Form, float], Mapping[Form, float]]:
     """How strongly forms are linked (each pair sorted), which stand for function words, and which lean to the spun side."""
     links: _Links = defaultdict(float)
     leaning: dict[Form, float] = defaultdict(float)
     stand_ins: dict[Form, float] = defaultdict(float)
-    for spun, original, weight in _read_swaps(lexicon):
+    for spun, original, weight in swaps:
         if function.issuperset(spun):
             continue
         if function.issuperset(original):
@@ -120,12 +123,7 @@ def _read_links(lexicon: Lexicon, function: frozenset[str]) -> tuple[_Links, Map
 
 
 def _read_swaps(lexicon: Lexicon) -> Iterator[tuple[Form, Form, float]]:
-    """Every (spun form, original, weight) of rules and synonyms: the more sites show it, the higher it ranks, the stronger."""
-    synonyms = list(expand_synonyms(lexicon))
-    normal = iter(_normal_forms([text for spun, original, _ in synonyms for text in (spun, original)]))
-    for (_, _, rank), spun, original in zip(synonyms, normal, normal, strict=True):
-        if 0 < len(spun) <= LONGEST_FORM and 0 < len(original) <= LONGEST_FORM:
-            yield spun, original, _DOUBTFUL / rank
+    """Every (spun form, original, weight) of the rules: the more sites show it and the higher it ranks, the stronger."""
     parser = PatternParser(lexicon)
     for rule in lexicon.rules:
         if rule.tier == "flag":
@@ -139,6 +137,14 @@ def _read_swaps(lexicon: Lexicon) -> Iterator[tuple[Form, Form, float]]:
             for rank, original in enumerate([next(normal) for _ in form.originals], 1):
                 if 0 < len(spun) <= LONGEST_FORM and 0 < len(original) <= LONGEST_FORM:
                     yield spun, original, weight / rank
+
+
+def _weigh_synonyms(synonyms: Iterable[tuple[str, str, int]]) -> Iterator[tuple[Form, Form, float]]:
+    rows = list(synonyms)
+    normal = iter(_normal_forms([text for spun, original, _ in rows for text in (spun, original)]))
+    for (_, _, rank), spun, original in zip(rows, normal, normal, strict=True):
+        if 0 < len(spun) <= LONGEST_FORM and 0 < len(original) <= LONGEST_FORM:
+            yield spun, original, _DOUBTFUL / rank
 
 
 def _normal_forms(texts: list[str]) -> list[Form]:

@@ -13,7 +13,7 @@ def expand_synonyms(lexicon: Lexicon, language: str = "en") -> Iterator[tuple[st
     """Every (spun form, original form, rank) of the table of synonyms; rank 1 is the likeliest.
 
     >>> from dedupe.text.lexicon import load_lexicon
-    >>> ("forsook", "abandoned", 1) in expand_synonyms(load_lexicon())
+    >>> ("deserted", "abandoned", 3) in expand_synonyms(load_lexicon())
     True
     """
     for base, part, synonyms in read_synonyms(language):

@@ -1,6 +1,7 @@
 """Exporting: verdicts as rows of rule tables, so that the next crawl is not asked the same again.
 
-    pair accepted or replaced   a row of reviewed.tsv, of the tier spun
+    pair accepted               a row of reviewed.tsv, of the tier spun
+    pair replaced               the same; of the tier of the rule that it corrects, where that acts in other texts, too
     pair rejected               a phrase of allow.tsv
     rule accepted               its row in reviewed.tsv, made to act by itself
     rule rejected               an entry of `disable` in reviewed.toml
@@ -12,8 +13,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dedupe.config import RepairSettings, Settings, with_values
@@ -59,17 +60,19 @@ def export_rules(out: str | Path, folder: str | Path) -> Exported:
             if decision.verdict == "reject":
                 allowed.append((before, _reason(decision)))
             elif decision.verdict in {"accept", "replace"} and _WORDS.fullmatch(after or ""):
-                if decision.verdict == "replace" or not _acts(queue, decision.target):
-                    rows.append(_row(before, after or "", len(rows)))
+                if decision.verdict == "replace":
+                    rows.append(_correct(queue, decision.target, known, _row(before, after or "", len(rows))))
+                elif not _acts(queue, decision.target):
+                    rows.append(_prefer(queue, decision.target, known) or _row(before, after or "", len(rows)))
             else:
                 left += 1
         else:
             left += 1
     target.mkdir(parents=True, exist_ok=True)
-    (target / TABLE).write_text(_HEAD + _table([RULE_COLUMNS, *rows]), "utf-8")
+    (target / TABLE).write_text(_HEAD + _table([RULE_COLUMNS, *{row[0]: row for row in rows}.values()]), "utf-8")
     _add_allowed(target / ALLOW, allowed)
     (target / SETTINGS).write_text(_settings(repair, target, disabled), "utf-8")
-    return Exported(len(rows), len(allowed), tuple(disabled), left)
+    return Exported(len({row[0] for row in rows}), len(allowed), tuple(disabled), left)
 
 
 def _promote(rule: Rule) -> tuple[str, ...]:
@@ -81,6 +84,30 @@ def _promote(rule: Rule) -> tuple[str, ...]:
 def _row(before: str, after: str, number: int) -> tuple[str, ...]:
     slug = re.sub(r"[\W_]+", "-", before.casefold()).strip("-")
     return (f"reviewed.{slug}.{number + 1}", before, after, "spun", "", "", "", "", "data:review")
+
+
+def _prefer(queue: Queue, target: str, known: Mapping[str, Rule]) -> tuple[str, ...] | None:
+    """The row of the rule that proposed a pair, if it is about these words alone, with the accepted wording first."""
+    numbers = queue.concerned(target)
+    item = queue.items[numbers[0]] if numbers else None
+    rule = known.get(item.rule) if item else None
+    if item is None or rule is None or rule.spun != item.before or item.after not in rule.originals:
+        return None
+    originals = (item.after, *(original for original in rule.originals if original != item.after))
+    return _promote(replace(rule, originals=originals))
+
+
+def _correct(queue: Queue, target: str, known: Mapping[str, Rule], row: tuple[str, ...]) -> tuple[str, ...]:
+    """The row, made to act wherever the rule acts whose wording it corrects."""
+    numbers = queue.concerned(target)
+    rule = known.get(queue.items[numbers[0]].rule) if numbers else None
+    if rule is None or rule.tier not in {"safe", "context"}:
+        return row
+    id, before, after = row[:3]
+    (view,) = queue.views(numbers[:1])
+    left, right = (view.left, view.right) if rule.when else ("", "")
+    example = re.sub(r"\s+", " ", f"{left}[[{before}=>{after}]]{right}")
+    return (id, before, after, rule.tier, " ; ".join(rule.when), " ; ".join(rule.unless), example, after, row[-1])
 
 
 def _acts(queue: Queue, target: str) -> bool:
