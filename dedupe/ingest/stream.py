@@ -26,8 +26,8 @@ from dedupe.errors import UsageError
 from dedupe.index.contract import Index, Link, NewText, Part, Text
 from dedupe.index.opening import open_index
 from dedupe.ingest.meeting import Meeting, Newcomer
-from dedupe.model import Article, Pair, RelationKind, Repair, as_dict
-from dedupe.repair.repairer import Repairer, article_fields
+from dedupe.model import Article, Pair, RelationKind, Repair, article_fields, as_dict
+from dedupe.repair.repairer import Repairer
 from dedupe.text.edits import Span, apply_spans
 from dedupe.text.lexicon import load_classes
 from dedupe.texts import make_repairer
