@@ -53,7 +53,7 @@ def exact_jaccards(articles: dict[str, str], least: float) -> dict[tuple[str, st
 
 def found_jaccards(articles: dict[str, str], near: float) -> tuple[dict[tuple[str, str], float], str]:
     """What `find_pairs` reports, with the stars of identical texts spread out to all their pairs."""
-    settings = FindSettings(near=near)
+    settings = FindSettings(kinds=("exact", "near"), near=near)
     ids = list(articles)
     profiles = profile_texts(articles.values(), settings)
     found = find_pairs(profiles, ids, Verifier(profiles, ids, settings), settings)

@@ -3,6 +3,7 @@
 The public API as a table of contents; each name is described where it lives.
 
     run, find                   the whole job, or only the relations          dedupe.pipeline
+    Stream                      one article after the other, and an index     dedupe.ingest.stream
     repair_text, make_repairer  one text, many texts                          dedupe.texts
     append_decision             a person's verdict on an edit                 dedupe.review.ledger
     apply_decisions, undo       a reviewed run, a run taken back              dedupe.apply, dedupe.corpus.undo
@@ -30,12 +31,14 @@ if TYPE_CHECKING:
         ReadSettings,
         RepairSettings,
         Settings,
+        StreamSettings,
         load_settings,
     )
     from dedupe.corpus.doctor import Diagnosis, examine
     from dedupe.corpus.undo import undo
-    from dedupe.errors import ConservationError, DedupeError, InputError, LockedError, RuleError, UsageError
+    from dedupe.errors import ConservationError, DedupeError, IndexStateError, InputError, LockedError, RuleError, UsageError
     from dedupe.explanation import explain
+    from dedupe.ingest.stream import Result, Stream
     from dedupe.model import Article, Cluster, Decision, Edit, Flag, Pair, Repair, Role, Rule
     from dedupe.pipeline import find, run
     from dedupe.relate import Relations
@@ -55,6 +58,7 @@ __all__ = [
     "EmitSettings",
     "FindSettings",
     "Flag",
+    "IndexStateError",
     "InputError",
     "LockedError",
     "Pair",
@@ -63,10 +67,13 @@ __all__ = [
     "Repair",
     "RepairSettings",
     "RepairedText",
+    "Result",
     "Role",
     "Rule",
     "RuleError",
     "Settings",
+    "Stream",
+    "StreamSettings",
     "Summary",
     "UsageError",
     "append_decision",
@@ -90,12 +97,22 @@ _HOMES = {
         "ReadSettings",
         "RepairSettings",
         "Settings",
+        "StreamSettings",
         "load_settings",
     ),
     "dedupe.corpus.doctor": ("Diagnosis", "examine"),
     "dedupe.corpus.undo": ("undo",),
-    "dedupe.errors": ("ConservationError", "DedupeError", "InputError", "LockedError", "RuleError", "UsageError"),
+    "dedupe.errors": (
+        "ConservationError",
+        "DedupeError",
+        "IndexStateError",
+        "InputError",
+        "LockedError",
+        "RuleError",
+        "UsageError",
+    ),
     "dedupe.explanation": ("explain",),
+    "dedupe.ingest.stream": ("Result", "Stream"),
     "dedupe.model": ("Article", "Cluster", "Decision", "Edit", "Flag", "Pair", "Repair", "Role", "Rule"),
     "dedupe.pipeline": ("find", "run"),
     "dedupe.relate": ("Relations",),

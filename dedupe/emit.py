@@ -14,7 +14,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dedupe import __version__
 from dedupe.config import EmitFormat, Settings, as_toml
@@ -24,14 +24,18 @@ from dedupe.corpus.record import Record
 from dedupe.detect.boilerplate import CommonPassage
 from dedupe.detect.clusters import Clustering
 from dedupe.detect.find import Found
-from dedupe.model import LINKING_KINDS, Article, Cluster, Edit, Pair, Repair, as_dict
-from dedupe.repair.repairer import Repairer, article_fields
+from dedupe.kernel import kernel_name
+from dedupe.model import LINKING_KINDS, Article, Cluster, Edit, Pair, Repair, article_fields, as_dict
 from dedupe.review.ledger import Ledger
 from dedupe.review.report import CONTEXT, EditView, ReportData, build_report
 from dedupe.review.summary import Summary
 
+if TYPE_CHECKING:
+    from dedupe.repair.repairer import Repairer
+
 EDITS, REPAIRS, PAIRS, CLUSTERS = "edits.jsonl", "repairs.jsonl", "pairs.jsonl", "clusters.jsonl"
 BOILERPLATE = "boilerplate.jsonl"
+FOUND = "found.jsonl"  # the clusters as the run found them, where people decided otherwise
 SUMMARY, REPORT = "summary.json", "report.html"
 _EXAMPLES = 12
 _SMALLEST_SOURCE = 5  # articles; a smaller source that loses its half is no news
@@ -107,6 +111,8 @@ class Emission:
         self.verdicts, self.tiers, self.rules = Counter[str](), Counter[str](), Counter[str]()
         self.sources, self.removed = Counter[str](), Counter[str]()
         self.known_edits: set[str] = set()
+        self.known_articles: set[str] = set()  # those that decisions name
+        self.withheld: Mapping[str, Repair] = {}  # of articles that were set aside by a decision, to be known again
         self.report = ReportData()
 
     def note_repair(self, article: Article, repair: Repair, made: Sequence[Edit]) -> list[EditView]:
@@ -131,6 +137,7 @@ def emit_records(
     ledger: Ledger,
 ) -> None:
     """Sends every record to its place: quarantine, duplicates, or the canonical corpus, repaired as the ledger allows."""
+    named = ledger.articles()
     for record in records:
         article = record.article
         if article is None:
@@ -138,11 +145,15 @@ def emit_records(
             if not record.rest:
                 emission.report.add_quarantined(record.where, record.error)
             continue
+        if article.id in named:
+            emission.known_articles.add(article.id)
         emission.sources[article.source] += 1
         if article.id in emission.canonical_of:
             link = emission.clustering.links[article.id]
             emission.removed[article.source] += 1
             writer.duplicate(record, emission.canonical_of[article.id], link.kind, link.jaccard, link.containment)
+            if article.id in emission.withheld:
+                _write_repair(writer, article, emission.withheld[article.id], (), emission)
         else:
             emit_repaired(writer, record, article, repair(article), emission, ledger)
 
@@ -151,6 +162,10 @@ def emit_repaired(writer: Writer, record: Record, article: Article, repair: Repa
     """Writes one surviving record with the edits that the ledger lets pass, and the lines that tell of them."""
     made = ledger.settle(repair.edits, article.source)
     writer.repair(record, made)
+    _write_repair(writer, article, repair, made, emission)
+
+
+def _write_repair(writer: Writer, article: Article, repair: Repair, made: Sequence[Edit], emission: Emission) -> None:
     for view in emission.note_repair(article, repair, made):
         writer.append(EDITS, _encode(view.as_dict()))
         emission.known_edits.add(view.edit.id)
@@ -188,20 +203,26 @@ def write_findings(out: Path, pairs: Iterable[Pair], clustering: Clustering, boi
             staging.discard()
 
 
+def cluster_lines(clustering: Clustering) -> Iterator[bytes]:
+    """The lines that tell of all clusters, as in clusters.jsonl."""
+    for cluster in sorted((*clustering.clusters, *clustering.linked), key=lambda cluster: (cluster.id, cluster.kind)):
+        yield _encode(_cluster_line(cluster, clustering))
+
+
 def _finding_lines(
     pairs: Iterable[Pair], clustering: Clustering, boilerplate: Iterable[CommonPassage]
 ) -> Iterator[tuple[str, bytes]]:
     for pair in pairs:
         yield PAIRS, _encode(as_dict(pair))
-    for cluster in sorted((*clustering.clusters, *clustering.linked), key=lambda cluster: (cluster.id, cluster.kind)):
-        yield CLUSTERS, _encode(_cluster_line(cluster, clustering))
+    for line in cluster_lines(clustering):
+        yield CLUSTERS, line
     for passage in boilerplate:
         yield BOILERPLATE, _encode(as_dict(passage))
 
 
 def summarize(counts: Mapping[str, int], emission: Emission, ledger: Ledger) -> Summary:
     """The summary of what was emitted."""
-    stale = ledger.stale_decisions(emission.known_edits)
+    stale = ledger.stale_decisions(emission.known_edits, emission.known_articles)
     emptied = {
         source: emission.removed[source] / number
         for source, number in sorted(emission.sources.items())
@@ -235,7 +256,7 @@ def load_summary(out: Path) -> Summary:
 def describe_finding(found: Found) -> dict[str, Any]:
     """How the pairs were found, for the summary: the kernel, the bands and their expected recall, the pairs compared."""
     return {
-        "kernel": "numpy",
+        "kernel": kernel_name(),
         "bands": found.bands,
         "rows": found.rows,
         "expected_recall": round(found.recall, 5),
@@ -246,9 +267,19 @@ def describe_finding(found: Found) -> dict[str, Any]:
 def run_details(settings: Settings, repairer: Repairer) -> dict[str, Any]:
     """What the manifest tells of how the run was made: version, settings, a digest of the rules in force."""
     rules = hashlib.sha256()
-    for rule in repairer.lexicon.rules:
-        plain = dataclasses.replace(rule, origin="")
-        rules.update(json.dumps(as_dict(plain), ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass"))
+    for r in repairer.lexicon.rules:
+        says = (
+            r.id,
+            r.spun,
+            r.originals,
+            r.tier,
+            r.when,
+            r.unless,
+            r.example,
+            r.counterexample,
+            r.source,
+        )  # not where it stands
+        rules.update(json.dumps(says, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     return {"version": __version__, "settings": as_toml(settings), "rules_sha256": rules.hexdigest()}
 
 
@@ -280,7 +311,7 @@ def _view(article: Article, edit: Edit, made: bool) -> EditView:
     text = article_fields(article)[edit.field]
     left = text[max(0, edit.start - CONTEXT) : edit.start].rpartition("\n")[2]
     right = text[edit.end : edit.end + CONTEXT].partition("\n")[0]
-    return EditView(edit, made, left, right)
+    return EditView(edit, made, left, right, article.source)
 
 
 def _encode(value: Mapping[str, Any], indent: int | None = None) -> bytes:

@@ -13,9 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-RelationKind = Literal["exact", "near", "spun", "contained", "template", "overlap", "story"]
+RelationKind = Literal["exact", "near", "spun", "contained", "same", "template", "overlap", "story"]
 Tier = Literal["safe", "context", "spun", "witness", "ask", "flag"]
-Verdict = Literal["accept", "reject", "replace", "skip", "revert"]
+RoleName = Literal[
+    "advertisement", "author-bio", "byline", "caption", "cookie", "copyright", "credit", "dek", "end-mark", "heading", "media",
+    "menu", "newsletter", "promotion", "related", "repeated-caption", "script", "share", "sign-off",
+    "timestamp", "trailing-headline",
+]  # fmt: skip
+Verdict = Literal["accept", "reject", "replace", "skip", "flag", "same", "different", "boilerplate", "revert"]
 
 LINKING_KINDS: frozenset[str] = frozenset({"template", "overlap", "story"})  # articles so related are all kept
 AUTOMATIC_TIERS: frozenset[str] = frozenset({"safe", "context", "spun", "witness"})
@@ -51,6 +56,11 @@ class Article:
     where: Where = Where("", 0, 0)
 
 
+def article_fields(article: Article) -> dict[str, str]:
+    """Every text field of an article by name: text, title, and the further ones."""
+    return {"text": article.text, "title": article.title, **article.fields}
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """One shared passage of `words` words: [a_start, a_end) of the first text, [b_start, b_end) of the second."""
@@ -67,8 +77,9 @@ class Pair:
     """A verified relation between two articles, a < b by id.
 
     `jaccard` and `containment` are exact, on the sets of shingle hashes; containment is the share of the smaller set.
-    `despun` is the similarity after undoing synonyms, None where it was not computed. A story tells the `cosine` of the
-    weighted terms of both and the names and numbers they have in common, `shared`, the rarest first.
+    The kind `same` is a person's word. `despun` is the similarity after undoing synonyms, None where it was not computed. A
+    story tells the `cosine` of the weighted terms of both and the names and numbers they have in common, `shared`, the rarest
+    first.
     """
 
     a: str
@@ -169,9 +180,9 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a span of a field is, if not body text: caption, credit, byline, heading, sign-off, promotion, ..."""
+    """What a span of a field is, if not body text; docs/layout.md says what each role means."""
 
-    role: str
+    role: RoleName
     field: str
     start: int
     end: int
@@ -198,7 +209,8 @@ class Repair:
 class Decision:
     """One line of the ledger: a person's verdict on a target, e.g. "edit:<id>", "rule:word.assault", "article:<id>".
 
-    `replacement` is the reviewer's own wording for the verdict `replace`. `at` is an ISO 8601 time in UTC.
+    `replacement` is the reviewer's own wording for the verdict `replace`. `at` is an ISO 8601 time in UTC. `over` names other
+    reviewers whose verdict on the target was known and is overruled.
     """
 
     target: str
@@ -207,6 +219,7 @@ class Decision:
     by: str = ""
     at: str = ""
     note: str = ""
+    over: tuple[str, ...] = ()
 
 
 def as_dict(noun: Any) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from dedupe.emit import DryRun, Emission, Writer, describe_finding, emit_records
 from dedupe.model import Article, Repair
 from dedupe.relate import Relations, Track, assess_plainly, assess_spin, collect_witnesses, relate
 from dedupe.review.ledger import Ledger
+from dedupe.review.regroup import Grouping
 from dedupe.review.summary import Summary
 from dedupe.texts import make_repairer
 
@@ -79,12 +80,11 @@ def clean(
     """
     corpus, notes = read(inputs, settings, spooled=spooled, exclude=[out])
     repairer = make_repairer(settings.repair)
-    details = run_details(settings, repairer)
-    if folder and folder.begin(identify_run(details, corpus.inputs)):
+    details, ledger = run_details(settings, repairer), Ledger.load(out)
+    if folder and folder.begin(identify_run({**details, "decisions": len(ledger)}, corpus.inputs)):
         return load_summary(out)
-    relations = relate(corpus, settings, assess_spin(repairer), track)
-    witnesses = collect_witnesses(corpus, relations)
-    found, ledger = relations.found, Ledger.load(out)
+    relations = relate(corpus, settings, assess_spin(repairer), track, Grouping.read(ledger))
+    witnesses, found = collect_witnesses(corpus, relations), relations.found
     emission = Emission(
         found.pairs, relations.clustering, describe_finding(found), notes, settings.emit.format, relations.boilerplate
     )

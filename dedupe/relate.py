@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from dedupe.config import Settings
@@ -19,9 +19,13 @@ from dedupe.detect.relation import Verifier
 from dedupe.detect.terms import TermProfiler
 from dedupe.linking import Stories, StoryFinder, Templates, find_templates
 from dedupe.model import LINKING_KINDS, Article, Pair
-from dedupe.repair.layout import count_body_words, is_truncated
-from dedupe.repair.repairer import Repairer
+from dedupe.repair.endings import is_truncated
+from dedupe.repair.layout import count_body_words
+from dedupe.review.regroup import Grouping, part_linked, regroup
 from dedupe.text.lexicon import load_classes
+
+if TYPE_CHECKING:
+    from dedupe.repair.repairer import Repairer
 
 T = TypeVar("T")
 Place = tuple[str, int]  # input name, record number
@@ -68,13 +72,15 @@ class Reading:
     unreadable: int
 
 
-def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> Relations:
+def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track, grouping: Grouping | None = None) -> Relations:
     """All relations between the articles of the corpus, which is read once whole, and again where articles are related.
 
     `assess` tells of each related article, and its text without boilerplate, what the choice of a canonical must know.
+    `grouping` is what people decided on clusters earlier.
     """
     reading = read_through(corpus, settings, track)
     profiles, ids, places = reading.profiles, reading.ids, reading.places
+    grouping = (grouping or Grouping()).within(places)
     verifier = Verifier(profiles, ids, settings.find)
     found = find_pairs(profiles, ids, verifier, settings.find, reading.sources)
 
@@ -94,11 +100,14 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> 
     copies = verifier.tell_copies(versions)
 
     def judge(article: Article) -> Candidate:
-        body = cut_spans(article.text, furniture.get(article.id, ()))
-        return replace(assess(article, body), copy=article.id in copies)
+        spans = furniture.get(article.id)
+        candidate = assess(article, cut_spans(article.text, spans) if spans else article.text)
+        return replace(candidate, copy=True) if article.id in copies else candidate
 
-    candidates = {article.id: judge(article) for article in read({id for pair in versions for id in (pair.a, pair.b)})}
+    concerned = {id for pair in versions for id in (pair.a, pair.b)} | grouping.articles
+    candidates = {article.id: judge(article) for article in read(concerned)}
     clustering = choose_versions(versions, templates.guard(verifier.verify_with), candidates, settings)
+    clustering = regroup(clustering, versions, grouping, verifier.measure_decided)
     stories = Stories()
     if reading.terms:
         stories = find_stories(corpus, reading, clustering, templates, candidates, judge, settings)
@@ -106,7 +115,7 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> 
         pairs = (*found.pairs, *(pair for pair in stories.pairs if (pair.a, pair.b) not in known))
         found = replace(found, pairs=tuple(sorted(pairs, key=lambda pair: (pair.a, pair.b))))
     linked = sorted((*templates.clusters, *stories.clusters), key=lambda cluster: (cluster.id, cluster.kind))
-    clustering = replace(clustering, linked=tuple(linked))
+    clustering = part_linked(replace(clustering, linked=tuple(linked)), grouping)
     return Relations(places, found, clustering, candidates, boilerplate, reading.unreadable)
 
 
@@ -196,10 +205,11 @@ def assess_plainly(article: Article, body: str) -> Candidate:
     >>> assess_plainly(article, article.text).truncated
     True
     """
+    length = len(body.split())
     return Candidate(
         id=article.id,
-        length=len(body.split()),
-        furniture=len(article.text.split()) - len(body.split()),
+        length=length,
+        furniture=len(article.text.split()) - length if body != article.text else 0,
         truncated=is_truncated(article.text),
         source=article.source,
         date=article.date,

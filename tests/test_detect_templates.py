@@ -146,3 +146,17 @@ def test_pages_are_the_same_by_their_slots() -> None:
     one = ("Velsing", "14", "Rain", "3", "Ada Brandt")
     assert is_same_page(one, ("VELSING", "14", "Rain", "3", "Tom Weir"))
     assert not is_same_page(one, ("Velsing", "14", "Sun", "4", "Tom Weir"))
+
+
+def test_a_series_of_notices_with_a_name_and_a_town_each_is_kept(relate: Callable[..., Relations]) -> None:
+    frame = make_frame(ARTICLE, 2).replace("<NAME>", "Agent <100-999>").replace("<TOWN>", "Port <100-999>")
+    pick = random.Random(2)
+    found = relate({f"{number:02}": fill(frame, pick) for number in range(12)})
+    assert (templates(found), removed(found)) == ([12], 0)
+
+
+def test_two_releases_that_differ_in_two_numbers_are_near(relate: Callable[..., Relations]) -> None:
+    frame = make_frame(ARTICLE, 2).replace("<NAME>", "<100-999>").replace("<TOWN>", "<100-999>")
+    pick = random.Random(3)
+    found = relate({f"{number:02}": fill(frame, pick) for number in range(2)})
+    assert [pair.kind for pair in found.found.pairs] == ["near"]

@@ -16,11 +16,17 @@ import click
 from dedupe import __version__
 from dedupe.cli.terminal import echo
 from dedupe.errors import DedupeError
+from dedupe.kernel import kernel_name
 
 COMMANDS = {
     "run": "the whole job: find, choose, repair, write a clean corpus and a report",
     "find": "find overlapping articles; write pairs and clusters only",
     "repair": "repair texts only; a filter by default",
+    "stream": "take in articles as they arrive, with an index that remembers those before",
+    "index": "look at such an index, check it, tidy it, take somebody out of it",
+    "review": "decide on edits and clusters, in the terminal or in the browser",
+    "decide": "decide by command: on a rule, a pair, an edit, a cluster; take in a colleague's decisions",
+    "decisions": "list decisions and conflicts; export them as rules",
     "apply": "write the clean corpus again with the decisions of a review",
     "explain": "tell why two articles are linked, or why this one of a cluster was kept",
     "undo": "restore the input of a run",
@@ -80,7 +86,7 @@ def _terminate(number: int, frame: object) -> None:
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="dedupe")
+@click.version_option(__version__, prog_name="dedupe", message=f"%(prog)s, version %(version)s, {kernel_name()} kernel")
 def main() -> None:
     """Turn a scraped news corpus into a clean one: find overlapping articles, repair spun text, keep one version of each.
 

@@ -15,6 +15,7 @@ from dedupe.repair.match import expand_rules
 from dedupe.repair.synonyms import expand_synonyms
 from dedupe.text.lexicon import (
     CLASSES,
+    NO_RULES,
     RULE_COLUMNS,
     Lexicon,
     builtin_rules,
@@ -122,7 +123,7 @@ def classes(language: str, write: bool) -> None:
 @click.option("--check", "check_only", is_flag=True, help="change nothing; exit 1 if a table is not in its one form")
 def fmt(folders: tuple[Path, ...], language: str, check_only: bool) -> None:
     """Put tables into their one form: sorted, tabs right, what spreadsheets did undone. Without FOLDERS: the built-in ones."""
-    tables = [table for folder in folders for table in user_tables(folder, language) if table.name != "allow.tsv"]
+    tables = [table for folder in folders for table in user_tables(folder, language) if table.name not in NO_RULES]
     if not folders:
         tables = [Path(str(table)) for table in builtin_tables(language)]
     untidy = []

@@ -37,6 +37,8 @@ class Number(str):
 
 
 Row = Mapping[str, object]
+# Made once: `json.loads` makes one for every call that names what to do with numbers.
+_DECODER = json.JSONDecoder(parse_int=Number, parse_float=Number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ def describe_type(value: object) -> str:
 
 def _parse_object(text: str) -> Row:
     try:
-        row = json.loads(text.rstrip("\r\n"), parse_int=Number, parse_float=Number)
+        row = _DECODER.decode(text.rstrip("\r\n"))
     except json.JSONDecodeError as error:
         raise Malformed(f"not JSON: {error.msg}: character {error.pos}") from None
     except RecursionError:

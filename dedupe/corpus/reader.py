@@ -83,7 +83,8 @@ class Corpus:
                     row = parse_record(piece.raw, dialect)
                     where = Where(input.name, number, 0)
                     article = build_article(row, self.choices[input.format], self.further, "", where)
-                    yield replace(article, id=wanted[input.name, number])
+                    id = wanted[input.name, number]
+                    yield article if article.id == id else replace(article, id=id)
 
     def _read(self, input: Input, pieces: Iterable[Piece], taken: dict[str, int]) -> Iterator[Record]:
         earlier = self.contents.get(input.name)

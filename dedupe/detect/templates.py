@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -43,10 +44,12 @@ _SLOT_WORDS, _MODAL_SHARE, _DISTINCT = 24, 0.5, 3
 # A template has this many slots that are not within _EDGE of its ends. They hold words rather than figures, or so much of
 # the text, or are twice as many; and they hold this much of all in which its pages differ.
 _SLOTS, _EDGE, _SLOT_SHARE, _RESIDUE_SHARE = 3, 0.08, 0.02, 0.5
+# Of a series of so many pages fewer slots will do, if these hold short names and figures, other ones in nearly every page.
+_SERIES, _SERIES_SLOTS, _SERIES_WORDS, _SERIES_SHARE = 8, 2, 6, 0.8
 # Characters behind a block in which the next is looked for, besides its own length squared.
 _REACH = 200
 # Two pages that agree in so many of the slots are versions of one page: a joint release has a heading of its own.
-_SAME_PAGE = 0.6
+_SAME_PAGE, _FEW_SLOTS = 0.6, 4  # of few slots all must agree
 
 _Rows = npt.NDArray[np.int64]
 
@@ -116,17 +119,19 @@ def learn_frame(texts: Sequence[str]) -> Frame | None:
     inner = [slot for slot in slots if _is_inner(slot, blocks)]
     named = [slot for slot in inner if sum(any(map(str.isalpha, value)) for value in columns[slot]) >= len(readings) / 2]
     weighty = inside >= _SLOT_SHARE * total or len(inner) >= 2 * _SLOTS
-    is_template = len(inner) >= _SLOTS and (weighty or len(named) >= _SLOTS) and inside >= _RESIDUE_SHARE * residue
-    return Frame(tuple(blocks), slots) if is_template else None
+    filled = len(inner) >= _SLOTS and (weighty or len(named) >= _SLOTS)
+    is_template = filled or _is_series([columns[slot] for slot in inner])
+    return Frame(tuple(blocks), slots) if is_template and inside >= _RESIDUE_SHARE * residue else None
 
 
 def is_same_page(one: Sequence[str], two: Sequence[str]) -> bool:
     """Whether two pages of a template, given by what stands in their slots, are versions of one.
 
-    >>> is_same_page(("Velsing", "14", "rain"), ("Velsing", "14", "rain")), is_same_page(("Velsing", "14"), ("Harrow", "9"))
+    >>> is_same_page(("Velsing", "14", "rain"), ("Velsing", "14", "Rain")), is_same_page(("Velsing", "14"), ("Velsing", "9"))
     (True, False)
     """
-    return sum(a.casefold() == b.casefold() for a, b in zip(one, two, strict=True)) >= _SAME_PAGE * len(one)
+    alike = sum(a.casefold() == b.casefold() for a, b in zip(one, two, strict=True))
+    return alike >= (_SAME_PAGE if len(one) > _FEW_SLOTS else 1) * len(one)
 
 
 def _connect(rows: Sequence[int], pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
@@ -247,6 +252,18 @@ def _is_slot(values: Sequence[str]) -> bool:
     lengths = sorted(len(value.split()) for value in values)
     short = 1 <= lengths[len(lengths) // 2] <= _SLOT_WORDS
     return short and len(counts) >= _DISTINCT and max(counts.values()) <= _MODAL_SHARE * len(values)
+
+
+def _is_series(columns: Sequence[Sequence[str]]) -> bool:
+    """Whether many pages differ in short names and figures, nearly each from all others."""
+    telling = [values for values in columns if all(map(_is_telling, values))]
+    pages = list(zip(*telling, strict=True))
+    return len(telling) >= _SERIES_SLOTS and len(pages) >= _SERIES and len(set(pages)) >= _SERIES_SHARE * len(pages)
+
+
+def _is_telling(value: str) -> bool:
+    """Whether a value is a short name or figure: with a capital, a digit, or a letter of a script that has no case."""
+    return len(value.split()) <= _SERIES_WORDS and re.search(r"[^\W_a-z]", value) is not None
 
 
 def _count_deviation(values: Sequence[str]) -> int:

@@ -1,32 +1,32 @@
 """Encoding repair: mojibake and stray HTML entities, by ftfy, as edit spans.
 
 ftfy is asked only for what is certainly damage. It does not uncurl quotes, touch ligatures or widths, normalise, or drop
-control characters: those are the author's, or somebody's evidence.
+control characters: those are the author's, or somebody's evidence. What is lost for good ("don?t") is flagged.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from functools import lru_cache
+from html.entities import name2codepoint
+from typing import Any
 
-import ftfy
-
+from dedupe.model import Flag
+from dedupe.repair.spans import line_around
 from dedupe.text.edits import Span, diff_spans
 
-_CONFIG = ftfy.TextFixerConfig(
-    unescape_html=False,
-    remove_terminal_escapes=False,
-    fix_encoding=True,
-    fix_latin_ligatures=False,
-    fix_character_width=False,
-    uncurl_quotes=False,
-    fix_line_breaks=False,
-    fix_surrogates=False,
-    remove_control_chars=False,
-    normalization=None,
-    explain=False,
+# Entities by name or number, escaped once or several times over; "&lt;" and "&gt;" stay, for they may quote code.
+_ENTITY = re.compile(r"&(?:amp;)*(?:([A-Za-z]{2,8}\d{0,2})|#(\d{2,6})|#[xX]([0-9a-fA-F]{2,5}));")
+_NAMES = (frozenset(name2codepoint) | {"apos"}) - {"lt", "gt"}
+_CODE_POINTS = range(32, 0x110000)
+# The closing quotation mark of which the last byte, a control character, was lost; alone ftfy would take it for a dagger.
+_CUT_CLOSING = re.compile("â€(?=[ ,.;:)]|$)")
+_ABOUT_ENTITIES = re.compile(r"\b(?:HTML|XML|entit(?:y|ies)|escap(?:e|ed|ing)|markup|ampersand|source code)\b", re.IGNORECASE)
+_LOST = re.compile(
+    "[?âÃ\N{REPLACEMENT CHARACTER}](?:(?<=\N{REPLACEMENT CHARACTER})\N{REPLACEMENT CHARACTER}*|(?<=â)(?:€[™œ\x9d¦“”˜]?|\\?+)"
+    r"|(?<=Ã)[\x80-\xbf]|(?<=[a-z]\?)(?:(?:s|t|re|ve|ll)\b(?=[ ,.;])|(?=[a-z]{2})))"
 )
-# The named entities of everyday prose and numeric ones; "&lt;" stays, for it may quote code.
-_ENTITY = re.compile(r"&(?:amp|quot|apos|nbsp|[lr][sd]quo|[mn]dash|hellip|#\d{2,5}|#x[0-9a-fA-F]{2,5});")
 
 
 def fix_encoding(text: str) -> list[Span]:
@@ -34,16 +34,73 @@ def fix_encoding(text: str) -> list[Span]:
 
     >>> fix_encoding("donâ€™t go")
     [Span(start=3, end=6, after='’')]
+    >>> fix_encoding("it&amp;nbsp;is") == [Span(2, 12, "\N{NO-BREAK SPACE}")]
+    True
     """
     spans: list[Span] = []
     offset = 0
-    for line in text.splitlines(keepends=True):
+    for line in [] if text.isascii() else text.splitlines(keepends=True):
         if not line.isascii():
-            spans += [Span(s.start + offset, s.end + offset, s.after) for s in diff_spans(line, ftfy.fix_text(line, _CONFIG))]
+            spans += [Span(s.start + offset, s.end + offset, s.after) for s in diff_spans(line, _fix_line(line))]
         offset += len(line)
-    taken = {at for span in spans for at in range(span.start, span.end)}
     if "&" in text:
+        taken = {at for span in spans for at in range(span.start, span.end)}
         for match in _ENTITY.finditer(text):
-            if taken.isdisjoint(range(*match.span())):
-                spans.append(Span(*match.span(), ftfy.fixes.unescape_html(match[0])))
+            if _is_entity(match) and taken.isdisjoint(range(*match.span())) and not _is_subject(text, match):
+                entity = match[0].replace("amp;", "") if match[1] != "amp" else "&amp;"
+                spans.append(Span(*match.span(), _load_ftfy()[0].fixes.unescape_html(entity)))
     return sorted(spans)
+
+
+def flag_encoding(text: str, field: str) -> Iterator[Flag]:
+    """`broken-encoding` where letters were lost that no decoding brings back.
+
+    >>> [text[f.start:f.end] for text in ["We don?t know. caf\N{REPLACEMENT CHARACTER}"] for f in flag_encoding(text, "text")]
+    ['?t', '\N{REPLACEMENT CHARACTER}']
+    """
+    if "?" in text or not text.isascii():
+        for match in _LOST.finditer(text):
+            if "/" not in text[text.rfind(" ", 0, match.start()) + 1 : match.start()]:  # the query of an address
+                yield Flag("broken-encoding", field, *match.span(), "a letter or mark was lost in decoding")
+
+
+@lru_cache(maxsize=1)
+def _load_ftfy() -> tuple[Any, Any]:
+    """ftfy and what it is asked for. It takes a tenth of a second to import; only text beyond ASCII, or with "&", needs it."""
+    import ftfy  # noqa: PLC0415
+
+    config = ftfy.TextFixerConfig(
+        unescape_html=False,
+        remove_terminal_escapes=False,
+        fix_encoding=True,
+        fix_latin_ligatures=False,
+        fix_character_width=False,
+        uncurl_quotes=False,
+        fix_line_breaks=False,
+        fix_surrogates=False,
+        remove_control_chars=False,
+        normalization=None,
+        explain=False,
+    )
+    return ftfy, config
+
+
+def _fix_line(line: str) -> str:
+    if line.count("â€œ") > line.count("â€\x9d"):
+        line = _CUT_CLOSING.sub("â€\x9d", line)
+    ftfy, config = _load_ftfy()
+    fixed: str = ftfy.fix_text(line, config)
+    return fixed
+
+
+def _is_entity(match: re.Match[str]) -> bool:
+    if match[1]:
+        return match[1] in _NAMES
+    code = int(match[2]) if match[2] else int(match[3], 16)
+    return code in _CODE_POINTS and code not in {0x3C, 0x3E} and not 0xD800 <= code < 0xE000
+
+
+def _is_subject(text: str, match: re.Match[str]) -> bool:
+    """Whether the text around an entity is about entities."""
+    around = text[match.start() - 1 : match.start()] + text[match.end() : match.end() + 1]
+    return bool({"`", '"', "“"} & set(around)) and _ABOUT_ENTITIES.search(line_around(text, *match.span())) is not None

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from dedupe.model import AUTOMATIC_TIERS
-from dedupe.repair.match import Form, FormIndex, fold, split_words
+from dedupe.repair.match import Form, fold
+from dedupe.repair.sieve import Sieve, split_words
 
 # What a form counts where no rule undoes it, of what it counts where one does; and what to expect before one has looked.
 UNANSWERED = 0.6
@@ -26,18 +27,21 @@ class Glance:
     """
 
     def __init__(self, forms: Iterable[Form], odds: Mapping[str, float]) -> None:
-        self._plain = {form.encode(): value for form, value in odds.items() if value < 0 and " " not in form}
         self._signs = {form: value for form, value in odds.items() if value > 0}
-        self._expected = {form: value * _EXPECTED for form, value in self._signs.items()}
+        self._plain = {
+            form.encode(): (form, value) for form, value in odds.items() if value < 0 and split_words(form) == [form.encode()]
+        }
+        expected = dict(self._plain.values()) | {form: value * _EXPECTED for form, value in self._signs.items()}
         safe = set()
         for form in forms:
             name, rule = fold(form.text), form.rule.rule
             if rule.tier in AUTOMATIC_TIERS and not rule.when and name in self._signs:
-                self._expected[name] = self._signs[name]
+                expected[name] = self._signs[name]
             if rule.tier == "safe":
                 safe.add(name)
+                expected.setdefault(name, 0.0)
         self._safe = frozenset(safe)
-        self._index = FormIndex((), self._signs.keys() | safe)
+        self._sieve = Sieve(expected)
 
     @property
     def signs(self) -> Iterable[str]:
@@ -50,20 +54,13 @@ class Glance:
 
     def plain(self, text: str) -> dict[str, float]:
         """The different words of a text that a spinner would have taken out, with their odds, which are below 0."""
-        return self._plain_of(split_words(fold(text)))
+        return dict(map(self._plain.__getitem__, self._plain.keys() & split_words(fold(text))))
 
     def possible(self, text: str) -> dict[str, float]:
         """The odds of everything that the text may hold: its plain words, all signs of spin, and all forms of tier `safe`."""
         folded = fold(text)
-        words = split_words(folded)
-        odds = self._plain_of(words)
-        for form in self._index.find_possible(folded, words):
-            odds[form] = self._expected.get(form, 0.0)
-        return odds
+        return dict(self._sieve.find_possible(folded, split_words(folded)))
 
     def may_be_safe(self, forms: Iterable[str]) -> bool:
         """Whether a rule of tier `safe` has any of the forms."""
         return not self._safe.isdisjoint(forms)
-
-    def _plain_of(self, words: Iterable[bytes]) -> dict[str, float]:
-        return {word.decode(): self._plain[word] for word in self._plain.keys() & set(words)}

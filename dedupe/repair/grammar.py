@@ -76,9 +76,11 @@ def doubles_a_word(text: str, start: int, end: int, after: str) -> bool:
     words = re.findall(r"[\w'’]+", after.lower())
     if not words:
         return False
-    following = re.match(r"\s+([\w'’]+)", text[end : end + 40])
-    preceding = re.search(r"([\w'’]+)\s+\Z", text[max(0, start - 40) : start])
-    return bool((following and following[1].lower() == words[-1]) or (preceding and preceding[1].lower() == words[0]))
+    before, behind = text[max(0, start - 40) : start].lower(), text[end : end + 40].lower()
+    # nearly always the word is nowhere near, and the search can be spared
+    following = re.match(r"\s+([\w'’]+)", behind) if words[-1] in behind else None
+    preceding = re.search(r"([\w'’]+)\s+\Z", before) if words[0] in before else None
+    return bool((following and following[1] == words[-1]) or (preceding and preceding[1] == words[0]))
 
 
 def is_name_part(text: str, start: int, end: int) -> bool:

@@ -1,41 +1,32 @@
 """Matching: where the spun forms of the rules stand in a text.
 
-Every rule is expanded to its inflected forms at load. A document is split into words once, in C; a set intersection
-tells which forms can occur in it at all, and only those are searched for. So the cost grows with the words of the
-document and the forms found, not with the size of the tables. All occurrences are found, overlapping ones too;
-`resolve` decides between them.
+Every rule is expanded to its inflected forms at load. A sieve tells which forms can occur in a document at all, and only
+those are searched for. So the cost grows with the words of the document and the forms found, not with the size of the
+tables. All occurrences are found, overlapping ones too; `resolve` decides between them.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from dedupe.errors import RuleError
 from dedupe.model import Rule
-from dedupe.repair.neighbours import Neighbourhood, Pattern, PatternParser
+from dedupe.repair.neighbours import Alternatives, Neighbourhood, PatternParser
+from dedupe.repair.sieve import Sieve, split_words
 from dedupe.text.inflect import PartOfSpeech, inflect
 from dedupe.text.lexicon import Lexicon
 
 _TILDE = re.compile(r"~([^\s/|~]+)(?:/([vna]))?")
 _SLOTS: dict[str, tuple[PartOfSpeech, ...]] = {"": ("v", "n"), "v": ("v",), "n": ("n",), "a": ("a",)}
-_COMMON = frozenset(
-    b"a an the and or but of in on at to for by with from as into over that this these his her its their our it he she they"
-    b" is are was were be been has have had do not will would which who no all any more first one two united states".split()
-)
 _BLOCK = 16_384  # characters searched at a time, so that a huge article costs the same per word
-# Words are split off in bytes, which is fast: ASCII marks become spaces, and the few marks beyond ASCII that prose is full
-# of are put down to ASCII first. Others stay part of a word; a form beside one is then missed, never misread.
-_SEPARATORS = bytes(c if chr(c).isalnum() or c > 127 else 32 for c in range(256))
-_MARKS = ("‘", "“", "”", "–", "—", "…", "\N{NO-BREAK SPACE}")
 # After these, 's is a verb and not a possessive: "that's" does not hold the word "that".
 _CLITIC_HOSTS = frozenset(("it", "that", "he", "she", "who", "what", "there", "here", "where", "how", "let", "this", "one"))
 _GLUED_BEFORE = re.compile(r"(?:[\w@#]|\w[-/']|\d[.,])\Z")
 _GLUED_AFTER = re.compile(r"(?P<possessive>'s(?!\w))|[\w@]|[-/'.,]\w")
+_BLANK = frozenset((" ", "\n", ""))  # beside these, as nearly everywhere, nothing is glued on
 
 
 @dataclass(frozen=True)
@@ -59,12 +50,12 @@ class CompiledRule:
     parser: PatternParser
 
     @cached_property
-    def when(self) -> tuple[Pattern, ...]:
+    def when(self) -> Alternatives:
         """The parsed `when`. Raises RuleError, naming file and line, for a bad pattern."""
         return self._parsed(self.rule.when)
 
     @cached_property
-    def unless(self) -> tuple[Pattern, ...]:
+    def unless(self) -> Alternatives:
         """The parsed `unless`. Raises RuleError, naming file and line, for a bad pattern."""
         return self._parsed(self.rule.unless)
 
@@ -74,13 +65,13 @@ class CompiledRule:
 
     def holds(self, place: Neighbourhood, timeout: float) -> bool:
         """Whether the rule may act at this place. Raises TimeoutError when a regular expression runs too long."""
-        if self.when and not any(pattern.holds(place, timeout) for pattern in self.when):
+        if self.rule.when and not self.when.hold(place, timeout):
             return False
-        return not any(pattern.holds(place, timeout) for pattern in self.unless)
+        return not (self.rule.unless and self.unless.hold(place, timeout))
 
-    def _parsed(self, patterns: Iterable[str]) -> tuple[Pattern, ...]:
+    def _parsed(self, patterns: Iterable[str]) -> Alternatives:
         try:
-            return tuple(self.parser.parse(pattern) for pattern in patterns)
+            return Alternatives(map(self.parser.parse, patterns))
         except RuleError as error:
             raise RuleError(f"rule {self.rule.id}: {error.message}", path=self.rule.origin) from None
 
@@ -91,10 +82,7 @@ class Hit:
 
     start: int
     end: int
-    forms: tuple[Form, ...]
-
-
-Head = bytes | tuple[bytes, bytes]
+    forms: Sequence[Form]
 
 
 class FormIndex:
@@ -108,21 +96,12 @@ class FormIndex:
     """
 
     def __init__(self, forms: Iterable[Form], signs: Iterable[str] = ()) -> None:
-        self._by_text: dict[str, list[Form]] = {sign: [] for sign in signs}
-        self._signs = frozenset(self._by_text)
+        by_text: dict[str, list[Form]] = {sign: [] for sign in signs}
+        self._signs = frozenset(by_text)
         for form in forms:
-            self._by_text.setdefault(fold(form.text), []).append(form)
-        heads = {folded: _possible_heads(folded) for folded in self._by_text}
-        crowds = Counter(head for choices in heads.values() for head in choices)
-        self._by_head: dict[Head, list[str]] = {}
-        for folded, choices in heads.items():
-            # a head that texts seldom hold and few forms share: it leads to few forms that are not there
-            head = choices[0]
-            if len(choices) > 1:
-                head = min(choices, key=lambda choice: (_COMMON.issuperset(choice), crowds[choice], choice))
-            self._by_head.setdefault(head, []).append(folded)
-        self._heads = frozenset(self._by_head)
-        self._brief = frozenset(folded for folded, choices in heads.items() if len(choices) == 1)  # the head is all there is
+            by_text.setdefault(fold(form.text), []).append(form)
+        self._cased = frozenset(folded for folded, same in by_text.items() if any(form.text != folded for form in same))
+        self._sieve = Sieve(by_text)
 
     def find(self, text: str) -> list[Hit]:
         """All occurrences of all forms in `text`, sorted by start, longer ones first; overlapping ones included."""
@@ -133,47 +112,20 @@ class FormIndex:
         hits.sort(key=lambda hit: (hit.start, -hit.end))
         return hits
 
-    def find_possible(self, folded: str, words: Sequence[bytes]) -> Iterator[str]:
-        """The forms that a text seems to hold, judging by its letters alone: a superset of those it holds, found fast.
-
-        folded: the text after `fold`; words: its words after `split_words`.
-        """
-        for head in self._heads_of(words):
-            yield from (form for form in self._by_head[head] if form in self._brief or form in folded)
-
-    def _heads_of(self, words: Sequence[bytes]) -> frozenset[Head]:
-        return self._heads.intersection(words) | self._heads.intersection(itertools.pairwise(words))
-
     def _find_in(self, text: str, folded: str, start: int, end: int) -> Iterator[Hit]:
-        for head in self._heads_of(split_words(folded[start:end])):
-            for form_text in self._by_head[head]:
-                at = folded.find(form_text, start, end)
-                while at >= 0:
-                    stop = at + len(form_text)
-                    if stands_alone(folded, at, stop):
-                        hit = text[at:stop].replace("’", "'")
-                        forms = tuple(f for f in self._by_text[form_text] if f.text == hit or f.text == form_text)
-                        if forms or form_text in self._signs:
-                            yield Hit(at, stop, forms)
-                    at = folded.find(form_text, at + 1, end)
-
-
-def split_words(folded: str) -> list[bytes]:
-    """The words of a folded text in UTF-8, for look-up alone.
-
-    >>> split_words("the “place” isn't")
-    [b'the', b'place', b'isn', b't']
-    """
-    if not folded.isascii():
-        for mark in _MARKS:
-            folded = folded.replace(mark, " ")
-    return folded.encode("utf-8", "replace").translate(_SEPARATORS).split()
-
-
-def _possible_heads(folded: str) -> list[Head]:
-    """What a form may be looked up by: its word, or any two neighbours."""
-    words = split_words(folded)
-    return list(itertools.pairwise(words)) or [words[0] if words else b""]
+        block = folded[start:end]
+        for form_text, forms in self._sieve.find_possible(block, split_words(block)):
+            at = folded.find(form_text, start, end)
+            while at >= 0:
+                stop = at + len(form_text)
+                if stands_alone(folded, at, stop):
+                    fitting = forms
+                    if form_text in self._cased:
+                        spelling = text[at:stop].replace("’", "'")
+                        fitting = [form for form in forms if form.text in (spelling, form_text)]
+                    if fitting or form_text in self._signs:
+                        yield Hit(at, stop, fitting)
+                at = folded.find(form_text, at + 1, end)
 
 
 def fold(text: str) -> str:
@@ -194,9 +146,13 @@ def stands_alone(folded: str, start: int, end: int) -> bool:
     >>> [stands_alone(text, 4, 7) for text in ("the car is", "the car's owner", "the car-pool", "the cart", "the car/bus")]
     [True, True, False, False, False]
     """
-    if folded[start].isalnum() and _GLUED_BEFORE.search(folded[max(0, start - 2) : start]):
+    if folded[start - 1 : start] not in _BLANK and folded[start].isalnum() and _GLUED_BEFORE.search(folded, start - 2, start):
         return False
-    if folded[end - 1].isalnum() and (glued := _GLUED_AFTER.match(folded[end : end + 4])):
+    if (
+        folded[end : end + 1] not in _BLANK
+        and folded[end - 1].isalnum()
+        and (glued := _GLUED_AFTER.match(folded, end, end + 4))
+    ):
         return glued["possessive"] is not None and folded[start:end] not in _CLITIC_HOSTS
     return True
 

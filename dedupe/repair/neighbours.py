@@ -8,10 +8,10 @@ its own, and the ends of the sentence are marked.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import regex
 
@@ -21,7 +21,7 @@ from dedupe.text.lexicon import Lexicon
 
 BORDER = "\n"  # the token that stands for the beginning or the end of a sentence
 REACH = 5  # neighbours read on each side
-_WINDOW = 80  # characters looked at on each side
+_WINDOW = 80  # characters that a regular expression sees on each side
 _GAP = 4
 
 WORD = re.compile(
@@ -33,56 +33,77 @@ WORD = re.compile(
 )
 _TRANSPARENT = frozenset("\"'“”‘’«»()[]")
 _SENTENCE_ENDS = frozenset(".?!…")
-_ADJECTIVE_ENDING = re.compile(r"(?:ive|ous|ful|ical|able|ible|less|ary|ic|ish)$")
+_ADJECTIVE_ENDINGS = ("ive", "ous", "ful", "ical", "able", "ible", "less", "ary", "ic", "ish")
 
 
-@dataclass(frozen=True)
-class Neighbourhood:
-    """The words around one hit, nearest first. `left` and `right` hold at most REACH words, BORDER for a sentence end."""
+class Neighbourhood(NamedTuple):
+    """The words around the hit `text[start:end]`, nearest first: REACH on each side, or fewer and BORDER for a sentence end.
+
+    `before` and `after` are the readings of the nearest ones: in small letters, and without the 's of a possessive.
+    """
 
     text: str
     start: int
     end: int
-
-    @cached_property
-    def left(self) -> list[str]:
-        """The words before the hit, nearest first."""
-        window = self.text[max(0, self.start - _WINDOW) : self.start]
-        return _read(self.start - len(window) == 0, reversed(list(_tokens(window))))
-
-    @cached_property
-    def right(self) -> list[str]:
-        """The words after the hit, nearest first."""
-        window = self.text[self.end : self.end + _WINDOW]
-        if window[:2] in {"'s", "’s"}:
-            window = window[2:]
-        return _read(self.end + len(window) >= len(self.text), _tokens(window))
+    left: list[str]
+    right: list[str]
+    before: tuple[str, ...]
+    after: tuple[str, ...]
 
 
-def _tokens(window: str) -> Iterator[str]:
-    for number, line in enumerate(window.split("\n")):
-        if number:
-            yield BORDER
-        yield from WORD.findall(line)
+class Paragraph:
+    """The words of one paragraph with their places.
+
+    >>> place = Paragraph("It rained. “The mayor's (second) plan” failed.").around(16, 21)
+    >>> place.left, place.right
+    (['The', '\\n'], ['second', 'plan', 'failed', '\\n'])
+    """
+
+    def __init__(self, text: str, start: int = 0, end: int | None = None) -> None:
+        self._text = text
+        self._words, self._starts = [BORDER], [-1]
+        for match in WORD.finditer(text, start, len(text) if end is None else end):
+            word = match[0]
+            if word not in _TRANSPARENT:
+                self._words.append(BORDER if word in _SENTENCE_ENDS else word)
+                self._starts.append(match.start())
+        self._words.append(BORDER)
+
+    def around(self, start: int, end: int) -> Neighbourhood:
+        """The neighbourhood of a hit in this paragraph; the 's of a possessive is no neighbour."""
+        word_end = end + 2 if self._text[end : end + 2] in {"'s", "’s"} else end
+        first, behind = bisect_left(self._starts, start), bisect_left(self._starts, word_end)
+        left = _sentence(self._words[max(0, first - REACH) : first][::-1])
+        right = _sentence(self._words[behind : behind + REACH])
+        return Neighbourhood(self._text, start, end, left, right, _readings(left[0]), _readings(right[0]))
 
 
-def _read(ends_here: bool, tokens: Iterator[str]) -> list[str]:
-    words: list[str] = []
-    for token in tokens:
-        if token in _TRANSPARENT:
-            continue
-        if token == BORDER or token in _SENTENCE_ENDS:
-            words.append(BORDER)
-            return words
-        words.append(token)
-        if len(words) == REACH:
-            return words
-    if ends_here:
-        words.append(BORDER)
-    return words
+def _sentence(words: list[str]) -> list[str]:
+    return words[: words.index(BORDER) + 1] if BORDER in words else words
 
 
-Item = Callable[[str, str], bool]  # (word, the next word further out) -> does it match?
+def _readings(word: str) -> tuple[str, ...]:
+    """The word in small letters, and without the 's of a possessive."""
+    folded = word.lower().replace("’", "'")
+    return (folded, folded[:-2]) if folded.endswith("'s") else (folded,)
+
+
+Test = Callable[[str, str], bool]  # (word, the next word further out) -> does it match?
+
+
+@dataclass(frozen=True)
+class Item:
+    """What one neighbour must be: one of some words in small letters, or of some spelt just so, or what a test says."""
+
+    words: frozenset[str] = frozenset()
+    exact: frozenset[str] = frozenset()
+    tests: tuple[Test, ...] = ()
+
+    def matches(self, word: str, further: str) -> bool:
+        """Whether a word is such a neighbour; `further` is the word behind it."""
+        if not self.words.isdisjoint(_readings(word)) or word in self.exact:
+            return True
+        return any(test(word, further) for test in self.tests)
 
 
 @dataclass(frozen=True)
@@ -109,6 +130,35 @@ class Pattern:
         return True
 
 
+class Alternatives:
+    """The patterns of a `when` or an `unless`, one of which must hold.
+
+    They are filed by the word next to the hit: nearly all patterns name it, and nearly none fits a given place.
+    """
+
+    def __init__(self, patterns: Iterable[Pattern]) -> None:
+        self._by_left: dict[str, list[Pattern]] = {}
+        self._by_right: dict[str, list[Pattern]] = {}
+        self._others: list[Pattern] = []
+        for pattern in patterns:
+            for items, filed in ((pattern.left, self._by_left), (pattern.right, self._by_right)):
+                nearest = items[0] if items else None
+                if nearest is not None and not nearest.exact and not nearest.tests:
+                    for word in nearest.words:
+                        filed.setdefault(word, []).append(pattern)
+                    break
+            else:
+                self._others.append(pattern)
+
+    def hold(self, place: Neighbourhood, timeout: float) -> bool:
+        """Whether any of the patterns holds. Raises TimeoutError when a `/regex/` takes longer than `timeout` seconds."""
+        for filed, readings in ((self._by_left, place.before), (self._by_right, place.after)):
+            for word in readings:
+                if word in filed and any(pattern.holds(place, timeout) for pattern in filed[word]):
+                    return True
+        return bool(self._others) and any(pattern.holds(place, timeout) for pattern in self._others)
+
+
 def _fits(items: tuple[Item | None, ...], words: list[str], position: int) -> bool:
     for number, item in enumerate(items):
         if item is None:
@@ -118,7 +168,7 @@ def _fits(items: tuple[Item | None, ...], words: list[str], position: int) -> bo
         if position >= len(words):
             return False
         further = words[position + 1] if position + 1 < len(words) else ""
-        if not item(words[position], further):
+        if not item.matches(words[position], further):
             return False
         position += 1
     return True
@@ -155,8 +205,8 @@ class PatternParser:
 
     def _item(self, item: str, left: bool) -> Item:
         if item == "*":
-            return lambda word, further: word != BORDER
-        words, exact, tests = set[str](), set[str](), list[Item]()
+            return Item(tests=(lambda word, further: word != BORDER,))
+        words, exact, tests = set[str](), set[str](), list[Test]()
         for part in item.split("|"):
             if part.startswith("<"):
                 tests.append(self._class(part, left))
@@ -166,16 +216,9 @@ class PatternParser:
                 exact.add(part)
             else:
                 words.add(part.replace("’", "'"))
+        return Item(frozenset(words), frozenset(exact), tuple(tests))
 
-        def matches(word: str, further: str) -> bool:
-            folded = word.lower().replace("’", "'")
-            if folded in words or folded.removesuffix("'s") in words or word in exact:
-                return True
-            return any(test(word, further) for test in tests)
-
-        return matches
-
-    def _class(self, name: str, left: bool) -> Item:
+    def _class(self, name: str, left: bool) -> Test:
         if name == "<Name>":
             # to the left, the first word of a sentence is capitalised anyway
             return lambda word, further: word[:1].isupper() and not (left and further == BORDER) and word != "I"
@@ -234,7 +277,7 @@ def _word_classes(lexicon: Lexicon) -> dict[str, Callable[[str], bool]]:
         "Verb": lambda word: fold(word) in verbs,
         "Poss": possessive,
         "Det": lambda word: fold(word) in lists["Det"] or possessive(word),
-        "Adj": lambda word: fold(word) in lists["Adj"] or _ADJECTIVE_ENDING.search(fold(word)) is not None,
+        "Adj": lambda word: fold(word) in lists["Adj"] or fold(word).endswith(_ADJECTIVE_ENDINGS),
         "Adv": lambda word: len(word) > 4 and fold(word).endswith("ly"),
         "Comma": lambda word: word == ",",
     }

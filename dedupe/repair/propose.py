@@ -17,7 +17,6 @@ from dedupe.repair.neighbours import BORDER, Neighbourhood
 from dedupe.repair.reading import Reading, Sign
 from dedupe.repair.resolve import Proposal, resolve
 from dedupe.repair.spans import Range, overlapping
-from dedupe.repair.spintax import find_spintax
 from dedupe.text.lexicon import Lexicon
 
 _SPINTAX_ODDS = 2.5
@@ -32,22 +31,38 @@ class Proposer:
     witnesses: Witnesses
     timed_out: set[str]
 
-    def propose(self, reading: Reading, hits: Iterable[Hit], verdicts: Mapping[Range, Verdict]) -> Iterator[Proposal]:
-        """Every proposal for a reading, overlapping ones included."""
-        if self.settings.layout and reading.field == "text":
+    def propose(
+        self,
+        reading: Reading,
+        hits: Iterable[Hit],
+        verdicts: Mapping[Range, Verdict],
+        if_spun: Mapping[Range, Sequence[Proposal]],
+    ) -> Iterator[Proposal]:
+        """Every proposal for a reading, overlapping ones included. `if_spun`: of `propose_if_spun`, if any verdict is spun."""
+        if self.settings.layout:
             yield from self._propose_layout(reading)
         if self.settings.spin != "off":
             yield from self._propose_spintax(reading, verdicts)
-            yield from self._propose_wording(reading, hits, verdicts)
+            for hit in hits:
+                verdict = _verdict_at(reading, hit.start, hit.end, verdicts)
+                known = (
+                    if_spun.get((hit.start, hit.end), ()) if verdict == "spun" else self._propose_wording(reading, hit, verdict)
+                )
+                yield from (proposal for proposal in known if self.timed_out.isdisjoint(proposal.rules))
 
-    def find_signs(self, reading: Reading, hits: Sequence[Hit], glance: Glance) -> Iterator[Sign]:
+    def propose_if_spun(self, reading: Reading, hits: Iterable[Hit]) -> dict[Range, list[Proposal]]:
+        """What the rules would propose if the whole text were spun, by the range of the hit."""
+        return {(hit.start, hit.end): list(self._propose_wording(reading, hit, "spun")) for hit in hits if hit.forms}
+
+    def find_signs(
+        self, reading: Reading, hits: Sequence[Hit], if_spun: Mapping[Range, Sequence[Proposal]], glance: Glance
+    ) -> Iterator[Sign]:
         """The signs of spin in a reading: what rules would undo by themselves if it were spun, and left-over braces.
 
         A form that no rule would undo where it stands says less, and is never a strong sign.
         hits: sorted by start, longer ones first.
         """
-        spun: dict[Range, Verdict] = dict.fromkeys(reading.paragraphs, "spun")
-        swaps = [swap for swap in resolve(self._propose_wording(reading, hits, spun)) if swap.tier in AUTOMATIC_TIERS]
+        swaps = resolve(swap for found in if_spun.values() for swap in found if swap.tier in AUTOMATIC_TIERS)
         for swap in swaps:
             form = fold(reading.text[swap.start : swap.end])
             if odds := glance.sign(form):
@@ -61,34 +76,31 @@ class Proposer:
                 if odds and not reading.is_protected(hit.start, hit.end):
                     yield Sign(hit.start, form, odds)
                     reach = hit.end
-        for leftover in find_spintax(reading.text):
-            if len(leftover.options) == 1:
+        for leftover in reading.spintax:
+            if leftover.certain:
                 yield Sign(leftover.start, "{}", _SPINTAX_ODDS)
 
     def _propose_layout(self, reading: Reading) -> Iterator[Proposal]:
-        for span, name in reading.layout.edits:
-            yield Proposal(span.start, span.end, span.after, (name,), "safe", True)
+        for start, end, after, name in reading.layout.changes:
+            yield Proposal(start, end, after, (name,), "safe", True)
 
     def _propose_spintax(self, reading: Reading, verdicts: Mapping[Range, Verdict]) -> Iterator[Proposal]:
-        for leftover in find_spintax(reading.text):
-            if not reading.is_protected(leftover.start, leftover.end):
-                spun = _verdict_at(reading, leftover.start, leftover.end, verdicts) == "spun"
-                tier: Tier = "spun" if spun and len(leftover.options) == 1 else "ask"
-                yield Proposal(leftover.start, leftover.end, leftover.options[0], ("spintax.braces",), tier, True)
+        for leftover in reading.spintax:
+            spun = _verdict_at(reading, leftover.start, leftover.end, verdicts) == "spun"
+            tier: Tier = "spun" if spun and leftover.certain else "ask"
+            yield Proposal(leftover.start, leftover.end, leftover.options[0], ("spintax.braces",), tier, True)
 
-    def _propose_wording(self, reading: Reading, hits: Iterable[Hit], verdicts: Mapping[Range, Verdict]) -> Iterator[Proposal]:
-        for hit in hits:
-            if reading.is_protected(hit.start, hit.end):
-                continue
-            verdict = _verdict_at(reading, hit.start, hit.end, verdicts)
-            quoted = reading.is_quoted(hit.start, hit.end)
-            place = reading.place(hit.start, hit.end)
-            for form in hit.forms:
-                tier = self._effective_tier(form.rule.rule.tier, verdict, quoted)
-                if tier is not None and self._holds(form, place):
-                    proposal = self._answer(reading.text, hit, form, tier, place)
-                    if proposal is not None:
-                        yield proposal
+    def _propose_wording(self, reading: Reading, hit: Hit, verdict: Verdict) -> Iterator[Proposal]:
+        if not hit.forms or reading.is_protected(hit.start, hit.end) or reading.is_open_choice(hit.start, hit.end):
+            return
+        quoted = reading.is_quoted(hit.start, hit.end)
+        place = reading.place(hit.start, hit.end)
+        for form in hit.forms:
+            tier = self._effective_tier(form.rule.rule.tier, verdict, quoted)
+            if tier is not None and self._holds(form, place):
+                proposal = self._answer(reading.text, hit, form, tier, place)
+                if proposal is not None:
+                    yield proposal
 
     def _effective_tier(self, tier: Tier, verdict: Verdict, quoted: bool) -> Tier | None:
         """The tier at which a rule acts here; None where it must be silent."""
@@ -109,7 +121,9 @@ class Proposer:
         rule = form.rule.rule
         before = text[hit.start : hit.end]
         exact = rule.spun != rule.spun.lower()
-        originals = form.participles if _is_participle(place, self.lexicon) else form.originals
+        originals = form.originals
+        if form.participles != originals and _is_participle(place, self.lexicon):
+            originals = form.participles
         answers = [original if exact else match_case(before, original) for original in originals]
         if "’" in text:
             answers = [answer.replace("'", "’") for answer in answers]  # the tables are written with straight ones

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from dedupe.repair.gate import Judgement, Verdict, is_splice, judge
 from dedupe.repair.glance import Glance
 from dedupe.repair.layout import Layout, read_layout
-from dedupe.repair.neighbours import Neighbourhood
-from dedupe.repair.spans import Range, find_paragraphs, find_protected, find_quotations, overlapping
+from dedupe.repair.neighbours import Neighbourhood, Paragraph
+from dedupe.repair.slips import find_slips
+from dedupe.repair.spans import Range, find_paragraphs, find_protected, find_quotations, merge_ranges, overlapping
+from dedupe.repair.spintax import Leftover, find_spintax
 from dedupe.text.lexicon import GateSettings, Lexicon
 
 # A paragraph as long as this can be an island of clean text in a spun one: a quoted statement, or a splice.
@@ -39,8 +41,13 @@ class Reading:
 
     @cached_property
     def protected(self) -> list[Range]:
-        """The ranges that no rule may enter."""
-        return find_protected(self.text, self.allowed)
+        """The ranges that no rule may enter: addresses, code, allowed phrases, and numbers that are broken."""
+        return merge_ranges([*find_protected(self.text, self.allowed), *find_slips(self.text)])
+
+    @cached_property
+    def spintax(self) -> list[Leftover]:
+        """The leftovers of a spinner's template that no rule may change from within."""
+        return [leftover for leftover in find_spintax(self.text) if not self.is_protected(leftover.start, leftover.end)]
 
     @cached_property
     def paragraphs(self) -> list[Range]:
@@ -48,13 +55,14 @@ class Reading:
         return find_paragraphs(self.text)
 
     def place(self, start: int, end: int) -> Neighbourhood:
-        """The words around [start, end), read once however many rules ask."""
-        if (start, end) not in self._places:
-            self._places[start, end] = Neighbourhood(self.text, start, end)
-        return self._places[start, end]
+        """The words around [start, end), which lies within one paragraph."""
+        bounds = overlapping(self.paragraphs, start, end) or (start, end)
+        if bounds not in self._words:
+            self._words[bounds] = Paragraph(self.text, *bounds)
+        return self._words[bounds].around(start, end)
 
     @cached_property
-    def _places(self) -> dict[Range, Neighbourhood]:
+    def _words(self) -> dict[Range, Paragraph]:
         return {}
 
     def is_protected(self, start: int, end: int) -> bool:
@@ -64,6 +72,10 @@ class Reading:
     def is_quoted(self, start: int, end: int) -> bool:
         """Whether [start, end) shares anything with a quotation."""
         return overlapping(self.quotations, start, end) is not None
+
+    def is_open_choice(self, start: int, end: int) -> bool:
+        """Whether [start, end) shares anything with spintax that only a person can settle."""
+        return any(s.start < end and start < s.end for s in self.spintax if not s.certain)
 
 
 @dataclass(frozen=True)
@@ -75,14 +87,12 @@ class Sign:
     odds: float
 
 
-def judge_document(
-    readings: Sequence[Reading], signs: Mapping[str, Sequence[Sign]], glance: Glance, gate: GateSettings
-) -> Judgement:
+def judge_document(readings: Sequence[Reading], signs: Iterable[Sign], glance: Glance, gate: GateSettings) -> Judgement:
     """The gate's judgement on all fields together; a form that occurs several times counts once."""
     odds: dict[str, float] = {}
     for reading in readings:
         odds |= glance.plain(reading.text)
-    odds |= {sign.form: sign.odds for found in signs.values() for sign in found}
+    odds |= {sign.form: sign.odds for sign in signs}
     return judge(odds, sum(len(reading.text.split()) for reading in readings), gate)
 
 
@@ -90,6 +100,8 @@ def judge_paragraphs(
     reading: Reading, signs: Sequence[Sign], document: Verdict, glance: Glance, gate: GateSettings
 ) -> dict[Range, Verdict]:
     """The verdict on each paragraph: the document's, but for spun splices in clean text and clean islands in spun text."""
+    if document != "spun" and not signs:
+        return dict.fromkeys(reading.paragraphs, document)
     verdicts: dict[Range, Verdict] = {}
     for start, end in reading.paragraphs:
         inside = {sign.form: sign.odds for sign in signs if start <= sign.start < end}

@@ -1,6 +1,6 @@
 """The repair of one article: START READING HERE for how the pieces of this folder work together.
 
-    encoding → typed spans → all hits on the unmodified text → gate → evidence → one total order resolves overlaps
+    encoding and residue → typed spans → all hits on the unmodified text → gate → evidence → one total order resolves overlaps
     → all edits applied at once → agreement at their borders
 
 No rule sees another rule's output within a round: the mapping of a spinner is cyclic (extra → additional → further), and
@@ -17,18 +17,20 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dedupe.config import RepairSettings
-from dedupe.model import Article, Edit, Flag, Repair, Role
+from dedupe.model import Article, Edit, Flag, Repair, Role, article_fields
+from dedupe.repair.defects import Change
 from dedupe.repair.encoding import fix_encoding
 from dedupe.repair.evidence import Witnesses
 from dedupe.repair.gate import CLEAN, TIER_ODDS, Judgement, Verdict, is_splice, judge
 from dedupe.repair.glance import Glance
 from dedupe.repair.grammar import article_before, fitting_article
+from dedupe.repair.layout import clean_residue
 from dedupe.repair.match import FormIndex, Hit, expand_rules, fold
 from dedupe.repair.neighbours import PatternParser
 from dedupe.repair.propose import Proposer
 from dedupe.repair.reading import Reading, Sign, judge_document, judge_paragraphs
 from dedupe.repair.resolve import Proposal, resolve
-from dedupe.repair.rounds import compose_edits, move_to_source, overlaps_any, spans_of
+from dedupe.repair.rounds import compose_edits, move_ranges, move_to_source, overlaps_any, spans_of
 from dedupe.repair.spans import Range, compile_allowed, find_paragraphs
 from dedupe.text.edits import apply_spans
 from dedupe.text.lexicon import Lexicon, builtin_rules
@@ -38,12 +40,12 @@ _SHORT = 120  # words; a shorter text is looked at closely, for it has no room f
 
 
 @dataclass(frozen=True)
-class _Examined:
-    """What is known of the fields before anything is proposed, by field, and the judgement on them all."""
+class _Findings:
+    """What is known of a field before anything is proposed. `if_spun`: what would be were it spun, by the range of the hit."""
 
-    hits: Mapping[str, Sequence[Hit]]
-    signs: Mapping[str, Sequence[Sign]]
-    judgement: Judgement
+    hits: Sequence[Hit]
+    if_spun: Mapping[Range, Sequence[Proposal]]
+    signs: Sequence[Sign]
 
 
 class Repairer:
@@ -71,20 +73,23 @@ class Repairer:
         """
         sources = self._sources(article)
         proposer = Proposer(self.lexicon, self.settings, Witnesses(witnesses), set())
-        edits = {field: self._fix_encoding(article.id, field, source) for field, source in sources.items()}
+        edits: dict[str, list[Edit]] = {field: [] for field in sources}
         asked: list[Edit] = []
         flags: list[Flag] = []
         roles: list[Role] = []
         judgement = CLEAN
         for round_number in range(1 if self.settings.spin == "assume" else _ROUNDS):
+            edits = {field: self._clean(article.id, field, source, edits[field]) for field, source in sources.items()}
             readings = [self._read(field, apply_spans(source, spans_of(edits[field]))) for field, source in sources.items()]
             found, verdict = self._find_edits(article.id, readings, proposer)
             if round_number == 0:
                 judgement = verdict
                 for reading in readings:
-                    flags += [_as_flag(edit) for edit in found[reading.field] if edit.tier == "flag"]
+                    doubtful = [_as_flag(edit) for edit in found[reading.field] if edit.tier == "flag"]
+                    flags += move_ranges(edits[reading.field], doubtful)
                     asked += move_to_source(edits[reading.field], [e for e in found[reading.field] if e.tier == "ask"])
-                    flags, roles = self._note_layout(reading, flags, roles)
+                    noted, typed = self._note_layout(reading, edits[reading.field])
+                    flags, roles = flags + noted, roles + typed
             automatic = {field: [edit for edit in new if edit.automatic] for field, new in found.items()}
             if not any(automatic.values()):
                 break
@@ -109,13 +114,13 @@ class Repairer:
         if self._look_at(sources.values()) is not None:
             return CLEAN
         readings = [self._read(field, source) for field, source in sources.items()]
-        return self._examine(readings, Proposer(self.lexicon, self.settings, Witnesses(), set())).judgement
+        return self._examine(readings, Proposer(self.lexicon, self.settings, Witnesses(), set()))[1]
 
     def describe_skipped(self) -> list[str]:
         """In words, which rules ran out of time and in how many articles they were skipped."""
         return [f"rule {rule} ran out of time and was skipped in {n:,} articles" for rule, n in sorted(self.skipped.items())]
 
-    # Most texts need one or two of these indexes only.
+    # Most texts need one of these indexes at most.
 
     @cached_property
     def _all(self) -> FormIndex:
@@ -129,11 +134,12 @@ class Repairer:
         self, article_id: str, readings: Sequence[Reading], proposer: Proposer
     ) -> tuple[dict[str, list[Edit]], Judgement]:
         """The edits of every field in this round, disjoint, and the gate's judgement on the whole."""
-        examined = self._examine(readings, proposer)
+        findings, judgement = self._examine(readings, proposer)
         found = {}
         for reading in readings:
-            verdicts = self._judge_paragraphs(reading, examined)
-            proposals = proposer.propose(reading, examined.hits[reading.field], verdicts)
+            field = findings[reading.field]
+            verdicts = self._judge_paragraphs(reading, field.signs, judgement.verdict)
+            proposals = proposer.propose(reading, field.hits, verdicts, field.if_spun)
             found[reading.field] = [
                 Edit(
                     article=article_id,
@@ -149,22 +155,26 @@ class Repairer:
                 )
                 for p in agree_articles(reading.text, resolve(proposals))
             ]
-        return found, examined.judgement
+        return found, judgement
 
-    def _examine(self, readings: Sequence[Reading], proposer: Proposer) -> _Examined:
-        """What must be known of the fields before anything is proposed.
+    def _examine(self, readings: Sequence[Reading], proposer: Proposer) -> tuple[dict[str, _Findings], Judgement]:
+        """The findings by field and the judgement on all of them.
 
         Nearly all clean texts are clean at first sight; only tier `safe` acts there. Of the others all hits are found.
         """
         odds = self._look_at([reading.text for reading in readings])
         if odds is not None:
             may_be_safe = self._glance.may_be_safe(odds)
-            found = {reading.field: self._safe.find(reading.text) if may_be_safe else [] for reading in readings}
-            return _Examined(found, {reading.field: [] for reading in readings}, self._forced(CLEAN))
-        hits = {reading.field: self._all.find(reading.text) for reading in readings}
-        signs = {reading.field: list(proposer.find_signs(reading, hits[reading.field], self._glance)) for reading in readings}
-        judgement = judge_document(readings, signs, self._glance, self.lexicon.gate)
-        return _Examined(hits, signs, self._forced(judgement))
+            hits = {reading.field: self._safe.find(reading.text) if may_be_safe else [] for reading in readings}
+            return {field: _Findings(found, {}, ()) for field, found in hits.items()}, self._forced(CLEAN)
+        findings = {}
+        for reading in readings:
+            found = self._all.find(reading.text)
+            if_spun = proposer.propose_if_spun(reading, found)
+            signs = list(proposer.find_signs(reading, found, if_spun, self._glance))
+            findings[reading.field] = _Findings(found, if_spun, signs)
+        all_signs = [sign for field in findings.values() for sign in field.signs]
+        return findings, self._forced(judge_document(readings, all_signs, self._glance, self.lexicon.gate))
 
     def _look_at(self, texts: Collection[str]) -> dict[str, float] | None:
         """The odds of what the texts may hold if they are clean at first sight, the whole and each paragraph; else None."""
@@ -178,22 +188,29 @@ class Repairer:
         judgement = judge(odds, words, gate)
         is_clean = judgement.verdict == "clean"
         if is_clean and judgement.strong >= gate.splice_strong:
-            is_clean = not any(map(self._may_hold_splice, texts))
+            strong = [form for form, value in odds.items() if value >= gate.strong]
+            is_clean = not any(self._may_hold_splice(text, strong) for text in texts)
         return odds if is_clean else None
 
-    def _may_hold_splice(self, text: str) -> bool:
-        paragraphs = (text[start:end] for start, end in find_paragraphs(text))
-        return any(is_splice(self._glance.possible(p), p.count(" ") + 1, self.lexicon.gate) for p in paragraphs)
+    def _may_hold_splice(self, text: str, strong: Collection[str]) -> bool:
+        """Whether a paragraph may be a splice. `strong`: the strong signs that the whole text may hold."""
+        for paragraph in (text[start:end] for start, end in find_paragraphs(text)):
+            folded = fold(paragraph)
+            # nearly every paragraph holds too few of them, and need not be looked at further
+            if sum(form in folded for form in strong) >= self.lexicon.gate.splice_strong:
+                odds = self._glance.possible(paragraph)
+                if is_splice(odds, paragraph.count(" ") + 1, self.lexicon.gate):
+                    return True
+        return False
 
     def _forced(self, judgement: Judgement) -> Judgement:
         forced: dict[str, Verdict] = {"assume": "spun", "off": "clean"}
         return judgement._replace(verdict=forced.get(self.settings.spin, judgement.verdict))
 
-    def _judge_paragraphs(self, reading: Reading, examined: _Examined) -> dict[Range, Verdict]:
-        document = examined.judgement.verdict
+    def _judge_paragraphs(self, reading: Reading, signs: Sequence[Sign], document: Verdict) -> dict[Range, Verdict]:
         if self.settings.spin != "auto":
             return dict.fromkeys(reading.paragraphs, document)
-        return judge_paragraphs(reading, examined.signs[reading.field], document, self._glance, self.lexicon.gate)
+        return judge_paragraphs(reading, signs, document, self._glance, self.lexicon.gate)
 
     def _sources(self, article: Article) -> dict[str, str]:
         return {name: value for name, value in article_fields(article).items() if name in self.settings.fields and value}
@@ -201,22 +218,26 @@ class Repairer:
     def _read(self, field: str, text: str) -> Reading:
         return Reading(field, text, self.lexicon, self._allowed)
 
-    def _fix_encoding(self, article_id: str, field: str, source: str) -> list[Edit]:
-        spans = fix_encoding(source) if self.settings.encoding else []
-        return [
-            Edit(article_id, field, start, end, source[start:end], after, ("layout.encoding",), "safe")
-            for start, end, after in spans
-        ]
+    def _clean(self, article_id: str, field: str, source: str, edits: list[Edit]) -> list[Edit]:
+        """The edits with what must be mended before anything is read: encoding, markup, invisible characters.
 
-    def _note_layout(self, reading: Reading, flags: list[Flag], roles: list[Role]) -> tuple[list[Flag], list[Role]]:
-        if not self.settings.layout or reading.field != "text":
-            return flags, roles
-        return flags + reading.layout.flags, roles + reading.layout.roles
+        Taking out one may lay another bare, so this goes on until nothing is left, or for a few turns in made-up text.
+        """
+        for _ in range(_ROUNDS):
+            text = apply_spans(source, spans_of(edits))
+            changes = [Change(*span, "layout.encoding") for span in fix_encoding(text)] if self.settings.encoding else []
+            if not changes and self.settings.layout:
+                changes = clean_residue(text)
+            if not changes:
+                break
+            edits = compose_edits(source, edits, [_as_edit(article_id, field, text, change) for change in changes])
+        return edits
 
-
-def article_fields(article: Article) -> dict[str, str]:
-    """Every text field of an article by name: text, title, and the further ones."""
-    return {"text": article.text, "title": article.title, **article.fields}
+    def _note_layout(self, reading: Reading, cleaned: Sequence[Edit]) -> tuple[list[Flag], list[Role]]:
+        """The flags and roles of a reading, in coordinates of the source; `cleaned` turned the source into what was read."""
+        if not self.settings.layout:
+            return [], []
+        return move_ranges(cleaned, reading.layout.flags), move_ranges(cleaned, reading.layout.roles)
 
 
 def fields_digest(fields: Mapping[str, str]) -> str:
@@ -247,6 +268,11 @@ def agree_articles(text: str, proposals: Sequence[Proposal]) -> list[Proposal]:
                 proposal = dataclasses.replace(proposal, start=start, after=after, rules=(*proposal.rules, "grammar.article"))
         agreed.append(proposal)
     return agreed
+
+
+def _as_edit(article_id: str, field: str, text: str, change: Change) -> Edit:
+    before = text[change.start : change.end]
+    return Edit(article_id, field, change.start, change.end, before, change.after, (change.name,), "safe")
 
 
 def _as_flag(edit: Edit) -> Flag:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
-from dedupe.model import Edit
+from dedupe.model import Edit, Flag, Role
 from dedupe.text.edits import Span, compose_spans
+
+_Ranged = TypeVar("_Ranged", Flag, Role)
 
 
 def spans_of(edits: Iterable[Edit]) -> list[Span]:
@@ -53,6 +56,36 @@ def move_to_source(applied: Sequence[Edit], proposed: Iterable[Edit]) -> list[Ed
         if not overlaps_any(candidate, applied):
             moved.append(candidate)
     return moved
+
+
+def move_ranges(applied: Sequence[Edit], found: Iterable[_Ranged]) -> list[_Ranged]:
+    """Flags or roles found on the text after `applied`, in coordinates of the text before.
+
+    A border inside the result of an edit moves to that border of the edit; (0, 0), the whole field, stays.
+    """
+    if not applied:
+        return list(found)
+    moved = []
+    for item in found:
+        if item.end == 0:
+            moved.append(item)
+            continue
+        start, end = _move_offset(applied, item.start, at_end=False), _move_offset(applied, item.end, at_end=True)
+        moved.append(dataclasses.replace(item, start=start, end=max(start, end)))
+    return moved
+
+
+def _move_offset(applied: Sequence[Edit], offset: int, *, at_end: bool) -> int:
+    shift = 0
+    for edit in applied:
+        start = edit.start - shift
+        end = start + len(edit.after)
+        if offset < start or (offset == start and (at_end or end > start)):
+            break
+        if offset < end:
+            return edit.end if at_end else edit.start
+        shift += edit.end - edit.start - len(edit.after)
+    return offset + shift
 
 
 def overlaps_any(edit: Edit, others: Iterable[Edit]) -> bool:

@@ -40,6 +40,16 @@ def find_paragraphs(text: str) -> list[Range]:
     return [match.span() for match in _PARAGRAPH.finditer(text)]
 
 
+def line_around(text: str, start: int, end: int) -> str:
+    """The whole line, or lines, that [start, end) lies in.
+
+    >>> line_around("One.\\nTwo, three.\\n", 7, 8)
+    'Two, three.'
+    """
+    stop = text.find("\n", end)
+    return text[text.rfind("\n", 0, start) + 1 : stop if stop >= 0 else len(text)]
+
+
 def find_quotations(text: str) -> list[Range]:
     """The ranges inside double quotation marks, curly or straight, marks excluded, sorted.
 
@@ -120,8 +130,7 @@ def merge_ranges(ranges: Iterable[Range]) -> list[Range]:
 
 def overlapping(ranges: list[Range], start: int, end: int) -> Range | None:
     """The first of the sorted, disjoint `ranges` that shares a code point with [start, end), or None."""
-    at = max(bisect_right(ranges, (start, start)) - 1, 0)
-    for low, high in ranges[at : at + 2]:
-        if low < end and start < high:
-            return low, high
-    return None
+    at = bisect_right(ranges, (start, start))
+    if at and ranges[at - 1][1] > start:
+        return ranges[at - 1]
+    return ranges[at] if at < len(ranges) and ranges[at][0] < end else None

@@ -1,7 +1,7 @@
 """The lexicon: every table of a rules folder as frozen values. The only reader of `rules/`.
 
 A folder of tables holds one sub-folder per language. The built-in one lists its rule tables in `manifest.toml`; in a
-user's folder every `.tsv` is a rule table, except `allow.tsv`. Later folders win per rule id.
+user's folder every `.tsv` is a rule table, except `allow.tsv` and `layout.tsv`. Later folders win per rule id.
 """
 
 from __future__ import annotations
@@ -10,19 +10,23 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 from dedupe.errors import RuleError, did_you_mean
-from dedupe.model import Rule, Tier
+from dedupe.model import RoleName, Rule, Tier
 from dedupe.text.classes import ClassMap
 from dedupe.text.inflect import Irregulars, PartOfSpeech
 
 RULE_COLUMNS = ("id", "spun", "original", "tier", "when", "unless", "example", "counterexample", "source")
 CLASSES = "classes.tsv"
+NO_RULES = frozenset({"allow.tsv", "layout.tsv"})  # tables of a user's folder that hold other things than rules
 _TIERS = get_args(Tier)
+LineRole = RoleName | Literal["menu-item"]  # a word of a menu; three lines of them are a menu
+_LINE_ROLES = (*get_args(RoleName), "menu-item")
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,19 @@ class Lexicon:
     irregulars: Irregulars
     word_lists: dict[str, frozenset[str]]
     odds: dict[str, float]
-    layout: tuple[tuple[str, re.Pattern[str]], ...]
+    layout: tuple[tuple[LineRole, re.Pattern[str]], ...]
     gate: GateSettings
+
+    @cached_property
+    def any_layout(self) -> re.Pattern[str]:
+        """One pattern that matches what any of the layout patterns matches: hardly a line does."""
+        return re.compile("|".join(pattern.pattern for _, pattern in self.layout) or r"(?!)")
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Every single word that the tables hold, in small letters; no dictionary, but what news English is mostly made of."""
+        phrases = [*self.odds, *self.allow, *(phrase for rule in self.rules for phrase in (rule.spun, *rule.originals))]
+        return frozenset(re.findall(r"[^\W\d_]{2,}", " ".join(phrases).lower())).union(*self.word_lists.values())
 
 
 def builtin_rules() -> Traversable:
@@ -82,13 +97,16 @@ def load_lexicon(
     Raises RuleError, with file and line, for a table that is not well formed or an unknown id in `disable`.
     """
     builtin = builtin_rules()
-    if not folders and language not in (known := _manifest(builtin)):
+    if not folders and language not in (known := builtin_languages()):
         raise RuleError(f"there are no built-in tables for the language {language!r}; {did_you_mean(language, known)}")
     rules = {rule.id: rule for table in builtin_tables(language) for rule in read_rules(table)}
     allowed = list(allow) + [row[0] for _, row in _rows(builtin / language / "allow.tsv", ("phrase", "reason"))]
+    layout = [pattern for code in dict.fromkeys((language, "en")) for pattern in _layout(builtin / code / "layout.tsv")]
     for folder in folders:
         for table in user_tables(Path(folder), language):
-            if table.name == "allow.tsv":
+            if table.name == "layout.tsv":
+                layout = [*_layout(table), *layout]
+            elif table.name == "allow.tsv":
                 allowed += [row[0] for _, row in _rows(table, ("phrase", "reason"))]
             else:
                 rules |= {rule.id: rule for rule in read_rules(table)}
@@ -106,7 +124,7 @@ def load_lexicon(
         irregulars=dict(_irregulars(grammar / "irregular.tsv")),
         word_lists={row[0]: frozenset(row[1].split()) for _, row in _rows(grammar / "wordlists.tsv", ("class", "words"))},
         odds={row[0]: float(row[1]) for _, row in _rows(builtin / language / "odds.tsv", ("form", "odds"))},
-        layout=tuple((row[0], re.compile(row[1])) for _, row in _rows(grammar / "layout.tsv", ("role", "pattern"))),
+        layout=tuple(layout),
         gate=GateSettings(**settings["gate"]),
     )
 
@@ -142,6 +160,15 @@ def load_function_words(language: str = "en") -> frozenset[str]:
     """The function words of a language, which no synonym class may hold."""
     rows = _rows(builtin_rules() / language / "function.tsv", ("group", "words"))
     return frozenset(word for _, (_, words) in rows for word in words.split())
+
+
+def builtin_languages() -> list[str]:
+    """The languages that have tables of their own: of rules, or of the layout alone, where wording is left as it is.
+
+    >>> builtin_languages()
+    ['de', 'en', 'fr', 'ja']
+    """
+    return sorted(folder.name for folder in builtin_rules().iterdir() if (folder / "layout.tsv").is_file())
 
 
 def builtin_tables(language: str) -> list[Traversable]:
@@ -243,6 +270,20 @@ def _rows(table: Traversable, columns: tuple[str, ...]) -> Iterator[tuple[int, l
         if "\t " in line or " \t" in line or line[0] == " " or line[-1] in " \r":
             cells = [cell.strip() for cell in cells]
         yield number, cells
+
+
+def _layout(table: Traversable) -> Iterator[tuple[LineRole, re.Pattern[str]]]:
+    """The patterns of lines that are no body text, with their roles; the first that fits a line names its role."""
+    for line, (role, pattern) in _rows(table, ("role", "pattern")):
+        if role not in _LINE_ROLES:
+            raise RuleError(f"unknown role {role!r}; {did_you_mean(role, _LINE_ROLES)}", path=str(table), line=line)
+        try:
+            compiled = re.compile(f"(?:{pattern})")
+        except re.error as error:
+            raise RuleError(f"not a regular expression: {error}", path=str(table), line=line) from None
+        if compiled.groups:
+            raise RuleError("the pattern captures a group; write (?:...) for (...)", path=str(table), line=line)
+        yield role, compiled  # type: ignore[misc]  # checked above
 
 
 def _irregulars(table: Traversable) -> Iterator[tuple[tuple[PartOfSpeech, str], tuple[str, ...]]]:

@@ -1,0 +1,95 @@
+"""Endings: whether paragraphs and texts end as sentences do, or break off."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from dedupe.model import Flag
+from dedupe.repair.spans import Range, find_paragraphs
+
+_STOPS = frozenset(".!?…:;。！？．；：।۔؟" + "\"”’“‘»›」』）】〉》')]")  # closing marks stand behind a stop, or do without
+_CUT_WORDS = frozenset(
+    "a an the and or but nor of in on at to for by with from as than into over under between among about against during"
+    " which that who whose when while where because if although is are was were be been has have had will would".split()
+)
+# What news services and previews put where they cut: "[+2345 chars]", "[…]", "… Read more".
+_CUT_MARK = re.compile(r"\[\+\d+ chars\]$|\[(?:…|\.\.\.)\]$|(?:…|\.\.\.) ?(?:Read more|Continue reading|\(more\))\.?$")
+_LIST_ITEM = re.compile(r"(?:[-*•·▪●–—>]|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})[.):])\s|\d{1,2}:\d\d|\S{1,3}\)")
+_SALUTATION = re.compile(r"Dear |Sincerely|Regards|cc:")
+_INNER_STOP = re.compile(r"[a-z0-9]{2,}[.!?][”\"’')\]]* +[A-Z“\"]")
+_TITLE_WORDS = (5, 14)
+_LONGEST_MARK = 24  # characters
+_WORDS_CUT, _WORDS_COMMA, _WORDS_OPEN, _WORDS_LONG = 6, 8, 12, 12
+
+
+def is_stopped(line: str) -> bool:
+    """Whether a paragraph ends as sentences, quotations or lists do.
+
+    >>> is_stopped("He said so.”"), is_stopped("Trump response")
+    (True, False)
+    """
+    return line[-1:] in _STOPS
+
+
+def ends_in_cut_word(line: str) -> bool:
+    """Whether the last word is one that no sentence or title ends with."""
+    last = line.rsplit(None, 1)[-1:]
+    return bool(last) and last[0].lower().strip(",") in _CUT_WORDS
+
+
+def is_truncated(text: str) -> bool:
+    """Whether the text breaks off: its last paragraph of some length ends in a word that no sentence ends with, in a comma,
+    or in the mark of a preview.
+
+    >>> is_truncated("The talks went on until Friday. They will resume in")
+    True
+    """
+    paragraphs = find_paragraphs(text)
+    return bool(paragraphs) and _breaks_off(text[slice(*paragraphs[-1])].strip())
+
+
+def flag_endings(text: str, field: str, body: Sequence[Range]) -> Iterator[Flag]:
+    """`truncated` for a paragraph that breaks off, `maybe-truncated` for one without a stop where the others have one.
+
+    body: the ranges of the paragraphs that are body text, without sign-offs glued to them. Wrapped lines, lists, addresses and
+    titles are left alone. `maybe-headline`: a last line that may be the headline of this or another article.
+    """
+    lines = [text[start:end].strip() for start, end in body]
+    long = [line for line in lines if line.count(" ") >= _WORDS_LONG - 1]
+    stopped = sum(map(is_stopped, long))
+    last = len(lines) - 1
+    for at, ((start, end), line) in enumerate(zip(body, lines, strict=True)):
+        if is_stopped(line) and not (line[-1] in ".])" and _CUT_MARK.search(line, max(0, len(line) - _LONGEST_MARK))):
+            continue
+        following = lines[at + 1] if at + 1 < len(lines) else ""
+        if following[:1].islower() or _LIST_ITEM.match(line) or _LIST_ITEM.match(following) or _SALUTATION.match(line):
+            continue
+        if _breaks_off(line):
+            yield Flag("truncated", field, start, end, "the paragraph breaks off")
+        elif stopped >= 3 and stopped >= 0.8 * len(long) and _is_open(line):
+            yield Flag("maybe-truncated", field, start, end, "the paragraph ends without a stop")
+        elif at == last and stopped >= 4 and stopped == len(long) and _TITLE_WORDS[0] <= len(line.split()) <= _TITLE_WORDS[1]:
+            yield Flag("maybe-headline", field, start, end, "a last line like a title, of words that the text does not have")
+
+
+def _breaks_off(line: str) -> bool:
+    if _CUT_MARK.search(line, max(0, len(line) - _LONGEST_MARK)):
+        return True
+    words = line.split()
+    if line.endswith(","):
+        return len(words) >= _WORDS_COMMA and words[-1][:-1].isalpha() and words[-1].islower()
+    return len(words) >= _WORDS_CUT and words[-1].lower() in _CUT_WORDS and not _is_title(words)
+
+
+def _is_open(line: str) -> bool:
+    """Whether a line without a stop reads like sentences and not like a title, a name or an address."""
+    words = line.split()
+    if not words[-1].isalpha() or _is_title(words):
+        return False
+    return _INNER_STOP.search(line) is not None or (len(words) >= _WORDS_OPEN and words[-1].islower())
+
+
+def _is_title(words: Sequence[str]) -> bool:
+    long = [word for word in words if len(word) >= 4 and word[0].isalpha()]
+    return sum(word[0].isupper() for word in long) > 0.6 * len(long)

@@ -1,0 +1,95 @@
+"""Invisible characters: zero-width ones, soft hyphens, directional marks and other controls.
+
+Most do honest work somewhere: joiners in Persian, Hindi and emoji, directional marks beside Hebrew and Arabic. So an invisible
+character is taken out only where it can have no effect that a reader would miss, and every other one that is out of
+place is flagged by its name.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+
+from dedupe.model import Flag
+from dedupe.repair.defects import Change
+from dedupe.repair.spans import find_paragraphs, line_around
+
+# In classes of characters; \N escapes are resolved by Python, so that the tables name what nobody can see.
+_ZERO_WIDTH = "\N{ZERO WIDTH SPACE}\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}\N{WORD JOINER}\N{ZERO WIDTH NO-BREAK SPACE}"
+_SOFT_HYPHEN = "\N{SOFT HYPHEN}"
+_DIRECTION = (
+    "\N{LEFT-TO-RIGHT MARK}\N{RIGHT-TO-LEFT MARK}\N{ARABIC LETTER MARK}\N{LEFT-TO-RIGHT EMBEDDING}\N{RIGHT-TO-LEFT EMBEDDING}"
+    "\N{POP DIRECTIONAL FORMATTING}\N{LEFT-TO-RIGHT OVERRIDE}\N{RIGHT-TO-LEFT OVERRIDE}\N{LEFT-TO-RIGHT ISOLATE}"
+    "\N{RIGHT-TO-LEFT ISOLATE}\N{FIRST STRONG ISOLATE}\N{POP DIRECTIONAL ISOLATE}"
+)
+_OVERRIDES = frozenset("\N{LEFT-TO-RIGHT OVERRIDE}\N{RIGHT-TO-LEFT OVERRIDE}")
+_OTHERS = "\N{OBJECT REPLACEMENT CHARACTER}\N{LINE SEPARATOR}\N{PARAGRAPH SEPARATOR}\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
+_ASCII_CONTROLS = [chr(code) for code in (*range(9), 11, 12, *range(14, 32), 127)]
+_INVISIBLE = re.compile(f"[{_ZERO_WIDTH}{_SOFT_HYPHEN}{_DIRECTION}{_OTHERS}]")
+# Certain: zero-width characters between Latin letters or beside a space or a line end, soft hyphens inside words.
+_ASCII_WORD = "A-Za-z0-9"
+_REMOVED = re.compile(
+    rf"(?<=[{_ASCII_WORD}])[{_ZERO_WIDTH}]+(?=[{_ASCII_WORD}])"
+    rf"|(?:(?<=[ \t\n])|(?<=\A))[\N{{ZERO WIDTH SPACE}}\N{{WORD JOINER}}\N{{ZERO WIDTH NO-BREAK SPACE}}]+"
+    rf"|(?<=[{_ASCII_WORD}.,;:!?”’\"')])[\N{{ZERO WIDTH SPACE}}\N{{WORD JOINER}}\N{{ZERO WIDTH NO-BREAK SPACE}}]+(?=[ \t\n]|\Z)"
+    rf"|(?<=[^\W\d_]){_SOFT_HYPHEN}+(?=[^\W\d_])"
+)
+
+
+def find_invisible(text: str) -> list[Change]:
+    """The invisible characters that are certainly useless where they stand, as changes that take them out.
+
+    >>> find_invisible("Go\N{ZERO WIDTH SPACE}vern\N{SOFT HYPHEN}ment")
+    [Change(start=2, end=3, after='', name='layout.invisible'), Change(start=7, end=8, after='', name='layout.invisible')]
+    >>> find_invisible("\N{WOMAN}\N{ZERO WIDTH JOINER}\N{ROCKET}")
+    []
+    """
+    if text.isascii() or _INVISIBLE.search(text) is None:
+        return []
+    return [Change(*match.span(), "", "layout.invisible") for match in _REMOVED.finditer(text)]
+
+
+def flag_invisible(text: str, field: str) -> Iterator[Flag]:
+    """A flag for each paragraph that holds invisible characters out of place, named in the note.
+
+    `invisible-character`: zero-width characters, directional marks in text that is not written from right to left, controls.
+    `bidi-override`: characters that make a reader see another order of letters than is stored.
+
+    >>> [flag.note for flag in flag_invisible("pay \N{RIGHT-TO-LEFT OVERRIDE}001", "text")]
+    ['RIGHT-TO-LEFT OVERRIDE (U+202E)']
+    """
+    if text.isascii() and not any(control in text for control in _ASCII_CONTROLS):
+        return
+    for start, end in find_paragraphs(text):
+        found = [m for m in _INVISIBLE.finditer(text, start, end) if not _is_at_home(text, m.start())]
+        if found:
+            kind = "bidi-override" if any(match[0] in _OVERRIDES for match in found) else "invisible-character"
+            yield Flag(kind, field, found[0].start(), found[-1].end(), _name_all(match[0] for match in found))
+
+
+def _is_at_home(text: str, at: int) -> bool:
+    """Whether the invisible character at `at` does its work there: a joiner or mark beside a script or emoji that needs it."""
+    character = text[at]
+    if character in _OVERRIDES:
+        return False
+    if character in _DIRECTION:
+        line = line_around(text, at, at)
+        return any(unicodedata.bidirectional(c) in {"R", "AL"} for c in line if c not in _DIRECTION)
+    if character in "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}":
+        around = text[at - 1 : at] + text[at + 1 : at + 2]
+        return any(ord(c) >= 0x0590 for c in around)  # from Hebrew on; Latin, Greek and Cyrillic join no letters
+    if character == "\N{ZERO WIDTH SPACE}":
+        around = text[at - 1 : at] + text[at + 1 : at + 2]
+        return any(ord(c) >= 0x0E00 and c.isalpha() for c in around)  # Thai, Khmer, Japanese: where a line may break
+    return False
+
+
+def _name_all(characters: Iterator[str]) -> str:
+    counts = Counter(characters)
+    return ", ".join(_name(c) + (f" {n} times" if n > 1 else "") for c, n in counts.items())
+
+
+def _name(character: str) -> str:
+    return f"{unicodedata.name(character, 'CONTROL CHARACTER')} (U+{ord(character):04X})"
