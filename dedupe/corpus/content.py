@@ -10,7 +10,7 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from dedupe.corpus.compression import open_decompressed
 from dedupe.corpus.parquet import split_rows
@@ -21,6 +21,7 @@ from dedupe.errors import DedupeError, InputError, UsageError
 
 BOM = b"\xef\xbb\xbf"
 UNLIMITED = 1 << 62
+_PART = 1 << 20
 
 
 @contextmanager
@@ -66,8 +67,8 @@ def _split_whole(stream: BinaryIO, limit: int) -> Iterator[Piece]:
     if len(raw) <= limit:
         yield Piece(raw, "record")
     else:
-        yield Piece(raw, "record", oversize(limit))
-        while raw := stream.read(limit + 1):
+        yield from _cut(raw, "record", limit)
+        while raw := stream.read(min(limit + 1, _PART)):
             yield Piece(raw, "rest", oversize(limit))
     yield Piece(b"", "tail")
 
@@ -110,7 +111,7 @@ def _split_lines(stream: BinaryIO, limit: int, ends_record: Callable[[bytes], bo
         started = started or bool(chunk.strip(blank))
         ended = ends_record(chunk)
         if len(raw) > limit:
-            yield Piece(bytes(raw), "rest" if within_oversize else "record", oversize(limit))
+            yield from _cut(bytes(raw), "rest" if within_oversize else "record", limit)
             within_oversize = not ended
         elif ended and within_oversize:
             yield Piece(bytes(raw), "rest", oversize(limit))
@@ -128,6 +129,12 @@ def _split_lines(stream: BinaryIO, limit: int, ends_record: Callable[[bytes], bo
         yield Piece(bytes(raw), "record")
         raw.clear()
     yield Piece(bytes(raw), "tail")
+
+
+def _cut(raw: bytes, role: Literal["record", "rest"], limit: int) -> Iterator[Piece]:
+    """What is above the limit in parts that are handled without much memory."""
+    for start in range(0, len(raw), _PART):
+        yield Piece(raw[start : start + _PART], "rest" if start else role, oversize(limit))
 
 
 def _read_bom(stream: BinaryIO) -> bytes:

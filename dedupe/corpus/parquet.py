@@ -20,7 +20,8 @@ from dedupe.corpus.extras import require
 from dedupe.corpus.record import Piece, oversize
 from dedupe.errors import InputError, UsageError
 
-_ROWS = 1024  # in a batch, at most
+_PART = 1 << 20  # bytes of a row above the limit that travel together
+_ROWS = 8  # in a batch: what a page holds in a few bytes, a dictionary or a codec may unfold to whole rows
 _BATCH = 32 << 20  # bytes in a batch, by the average of its row group
 _ROW_GROUP = 64 << 20  # bytes gathered before a row group is written
 
@@ -235,8 +236,9 @@ def _cut(line: bytes, error: str, limit: int) -> Iterator[Piece]:
     if len(line) <= limit:
         yield Piece(line, "record", error)
         return
-    for start in range(0, len(line), limit + 1):
-        yield Piece(line[start : start + limit + 1], "rest" if start else "record", oversize(limit))
+    size = min(limit + 1, _PART)
+    for start in range(0, len(line), size):
+        yield Piece(line[start : start + size], "rest" if start else "record", oversize(limit))
 
 
 def _lines(batch: Any) -> Iterator[tuple[bytes, str]]:

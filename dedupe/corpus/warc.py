@@ -168,11 +168,13 @@ def _read_exactly(stream: BinaryIO, number: int, path: Path) -> bytes:
 
 def _cut(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
     """The joined chunks in pieces of limit + 1 bytes; a whole of at most `limit` bytes is one piece."""
-    waiting = bytearray()
+    waiting, first = bytearray(), True
     for chunk in chunks:
         waiting += chunk
-        while len(waiting) > limit:
-            yield bytes(waiting[: limit + 1])
-            del waiting[: limit + 1]
+        while len(waiting) > (limit if first else min(limit, _CHUNK)):
+            size = limit + 1 if first else min(limit, _CHUNK) + 1
+            yield bytes(waiting[:size])
+            del waiting[:size]
+            first = False
     if waiting:
         yield bytes(waiting)
