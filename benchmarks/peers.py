@@ -9,10 +9,10 @@ the fastest way its documents show, with 5-word shingles over lower-cased `\\w+`
 
 Recall is over the pairs of a family with an exact Jaccard similarity of 0.7; originals share single paragraphs only, so
 true pairs lie within families. Precision is over all pairs a tool reports. Memory is the peak of anonymous memory of the
-process and its children (Linux). Times are of whole processes, start included. Where others use the machine, too, only
-the ratios of the medians say anything, those of the seconds that the cores worked for a tool more than those of its
-wall. Tools that are not installed are passed over. With several numbers of --articles there is a table for each, and a
-scaling curve at the end.
+process and its children (Linux). Times are of whole processes, start included. Where others use the machine, too, only the
+ratios of the medians say anything, those of the seconds that the cores worked for a tool more than those of its wall.
+Tools that are not installed are passed over. With several numbers of --articles there is a table for each, and a scaling
+curve at the end.
 """
 
 from __future__ import annotations

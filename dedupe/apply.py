@@ -11,13 +11,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dedupe.corpus.folder import OutputFolder
 from dedupe.corpus.manifest import load_manifest
+from dedupe.corpus.staging import MANIFEST, is_interrupted
 from dedupe.corpus.undo import read_back
 from dedupe.corpus.writer import CorpusWriter
 from dedupe.detect.boilerplate import CommonPassage
 from dedupe.detect.clusters import Clustering
-from dedupe.emit import BOILERPLATE, CLUSTERS, EDITS, PAIRS, REPAIRS, SUMMARY, Emission, emit_records, finish_emission
+from dedupe.emit import (
+    BOILERPLATE,
+    CLUSTERS,
+    EDITS,
+    FOUND,
+    PAIRS,
+    REPAIRS,
+    SUMMARY,
+    Emission,
+    cluster_lines,
+    emit_records,
+    finish_emission,
+)
 from dedupe.model import LINKING_KINDS, Article, Cluster, Edit, Flag, Pair, Passage, Repair, Role
+from dedupe.regrouping import UNREPAIRED, Regrouping
 from dedupe.review.ledger import Ledger
 from dedupe.review.report import read_views
 from dedupe.review.summary import Summary
@@ -26,21 +41,42 @@ from dedupe.review.summary import Summary
 def apply_decisions(out: str | Path) -> Summary:
     """The summary of writing the corpus in `out` again with the decisions in its ledger.
 
-    Edits that a person accepted are made, rejected ones are not, replacements are the person's words. Raises UsageError when
-    `out` holds no finished run, InputError when its files were changed since.
+    Edits that a person accepted are made, rejected ones are not, replacements are the person's words; clusters are as people
+    decided. An article that is kept by a decision is repaired now. Raises UsageError when `out` holds no finished run,
+    InputError when its files were changed since.
     """
-    folder = Path(out)
+    if not (Path(out) / MANIFEST).is_file() and not is_interrupted(Path(out)):
+        load_manifest(Path(out))
+    with OutputFolder(Path(out), overwrite=True) as folder:
+        return _emit_again(folder)
+
+
+def _emit_again(target: OutputFolder) -> Summary:
+    folder = target.path
     manifest, ledger, corpus = load_manifest(folder), Ledger.load(folder), read_back(folder)
-    pairs, clustering, repairs = load_pairs(folder), load_clustering(folder), _load_repairs(folder)
+    target.begin({"apply": manifest.details})
+    pairs, repairs = load_pairs(folder), _load_repairs(folder)
+    is_altered = (folder / FOUND).is_file()
+    found = load_clustering(folder, FOUND if is_altered else CLUSTERS)
+    regrouping = Regrouping(corpus, found, pairs, ledger, manifest.details)
     earlier = json.loads((folder / SUMMARY).read_text("utf-8"))
+    notes = [note for note in earlier["notes"] if note != UNREPAIRED]
     boilerplate = [CommonPassage(**{**line, "examples": tuple(line["examples"])}) for line in _read_lines(folder / BOILERPLATE)]
-    emission = Emission(pairs, clustering, earlier["finding"], earlier["notes"], manifest.layout, boilerplate)
+    emission = Emission(
+        pairs, regrouping.clustering, earlier["finding"], notes + regrouping.notes, manifest.layout, boilerplate
+    )
+    emission.withheld = {id: repairs[id] for id in regrouping.set_aside if id in repairs}
 
     def stored_repair(article: Article) -> Repair:
+        if article.id in regrouping.kept:
+            return regrouping.repair(article)
         return repairs.get(article.id) or Repair(article.id, "")
 
-    with CorpusWriter(folder, corpus, format=manifest.layout, overwrite=True) as writer:
+    with CorpusWriter(target, corpus, format=manifest.layout) as writer:
         emit_records(writer, corpus, emission, stored_repair, ledger)
+        if regrouping.clustering != found:
+            for line in cluster_lines(found):
+                writer.append(FOUND, line)
         return finish_emission(writer, emission, ledger, manifest.details)
 
 
@@ -54,10 +90,10 @@ def load_pairs(folder: Path) -> list[Pair]:
     return pairs
 
 
-def load_clustering(folder: Path) -> Clustering:
+def load_clustering(folder: Path, name: str = CLUSTERS) -> Clustering:
     """The clusters of clusters.jsonl in a folder, those of versions and those that are only linked."""
     clusters, linked, links, reasons = list[Cluster](), list[Cluster](), dict[str, Pair](), dict[str, str]()
-    for line in _read_lines(folder / CLUSTERS):
+    for line in _read_lines(folder / name):
         numbers = line.pop("links")
         cluster = Cluster(**{**line, "members": tuple(line["members"]), "pairs": tuple(map(tuple, line["pairs"]))})
         (linked if cluster.kind in LINKING_KINDS else clusters).append(cluster)

@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dedupe import __version__
 from dedupe.config import EmitFormat, Settings, as_toml
+from dedupe.corpus.folder import OutputFolder
 from dedupe.corpus.layout import corpus_name
 from dedupe.corpus.record import Record
-from dedupe.corpus.staging import Staging
-from dedupe.corpus.writer import check_output_folder
 from dedupe.detect.boilerplate import CommonPassage
 from dedupe.detect.clusters import Clustering
 from dedupe.detect.find import Found
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 
 EDITS, REPAIRS, PAIRS, CLUSTERS = "edits.jsonl", "repairs.jsonl", "pairs.jsonl", "clusters.jsonl"
 BOILERPLATE = "boilerplate.jsonl"
+FOUND = "found.jsonl"  # the clusters as the run found them, where people decided otherwise
 SUMMARY, REPORT = "summary.json", "report.html"
 _EXAMPLES = 12
 _SMALLEST_SOURCE = 5  # articles; a smaller source that loses its half is no news
@@ -111,6 +111,8 @@ class Emission:
         self.verdicts, self.tiers, self.rules = Counter[str](), Counter[str](), Counter[str]()
         self.sources, self.removed = Counter[str](), Counter[str]()
         self.known_edits: set[str] = set()
+        self.known_articles: set[str] = set()  # those that decisions name
+        self.withheld: Mapping[str, Repair] = {}  # of articles that were set aside by a decision, to be known again
         self.report = ReportData()
 
     def note_repair(self, article: Article, repair: Repair, made: Sequence[Edit]) -> list[EditView]:
@@ -135,6 +137,7 @@ def emit_records(
     ledger: Ledger,
 ) -> None:
     """Sends every record to its place: quarantine, duplicates, or the canonical corpus, repaired as the ledger allows."""
+    named = ledger.articles()
     for record in records:
         article = record.article
         if article is None:
@@ -142,11 +145,15 @@ def emit_records(
             if not record.rest:
                 emission.report.add_quarantined(record.where, record.error)
             continue
+        if article.id in named:
+            emission.known_articles.add(article.id)
         emission.sources[article.source] += 1
         if article.id in emission.canonical_of:
             link = emission.clustering.links[article.id]
             emission.removed[article.source] += 1
             writer.duplicate(record, emission.canonical_of[article.id], link.kind, link.jaccard, link.containment)
+            if article.id in emission.withheld:
+                _write_repair(writer, article, emission.withheld[article.id], (), emission)
         else:
             emit_repaired(writer, record, article, repair(article), emission, ledger)
 
@@ -155,6 +162,10 @@ def emit_repaired(writer: Writer, record: Record, article: Article, repair: Repa
     """Writes one surviving record with the edits that the ledger lets pass, and the lines that tell of them."""
     made = ledger.settle(repair.edits, article.source)
     writer.repair(record, made)
+    _write_repair(writer, article, repair, made, emission)
+
+
+def _write_repair(writer: Writer, article: Article, repair: Repair, made: Sequence[Edit], emission: Emission) -> None:
     for view in emission.note_repair(article, repair, made):
         writer.append(EDITS, _encode(view.as_dict()))
         emission.known_edits.add(view.edit.id)
@@ -179,17 +190,23 @@ def finish_emission(writer: Writer, emission: Emission, ledger: Ledger, details:
 
 def write_findings(out: Path, pairs: Iterable[Pair], clustering: Clustering, boilerplate: Iterable[CommonPassage] = ()) -> None:
     """Writes pairs.jsonl, clusters.jsonl and boilerplate.jsonl into the folder `out`, all or none."""
-    check_output_folder(out, overwrite=False)
-    staging = Staging(out)
-    try:
-        outputs = {name: staging.create(name) for name in (PAIRS, CLUSTERS, BOILERPLATE)}
-        for name, line in _finding_lines(pairs, clustering, boilerplate):
-            outputs[name].write(line)
-        for output in outputs.values():
-            output.close()
-        staging.install()
-    finally:
-        staging.discard()
+    with OutputFolder(out) as folder:
+        staging = folder.stage()
+        try:
+            outputs = {name: staging.create(name) for name in (PAIRS, CLUSTERS, BOILERPLATE)}
+            for name, line in _finding_lines(pairs, clustering, boilerplate):
+                outputs[name].write(line)
+            for output in outputs.values():
+                output.close()
+            staging.install()
+        finally:
+            staging.discard()
+
+
+def cluster_lines(clustering: Clustering) -> Iterator[bytes]:
+    """The lines that tell of all clusters, as in clusters.jsonl."""
+    for cluster in sorted((*clustering.clusters, *clustering.linked), key=lambda cluster: (cluster.id, cluster.kind)):
+        yield _encode(_cluster_line(cluster, clustering))
 
 
 def _finding_lines(
@@ -197,15 +214,15 @@ def _finding_lines(
 ) -> Iterator[tuple[str, bytes]]:
     for pair in pairs:
         yield PAIRS, _encode(as_dict(pair))
-    for cluster in sorted((*clustering.clusters, *clustering.linked), key=lambda cluster: (cluster.id, cluster.kind)):
-        yield CLUSTERS, _encode(_cluster_line(cluster, clustering))
+    for line in cluster_lines(clustering):
+        yield CLUSTERS, line
     for passage in boilerplate:
         yield BOILERPLATE, _encode(as_dict(passage))
 
 
 def summarize(counts: Mapping[str, int], emission: Emission, ledger: Ledger) -> Summary:
     """The summary of what was emitted."""
-    stale = ledger.stale_decisions(emission.known_edits)
+    stale = ledger.stale_decisions(emission.known_edits, emission.known_articles)
     emptied = {
         source: emission.removed[source] / number
         for source, number in sorted(emission.sources.items())
@@ -227,6 +244,13 @@ def summarize(counts: Mapping[str, int], emission: Emission, ledger: Ledger) -> 
         finding=dict(emission.finding),
         corpus=emission.corpus,
     )
+
+
+def load_summary(out: Path) -> Summary:
+    """The summary of a finished run, as summary.json has it."""
+    plain: dict[str, Any] = json.loads((out / SUMMARY).read_bytes())
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
+    return Summary(**values)
 
 
 def describe_finding(found: Found) -> dict[str, Any]:
@@ -287,7 +311,7 @@ def _view(article: Article, edit: Edit, made: bool) -> EditView:
     text = article_fields(article)[edit.field]
     left = text[max(0, edit.start - CONTEXT) : edit.start].rpartition("\n")[2]
     right = text[edit.end : edit.end + CONTEXT].partition("\n")[0]
-    return EditView(edit, made, left, right)
+    return EditView(edit, made, left, right, article.source)
 
 
 def _encode(value: Mapping[str, Any], indent: int | None = None) -> bytes:

@@ -32,6 +32,7 @@ _MEANINGS = {
     "near": "versions of one text: most runs of five words stand in both",
     "spun": "the same text once synonyms are undone, though not as it stands",
     "contained": "nearly all of the smaller text stands in the other",
+    "same": "versions of one text, by a reviewer's word",
     "template": "different pages of one template: one frame, other values in its slots",
     "overlap": "shared passages, beside what each has for itself",
     "story": "reports of one event: names and numbers in common that neither copied from the other",

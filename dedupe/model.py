@@ -13,14 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-RelationKind = Literal["exact", "near", "spun", "contained", "template", "overlap", "story"]
+RelationKind = Literal["exact", "near", "spun", "contained", "same", "template", "overlap", "story"]
 Tier = Literal["safe", "context", "spun", "witness", "ask", "flag"]
 RoleName = Literal[
     "advertisement", "author-bio", "byline", "caption", "cookie", "copyright", "credit", "dek", "end-mark", "heading", "media",
     "menu", "newsletter", "promotion", "related", "repeated-caption", "script", "share", "sign-off",
     "timestamp", "trailing-headline",
 ]  # fmt: skip
-Verdict = Literal["accept", "reject", "replace", "skip", "revert"]
+Verdict = Literal["accept", "reject", "replace", "skip", "flag", "same", "different", "boilerplate", "revert"]
 
 LINKING_KINDS: frozenset[str] = frozenset({"template", "overlap", "story"})  # articles so related are all kept
 AUTOMATIC_TIERS: frozenset[str] = frozenset({"safe", "context", "spun", "witness"})
@@ -77,8 +77,9 @@ class Pair:
     """A verified relation between two articles, a < b by id.
 
     `jaccard` and `containment` are exact, on the sets of shingle hashes; containment is the share of the smaller set.
-    `despun` is the similarity after undoing synonyms, None where it was not computed. A story tells the `cosine` of the
-    weighted terms of both and the names and numbers they have in common, `shared`, the rarest first.
+    The kind `same` is a person's word. `despun` is the similarity after undoing synonyms, None where it was not computed. A
+    story tells the `cosine` of the weighted terms of both and the names and numbers they have in common, `shared`, the rarest
+    first.
     """
 
     a: str
@@ -208,7 +209,8 @@ class Repair:
 class Decision:
     """One line of the ledger: a person's verdict on a target, e.g. "edit:<id>", "rule:word.assault", "article:<id>".
 
-    `replacement` is the reviewer's own wording for the verdict `replace`. `at` is an ISO 8601 time in UTC.
+    `replacement` is the reviewer's own wording for the verdict `replace`. `at` is an ISO 8601 time in UTC. `over` names other
+    reviewers whose verdict on the target was known and is overruled.
     """
 
     target: str
@@ -217,6 +219,7 @@ class Decision:
     by: str = ""
     at: str = ""
     note: str = ""
+    over: tuple[str, ...] = ()
 
 
 def as_dict(noun: Any) -> dict[str, Any]:

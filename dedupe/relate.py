@@ -21,6 +21,7 @@ from dedupe.linking import Stories, StoryFinder, Templates, find_templates
 from dedupe.model import LINKING_KINDS, Article, Pair
 from dedupe.repair.endings import is_truncated
 from dedupe.repair.layout import count_body_words
+from dedupe.review.regroup import Grouping, part_linked, regroup
 from dedupe.text.lexicon import load_classes
 
 if TYPE_CHECKING:
@@ -71,13 +72,15 @@ class Reading:
     unreadable: int
 
 
-def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> Relations:
+def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track, grouping: Grouping | None = None) -> Relations:
     """All relations between the articles of the corpus, which is read once whole, and again where articles are related.
 
     `assess` tells of each related article, and its text without boilerplate, what the choice of a canonical must know.
+    `grouping` is what people decided on clusters earlier.
     """
     reading = read_through(corpus, settings, track)
     profiles, ids, places = reading.profiles, reading.ids, reading.places
+    grouping = (grouping or Grouping()).within(places)
     verifier = Verifier(profiles, ids, settings.find)
     found = find_pairs(profiles, ids, verifier, settings.find, reading.sources)
 
@@ -101,8 +104,10 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> 
         candidate = assess(article, cut_spans(article.text, spans) if spans else article.text)
         return replace(candidate, copy=True) if article.id in copies else candidate
 
-    candidates = {article.id: judge(article) for article in read({id for pair in versions for id in (pair.a, pair.b)})}
+    concerned = {id for pair in versions for id in (pair.a, pair.b)} | grouping.articles
+    candidates = {article.id: judge(article) for article in read(concerned)}
     clustering = choose_versions(versions, templates.guard(verifier.verify_with), candidates, settings)
+    clustering = regroup(clustering, versions, grouping, verifier.measure_decided)
     stories = Stories()
     if reading.terms:
         stories = find_stories(corpus, reading, clustering, templates, candidates, judge, settings)
@@ -110,7 +115,7 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track) -> 
         pairs = (*found.pairs, *(pair for pair in stories.pairs if (pair.a, pair.b) not in known))
         found = replace(found, pairs=tuple(sorted(pairs, key=lambda pair: (pair.a, pair.b))))
     linked = sorted((*templates.clusters, *stories.clusters), key=lambda cluster: (cluster.id, cluster.kind))
-    clustering = replace(clustering, linked=tuple(linked))
+    clustering = part_linked(replace(clustering, linked=tuple(linked)), grouping)
     return Relations(places, found, clustering, candidates, boilerplate, reading.unreadable)
 
 

@@ -31,6 +31,8 @@ from dedupe.errors import UsageError, did_you_mean
 from dedupe.model import Article, Where
 
 SAMPLE = 200  # records: enough to see a rare null, read in well under a second
+# What `extract_article` and `parse_warc_record` give
+_PAGE = {name: name for name in ("text", "title", "url", "source", "date")}
 CLEAR_LEAD = 2.0  # the best text field must score this many times the second
 _WORD = re.compile(r"\w")
 _LETTERS = re.compile(r"[^\W\d_]+|\s+")
@@ -76,6 +78,13 @@ class FieldChoice:
     message: str = ""
 
 
+_KNOWN: dict[Format, FieldChoice] = {
+    "txt": FieldChoice(),
+    "html": FieldChoice(**_PAGE),
+    "warc": FieldChoice(**_PAGE, id="id"),
+}
+
+
 def detect_fields(inputs: Sequence[Input], settings: ReadSettings) -> dict[Format, FieldChoice]:
     """The fields of each format among the inputs, from the first 200 records of its first input that has any.
 
@@ -84,13 +93,13 @@ def detect_fields(inputs: Sequence[Input], settings: ReadSettings) -> dict[Forma
     """
     choices: dict[Format, FieldChoice] = {}
     for input in inputs:
-        if input.format == "txt":
-            choices["txt"] = FieldChoice()
+        if input.format in _KNOWN:
+            choices[input.format] = _KNOWN[input.format]
         elif input.format not in choices or not choices[input.format].message:
             rows = sample_rows(input, settings)
             choices[input.format] = choose_fields(rows, settings, input.name) if rows else FieldChoice()
     assumed = FieldChoice(settings.text_field or "text", message="no readable record; field 'text' is assumed")
-    return {format: choice if format == "txt" or choice.message else assumed for format, choice in choices.items()}
+    return {format: choice if format in _KNOWN or choice.message else assumed for format, choice in choices.items()}
 
 
 def sample_rows(input: Input, settings: ReadSettings) -> list[Row]:

@@ -85,6 +85,12 @@ class Verifier:
         columns = zip(a.tolist(), b.tolist(), jaccard.tolist(), containment.tolist(), despun.tolist(), strict=True)
         return [self._pair(a, b, kind, *numbers) for a, b, *numbers in columns]
 
+    def measure_decided(self, pairs: Sequence[tuple[str, str]]) -> list[Pair]:
+        """Pairs of ids with their numbers, as pairs that a person declared the same."""
+        rows = self._rows()
+        a, b = (np.array([rows[pair[side]] for pair in pairs], np.int64) for side in (0, 1))
+        return self.measure(a, b, "same")
+
     def verify_with(self, first: str, others: Sequence[str]) -> list[Pair]:
         """The pairs of one text with those of others, all by id, that are related."""
         rows = self._rows()

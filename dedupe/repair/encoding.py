@@ -66,7 +66,7 @@ def flag_encoding(text: str, field: str) -> Iterator[Flag]:
 
 @lru_cache(maxsize=1)
 def _load_ftfy() -> tuple[Any, Any]:
-    """ftfy and what it is asked for; it takes a tenth of a second to import, and few texts need it."""
+    """ftfy and what it is asked for. It takes a tenth of a second to import; only text beyond ASCII, or with "&", needs it."""
     import ftfy  # noqa: PLC0415
 
     config = ftfy.TextFixerConfig(

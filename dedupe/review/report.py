@@ -1,7 +1,7 @@
 """The report: one static HTML file with the totals, the clusters and their reasons, and the edits as diffs by rule.
 
-No script runs in it and nothing is fetched: the text of an article, however hostile, is escaped, and the content security
-policy forbids everything but the one style sheet inside.
+Nothing is fetched: the text of an article, however hostile, is escaped, and the content security policy forbids everything
+but the one style sheet inside and the one script, which takes a reader's verdicts away as decisions.jsonl.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from dedupe.review.summary import Summary
 EDITS_PER_RULE, EDITS_SHOWN = 40, 2_000
 CONTEXT = 60  # characters of the field shown on each side of an edit
 _ROWS_SHOWN, _MEMBERS_SHOWN = 500, 20
+_OF_THE_VIEW = {"id", "made", "left", "right", "source"}
 _WORDING_SHOWN = 40  # characters of an edit in the line of its rule
 _TIERS = {
     "safe": "acts anywhere",
@@ -35,16 +36,17 @@ _TIERS = {
 
 @dataclass(frozen=True)
 class EditView:
-    """An edit with some text around it, and whether it was made."""
+    """An edit with some text around it, whether it was made, and the source of its article."""
 
     edit: Edit
     made: bool
     left: str
     right: str
+    source: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The edit as it stands in edits.jsonl."""
-        return {**as_dict(self.edit), "made": self.made, "left": self.left, "right": self.right}
+        return {**as_dict(self.edit), "made": self.made, "left": self.left, "right": self.right, "source": self.source}
 
     def describe(self) -> str:
         """The edit in a line of plain text, for a terminal: control characters shown, never sent.
@@ -104,9 +106,10 @@ def build_report(summary: Summary, clusters: Sequence[Cluster], data: ReportData
     """The whole report as HTML. `clusters` are those of versions, and those that are only linked."""
     versions = [cluster for cluster in clusters if cluster.kind not in LINKING_KINDS]
     linked = [cluster for cluster in clusters if cluster.kind in LINKING_KINDS]
-    style = (files("dedupe.review") / "report.css").read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    style, script = ((files("dedupe.review") / name).read_text("utf-8") for name in ("report.css", "report.js"))
+    policy = (
+        f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}; base-uri 'none'; form-action 'none'"
+    )
     body = "".join(
         [
             "<header><h1>What was done to this corpus</h1>",
@@ -124,11 +127,22 @@ def build_report(summary: Summary, clusters: Sequence[Cluster], data: ReportData
         ]
     )
     return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<!doctype html>\n<html lang="en" data-run="{_name_run(data)}"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>dedupe report</title>'
-        f"<style>{style}</style></head>\n<body>{body}</body></html>\n"
+        f"<style>{style}</style></head>\n<body>{body}<script>{script}</script></body></html>\n"
     )
+
+
+def _source(content: str) -> str:
+    """What a content security policy calls this content, and nothing else."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+
+
+def _name_run(data: ReportData) -> str:
+    """A name for what is shown, by which a browser keeps the verdicts on it apart from others."""
+    ids = "".join(view.edit.id for views in data.by_rule.values() for view in views)
+    return hashlib.sha256(ids.encode()).hexdigest()[:16]
 
 
 def _totals(summary: Summary) -> str:
@@ -208,7 +222,8 @@ def _edits(summary: Summary, data: ReportData) -> str:
         lines = "".join(_edit(view) for view in views)
         rest = f'<p class="quiet edit">and {count - len(views):,} more in edits.jsonl</p>' if count > len(views) else ""
         blocks.append(
-            f'<details><summary><b class="count">{count:,}</b> {_change(views[0].edit, _WORDING_SHOWN)} '
+            f'<details data-rule="{html.escape(rule)}"><summary>'
+            f'<b class="count">{count:,}</b> {_change(views[0].edit, _WORDING_SHOWN)} '
             f'<code class="quiet">{_text(rule)}</code> {tags}</summary>{lines}{rest}</details>'
         )
     total = sum(summary.rules.values())
@@ -223,7 +238,9 @@ def _edit(view: EditView) -> str:
     quoted = ' <span class="tag">in a quotation</span>' if edit.in_quote else ""
     proof = f' <span class="tag">evidence: {_text(", ".join(edit.evidence))}</span>' if edit.evidence else ""
     place = f'<span class="quiet id">{_text(edit.article)} {_text(edit.field)} {edit.start}</span>'
-    return f'<p class="edit">{_text(left)}{_change(edit)}{_text(right)}{state}{quoted}{proof}<br>{place}</p>'
+    return (
+        f'<p class="edit" data-edit="{edit.id}">{_text(left)}{_change(edit)}{_text(right)}{state}{quoted}{proof}<br>{place}</p>'
+    )
 
 
 def _change(edit: Edit, most: int | None = None) -> str:
@@ -266,6 +283,6 @@ def _is_invisible(character: str) -> bool:
 def read_views(lines: Iterable[dict[str, Any]]) -> Iterator[EditView]:
     """The views that `EditView.as_dict` wrote."""
     for line in lines:
-        plain = {key: value for key, value in line.items() if key not in {"id", "made", "left", "right"}}
+        plain = {key: value for key, value in line.items() if key not in _OF_THE_VIEW}
         edit = Edit(**{**plain, "rules": tuple(plain["rules"]), "evidence": tuple(plain["evidence"])})
-        yield EditView(edit, line["made"], line["left"], line["right"])
+        yield EditView(edit, line["made"], line["left"], line["right"], line.get("source", ""))
