@@ -107,9 +107,12 @@ def _split_lines(stream: BinaryIO, limit: int, ends_record: Callable[[bytes], bo
     raw = bytearray()
     started = within_oversize = False
     while chunk := stream.readline(-1 if limit >= UNLIMITED else limit + 1 - len(raw)):
+        ended = ends_record(chunk)
+        if ended and not raw and not within_oversize and len(chunk) <= limit and chunk.strip(blank):
+            yield Piece(chunk, "record")  # what nearly all lines are
+            continue
         raw += chunk
         started = started or bool(chunk.strip(blank))
-        ended = ends_record(chunk)
         if len(raw) > limit:
             yield from _cut(bytes(raw), "rest" if within_oversize else "record", limit)
             within_oversize = not ended

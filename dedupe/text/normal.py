@@ -42,6 +42,8 @@ _UNSPACED_SCRIPTS = re.compile(
 )
 # Conjoining Hangul vowels and finals compose with what stands before them, as marks do.
 _JAMO = re.compile("[\u1160-\u11ff]")
+# Runs of characters beyond ASCII, with the one before, which may take a mark; the next ASCII character takes none of theirs.
+_BEYOND_ASCII = re.compile(r"[\x00-\x7f]?[^\x00-\x7f]+(?:[\x00-\x7f][^\x00-\x7f]+)*")
 # ASCII letters to lower case, every other ASCII character that is no word to a space; the newline stays.
 _ASCII_FORMS = bytes(
     code + 32
@@ -227,8 +229,8 @@ def _spread(data: bytes) -> _Spread:
 def _fold(text: _Spread) -> _Spread:
     """NFKC and casefold with invisible characters dropped; ASCII letters and separators may stay as they are.
 
-    Characters fold one by one, except in a line that holds one which may combine with its neighbour: that line is
-    normalised as a whole. Both ways give the same result.
+    Characters fold one by one, except in a line that holds one which may combine with its neighbour: there all runs
+    beyond ASCII are normalised as a whole. Both ways give the same result.
     """
     text = _fold_combining_lines(_rewrite(text, _visible))
     return _rewrite(text, _folded_character)
@@ -259,7 +261,7 @@ def _fold_combining_lines(text: _Spread) -> _Spread:
     lines = text.data.split(b"\n")
     ends = np.cumsum([len(line) + 1 for line in lines])
     for number in np.unique(np.searchsorted(ends, places, side="right")).tolist():
-        lines[number] = _fold_case(lines[number].decode()).encode()
+        lines[number] = _BEYOND_ASCII.sub(lambda match: _fold_case(match[0]), lines[number].decode()).encode()
     return _spread(b"\n".join(lines))
 
 
