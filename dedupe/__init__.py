@@ -6,6 +6,8 @@ The public API as a table of contents; each name is described where it lives.
     Stream                      one article after the other, and an index     dedupe.ingest.stream
     repair_text, make_repairer  one text, many texts                          dedupe.texts
     append_decision             a person's verdict on an edit                 dedupe.review.ledger
+    import_decisions            a colleague's verdicts, taken in              dedupe.review.ledger
+    export_rules                verdicts as rules for the next crawl          dedupe.review.export
     apply_decisions, undo       a reviewed run, a run taken back              dedupe.apply, dedupe.corpus.undo
     examine                     whether a finished run is whole               dedupe.corpus.doctor
     explain                     why a pair is linked, why an article was kept dedupe.explanation
@@ -42,7 +44,8 @@ if TYPE_CHECKING:
     from dedupe.model import Article, Cluster, Decision, Edit, Flag, Pair, Repair, Role, Rule
     from dedupe.pipeline import find, run
     from dedupe.relate import Relations
-    from dedupe.review.ledger import append_decision
+    from dedupe.review.export import export_rules
+    from dedupe.review.ledger import append_decision, import_decisions
     from dedupe.review.summary import Summary
     from dedupe.texts import RepairedText, make_repairer, repair_text
 
@@ -80,7 +83,9 @@ __all__ = [
     "apply_decisions",
     "examine",
     "explain",
+    "export_rules",
     "find",
+    "import_decisions",
     "load_settings",
     "make_repairer",
     "repair_text",
@@ -116,7 +121,8 @@ _HOMES = {
     "dedupe.model": ("Article", "Cluster", "Decision", "Edit", "Flag", "Pair", "Repair", "Role", "Rule"),
     "dedupe.pipeline": ("find", "run"),
     "dedupe.relate": ("Relations",),
-    "dedupe.review.ledger": ("append_decision",),
+    "dedupe.review.export": ("export_rules",),
+    "dedupe.review.ledger": ("append_decision", "import_decisions"),
     "dedupe.review.summary": ("Summary",),
     "dedupe.texts": ("RepairedText", "make_repairer", "repair_text"),
 }

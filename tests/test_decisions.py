@@ -168,7 +168,7 @@ def test_processes_that_write_at_once_and_are_killed_lose_and_double_nothing(tmp
 
 def test_a_rule_is_decided_by_command(finished: Path, cli: Cli, canonical_texts: Texts) -> None:
     outcome = cli("decide", finished, "--rule", "my.said", "--reject", "--by", "Ann", "--note", "their style")
-    assert (outcome.code, outcome.out) == (0, "reject rule:my.said: speaks of 2 edits\n")
+    assert (outcome.code, outcome.out.splitlines()[0]) == (0, "reject rule:my.said: speaks of 2 edits")
     cli("decide", finished, "--pair", "Getty Pictures=>Getty Images", "--replace", "Reuters")
     assert cli("apply", finished).code == 0
     assert "mentioned" in canonical_texts(finished)["spun"]

@@ -45,7 +45,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {**outside, "PATH": f"{tools}:{outside['PATH']}", "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
 
 
-@pytest.mark.parametrize("document", ["docs/tutorial.md", "docs/stream.md", "README.md"])
+@pytest.mark.parametrize("document", ["docs/tutorial.md", "docs/stream.md", "README.md", "docs/review.md"])
 def test_every_command_prints_what_the_document_says(document: str, tmp_path: Path, environment: dict[str, str]) -> None:
     shutil.copytree(ROOT / "seeds", tmp_path / "seeds")
     assert sessions(document)

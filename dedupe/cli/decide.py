@@ -90,12 +90,14 @@ def command(
     for target, opinion in on_clusters:
         queue.decide(target, opinion, note=note)
         echo(f"{opinion} {target}")
-    if file is not None:
-        take_in(queue, file)
+    fits = file is None or take_in(queue, file)
+    echo(f"next          `dedupe apply {out}` writes the corpus with them")
+    if not fits:
+        raise click.exceptions.Exit(3)
 
 
-def take_in(queue: Queue, file: Path) -> None:
-    """Imports a file of decisions and tells what became of them."""
+def take_in(queue: Queue, file: Path) -> bool:
+    """Imports a file of decisions and tells what became of them; whether all fit the run and each other."""
 
     def is_known(target: str) -> bool:
         return target.partition(":")[0] not in {"edit", "article"} or bool(queue.concerned(target))
@@ -105,5 +107,4 @@ def take_in(queue: Queue, file: Path) -> None:
     echo(f"took in {imported.taken:,} decisions from {file}; {imported.known:,} were there before{stale}")
     for conflict in imported.conflicts:
         echo(f"in conflict, and not in effect until somebody decides: {conflict}", err=True)
-    if imported.stale or imported.conflicts:
-        raise click.exceptions.Exit(3)
+    return not (imported.stale or imported.conflicts)

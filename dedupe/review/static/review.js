@@ -154,6 +154,8 @@ async function openRule(rule) {
   page.rule = rule;
   page.place = 0;
   await loadEdits();
+  page.place = Math.max(0, page.edits.findIndex((edit) => edit.status === "pending"));
+  markPlace();
   drawRules();
   focusEdit(false);
 }
