@@ -12,7 +12,6 @@ from collections.abc import Mapping
 
 from dedupe.corpus.json_scan import JSON_SPACE, member_spans
 
-
 _MOST_ESCAPED, _LABEL = 2, 1 << 12  # a string that doubles, beside some bytes for the label, is better said in base64
 
 
