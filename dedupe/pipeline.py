@@ -81,7 +81,8 @@ def clean(
     corpus, notes = read(inputs, settings, spooled=spooled, exclude=[out])
     repairer = make_repairer(settings.repair)
     details, ledger = run_details(settings, repairer), Ledger.load(out)
-    if folder and folder.begin(identify_run({**details, "decisions": len(ledger)}, corpus.inputs)):
+    reviewed = {"decisions": len(ledger)} if len(ledger) else {}  # what people decided makes it another run
+    if folder and folder.begin(identify_run({**details, **reviewed}, corpus.inputs)):
         return load_summary(out)
     relations = relate(corpus, settings, assess_spin(repairer), track, Grouping.read(ledger))
     witnesses, found = collect_witnesses(corpus, relations), relations.found
