@@ -9,10 +9,11 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from conftest import Cli
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dedupe import kernel
+from dedupe import __version__, kernel
 from dedupe.config import FindSettings
 from dedupe.detect import boilerplate, fingerprints, lsh, minhash, profile, shingles, verify
 from dedupe.text.classes import ClassMap
@@ -185,6 +186,11 @@ def test_profiles_are_the_same(texts: list[str]) -> None:
 def test_what_does_not_fit_is_an_error_and_no_crash(name: str, arguments: tuple[Any, ...]) -> None:
     with pytest.raises(ValueError, match=r"fit|offsets|forms"):
         getattr(kernel.compiled_kernel(), name)(*arguments)
+
+
+def test_the_version_names_the_kernel_that_runs(cli: Cli) -> None:
+    outcome = cli("--version")
+    assert (outcome.code, outcome.out) == (0, f"dedupe, version {__version__}, {kernel.kernel_name()} kernel\n")
 
 
 def test_without_the_compiled_kernel_the_name_says_so() -> None:
