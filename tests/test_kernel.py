@@ -9,12 +9,13 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from conftest import Cli
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dedupe import kernel
+from dedupe import __version__, kernel
 from dedupe.config import FindSettings
-from dedupe.detect import boilerplate, fingerprints, lsh, minhash, profile, shingles, verify
+from dedupe.detect import batches, boilerplate, fingerprints, lsh, minhash, profile, shingles, verify
 from dedupe.text.classes import ClassMap
 from dedupe.text.normal import tokenize
 
@@ -185,6 +186,29 @@ def test_profiles_are_the_same(texts: list[str]) -> None:
 def test_what_does_not_fit_is_an_error_and_no_crash(name: str, arguments: tuple[Any, ...]) -> None:
     with pytest.raises(ValueError, match=r"fit|offsets|forms"):
         getattr(kernel.compiled_kernel(), name)(*arguments)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_batches_come_back_in_the_order_of_the_texts(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "BATCH", 10)
+    gathered = batches.Batches(lambda texts: "".join(texts), threads)
+    texts = [f"{number} " * (number % 7) for number in range(200)]
+    for text in texts:
+        gathered.add(text)
+    assert "".join(gathered.finish()) == "".join(texts)
+
+
+def test_what_a_batch_raises_is_raised_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "BATCH", 1)
+    gathered = batches.Batches(lambda texts: 1 // len("".join(texts).strip()), 2)
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012 it may come as soon as the batch is done
+        gathered.add(" ")
+        gathered.finish()
+
+
+def test_the_version_names_the_kernel_that_runs(cli: Cli) -> None:
+    outcome = cli("--version")
+    assert (outcome.code, outcome.out) == (0, f"dedupe, version {__version__}, {kernel.kernel_name()} kernel\n")
 
 
 def test_without_the_compiled_kernel_the_name_says_so() -> None:

@@ -32,7 +32,7 @@ class Batches(Generic[T]):
 
     def __init__(self, work: Callable[[list[str]], T], threads: int = 0) -> None:
         self._work, self._threads = work, threads or count_cores()
-        self._executor = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
+        self._executor: ThreadPoolExecutor | None = None
         self._texts: list[str] = []
         self._characters = 0
         self._pending: deque[Future[T]] = deque()
@@ -47,17 +47,18 @@ class Batches(Generic[T]):
 
     def finish(self) -> list[T]:
         """The results of all batches, in order. Raises what a batch raised."""
-        self._start_batch()
-        self._done += [batch.result() for batch in self._pending]
+        last = self._work(self._texts)  # here: of few texts it is the only batch, and worth no thread
+        self._done += [*(batch.result() for batch in self._pending), last]
         if self._executor:
             self._executor.shutdown()
         return self._done
 
     def _start_batch(self) -> None:
         texts, self._texts, self._characters = self._texts, [], 0
-        if not self._executor:
+        if self._threads == 1:
             self._done.append(self._work(texts))
             return
+        self._executor = self._executor or ThreadPoolExecutor(self._threads)
         self._pending.append(self._executor.submit(self._work, texts))
         while self._pending and (len(self._pending) > 2 * self._threads or self._pending[0].done()):
             self._done.append(self._pending.popleft().result())
