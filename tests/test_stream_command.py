@@ -198,13 +198,16 @@ def test_two_workers_lose_nothing_and_keep_each_text_once(tmp_path: Path) -> Non
 
 def test_a_terminating_signal_finishes_the_batch_and_the_run_can_be_continued(tmp_path: Path) -> None:
     records = crawl(40)
-    process = start(tmp_path, "-o", "out", "--batch-records", "1000", "--batch-seconds", "30")
+    process = start(tmp_path, "-o", "out", "--batch-records", "20", "--batch-seconds", "60")
     assert process.stdin is not None
     process.stdin.write(encode(records[:25]))
     process.stdin.flush()
-    time.sleep(2.0)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "out" / "part-000000.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1.0)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 143
+    assert process.wait(60) == 143
     assert len(decode(read_parts(tmp_path / "out"))) == 25
     stream(tmp_path, encode(records), "-o", "out")
     assert [r["id"] for r in decode(read_parts(tmp_path / "out"))] == [r["id"] for r in records]

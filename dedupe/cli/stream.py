@@ -66,7 +66,12 @@ def command(
         stopping: list[int] = []
         signal.signal(signal.SIGTERM, lambda number, frame: stopping.append(number))
 
+        announced: list[str] = []
+
         def after_batch(counts: Metrics, reader: ArticleReader) -> None:
+            if reader.announcement and not announced:
+                announced.append(reader.announcement)
+                echo(reader.announcement, err=True)
             if metrics:
                 counts.write(metrics)
 
