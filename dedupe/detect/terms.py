@@ -124,9 +124,11 @@ def extract_terms(texts: list[str]) -> Terms:
     packed = keys[useful] << np.uint64(2) | marks[useful]
     packed.sort()
     packed = packed[np.diff(packed, prepend=~packed[:1]) != 0]
-    beside = np.zeros(len(keys) + 2, np.bool_)
-    beside[1:-1] = is_number
-    seen = np.flatnonzero(np.where(is_number, ~(beside[:-2] | beside[2:]), (is_capital | ~np.repeat(cased, counts)) & useful))
+    beside = np.zeros(len(keys), np.bool_)  # another number in the same text
+    together = is_number[1:] & is_number[:-1] & (documents[1:] == documents[:-1])
+    beside[1:] |= together
+    beside[:-1] |= together
+    seen = np.flatnonzero(np.where(is_number, ~beside, (is_capital | ~np.repeat(cased, counts)) & useful))
     return Terms(
         (packed >> np.uint64(2)).astype(np.uint32),
         (packed & np.uint64(3)).astype(np.uint8),
