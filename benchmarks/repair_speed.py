@@ -32,6 +32,7 @@ from spin import spin_text
 from vocabulary import build_vocabulary, load_entries
 
 SHORT = "The mayor of the town said on Friday that the bridge would be open again before the end of the month.\n"
+FOUND = {0, 1, 2, 65}  # nothing found; the codes of dedupe, typos and codespell for something found
 LOAD = """
 import time
 from dedupe.config import RepairSettings
@@ -70,17 +71,18 @@ def write_texts(texts: Sequence[str], folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.iterdir()) / 1e6
 
 
-def processor_seconds(command: Sequence[str], cwd: Path) -> float:
-    """The processor time of a command that may use one core only."""
+def processor_seconds(command: Sequence[str]) -> float:
+    """The processor time of a command that may use one core only. Its exit code may tell that it found something."""
     core = min(os.sched_getaffinity(0))
     process = subprocess.Popen(
         command,
-        cwd=cwd,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         preexec_fn=lambda: os.sched_setaffinity(0, {core}),
     )
-    usage = os.wait4(process.pid, 0)[2]
+    _, status, usage = os.wait4(process.pid, 0)
+    if os.waitstatus_to_exitcode(status) not in FOUND:
+        raise SystemExit(f"{shlex.join(command[:4])} ... failed")
     return usage.ru_utime + usage.ru_stime
 
 
@@ -111,7 +113,7 @@ def measure(commands: dict[str, Callable[[Path], list[str]]], folder: Path, roun
     seconds: dict[str, list[float]] = {name: [] for name in (*commands, "load", "library")}
     for _ in range(rounds):
         for name, command in commands.items():
-            seconds[name].append(processor_seconds(command(folder), folder.parent))
+            seconds[name].append(processor_seconds(command(folder)))
         load, repair = library_seconds(folder)
         seconds["load"].append(load)
         seconds["library"].append(repair)

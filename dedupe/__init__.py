@@ -3,11 +3,13 @@
 The public API as a table of contents; each name is described where it lives.
 
     run, find                   the whole job, or only the relations          dedupe.pipeline
+    Stream                      one article after the other, and an index     dedupe.ingest.stream
     repair_text, make_repairer  one text, many texts                          dedupe.texts
     append_decision             a person's verdict on an edit                 dedupe.review.ledger
     import_decisions            a colleague's verdicts, taken in              dedupe.review.ledger
     export_rules                verdicts as rules for the next crawl          dedupe.review.export
     apply_decisions, undo       a reviewed run, a run taken back              dedupe.apply, dedupe.corpus.undo
+    examine                     whether a finished run is whole               dedupe.corpus.doctor
     explain                     why a pair is linked, why an article was kept dedupe.explanation
     Settings, load_settings     what a run may do, section by section         dedupe.config
     Article, Pair, ...          the nouns                                     dedupe.model
@@ -31,11 +33,14 @@ if TYPE_CHECKING:
         ReadSettings,
         RepairSettings,
         Settings,
+        StreamSettings,
         load_settings,
     )
+    from dedupe.corpus.doctor import Diagnosis, examine
     from dedupe.corpus.undo import undo
-    from dedupe.errors import ConservationError, DedupeError, InputError, RuleError, UsageError
+    from dedupe.errors import ConservationError, DedupeError, IndexStateError, InputError, LockedError, RuleError, UsageError
     from dedupe.explanation import explain
+    from dedupe.ingest.stream import Result, Stream
     from dedupe.model import Article, Cluster, Decision, Edit, Flag, Pair, Repair, Role, Rule
     from dedupe.pipeline import find, run
     from dedupe.relate import Relations
@@ -51,25 +56,32 @@ __all__ = [
     "ConservationError",
     "Decision",
     "DedupeError",
+    "Diagnosis",
     "Edit",
     "EmitSettings",
     "FindSettings",
     "Flag",
+    "IndexStateError",
     "InputError",
+    "LockedError",
     "Pair",
     "ReadSettings",
     "Relations",
     "Repair",
     "RepairSettings",
     "RepairedText",
+    "Result",
     "Role",
     "Rule",
     "RuleError",
     "Settings",
+    "Stream",
+    "StreamSettings",
     "Summary",
     "UsageError",
     "append_decision",
     "apply_decisions",
+    "examine",
     "explain",
     "export_rules",
     "find",
@@ -90,11 +102,22 @@ _HOMES = {
         "ReadSettings",
         "RepairSettings",
         "Settings",
+        "StreamSettings",
         "load_settings",
     ),
+    "dedupe.corpus.doctor": ("Diagnosis", "examine"),
     "dedupe.corpus.undo": ("undo",),
-    "dedupe.errors": ("ConservationError", "DedupeError", "InputError", "RuleError", "UsageError"),
+    "dedupe.errors": (
+        "ConservationError",
+        "DedupeError",
+        "IndexStateError",
+        "InputError",
+        "LockedError",
+        "RuleError",
+        "UsageError",
+    ),
     "dedupe.explanation": ("explain",),
+    "dedupe.ingest.stream": ("Result", "Stream"),
     "dedupe.model": ("Article", "Cluster", "Decision", "Edit", "Flag", "Pair", "Repair", "Role", "Rule"),
     "dedupe.pipeline": ("find", "run"),
     "dedupe.relate": ("Relations",),

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dedupe.corpus.folder import OutputFolder
 from dedupe.corpus.manifest import load_manifest
+from dedupe.corpus.staging import MANIFEST, is_interrupted
 from dedupe.corpus.undo import read_back
 from dedupe.corpus.writer import CorpusWriter
 from dedupe.detect.boilerplate import CommonPassage
@@ -43,8 +45,16 @@ def apply_decisions(out: str | Path) -> Summary:
     decided. An article that is kept by a decision is repaired now. Raises UsageError when `out` holds no finished run,
     InputError when its files were changed since.
     """
-    folder = Path(out)
+    if not (Path(out) / MANIFEST).is_file() and not is_interrupted(Path(out)):
+        load_manifest(Path(out))
+    with OutputFolder(Path(out), overwrite=True) as folder:
+        return _emit_again(folder)
+
+
+def _emit_again(target: OutputFolder) -> Summary:
+    folder = target.path
     manifest, ledger, corpus = load_manifest(folder), Ledger.load(folder), read_back(folder)
+    target.begin({"apply": manifest.details})
     pairs, repairs = load_pairs(folder), _load_repairs(folder)
     is_altered = (folder / FOUND).is_file()
     found = load_clustering(folder, FOUND if is_altered else CLUSTERS)
@@ -62,7 +72,7 @@ def apply_decisions(out: str | Path) -> Summary:
             return regrouping.repair(article)
         return repairs.get(article.id) or Repair(article.id, "")
 
-    with CorpusWriter(folder, corpus, format=manifest.layout, overwrite=True) as writer:
+    with CorpusWriter(target, corpus, format=manifest.layout) as writer:
         emit_records(writer, corpus, emission, stored_repair, ledger)
         if regrouping.clustering != found:
             for line in cluster_lines(found):

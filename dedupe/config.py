@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from dedupe.errors import UsageError, did_you_mean
 
-EmitFormat = Literal["same", "jsonl", "csv", "txt"]
+EmitFormat = Literal["same", "jsonl", "csv", "txt", "parquet"]
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,25 @@ class EmitSettings:
 
 
 @dataclass(frozen=True)
+class StreamSettings:
+    """How articles are taken in one after the other, with an index that remembers those before.
+
+    `index` is its URL. `duplicates`: tag (they go out like all others, named as what they are) or drop (they go to files
+    of their own). `edits`: none, embed (in the record's tag), files (beside it). `tag_field` is the member that tells of
+    the result. A batch is committed after `batch_records` records or `batch_seconds` seconds. `wait` is how many seconds to
+    wait for another worker.
+    """
+
+    index: str = ""
+    duplicates: Literal["tag", "drop"] = "tag"
+    edits: Literal["none", "embed", "files"] = "none"
+    tag_field: str = "dedupe"
+    batch_records: int = 500
+    batch_seconds: float = 2.0
+    wait: float = 60.0
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of a run, section by section.
 
@@ -115,6 +134,7 @@ class Settings:
     choose: ChooseSettings = field(default_factory=ChooseSettings)
     repair: RepairSettings = field(default_factory=RepairSettings)
     emit: EmitSettings = field(default_factory=EmitSettings)
+    stream: StreamSettings = field(default_factory=StreamSettings)
 
 
 def with_values(settings: Settings, values: Mapping[str, Mapping[str, Any]], origin: str = "") -> Settings:

@@ -14,22 +14,24 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dedupe import __version__
 from dedupe.config import EmitFormat, Settings, as_toml
+from dedupe.corpus.folder import OutputFolder
 from dedupe.corpus.layout import corpus_name
 from dedupe.corpus.record import Record
-from dedupe.corpus.staging import Staging
-from dedupe.corpus.writer import check_output_folder
 from dedupe.detect.boilerplate import CommonPassage
 from dedupe.detect.clusters import Clustering
 from dedupe.detect.find import Found
-from dedupe.model import LINKING_KINDS, Article, Cluster, Edit, Pair, Repair, as_dict
-from dedupe.repair.repairer import Repairer, article_fields
+from dedupe.kernel import kernel_name
+from dedupe.model import LINKING_KINDS, Article, Cluster, Edit, Pair, Repair, article_fields, as_dict
 from dedupe.review.ledger import Ledger
-from dedupe.review.report import CONTEXT, EditView, ReportData, build_report
+from dedupe.review.report import CONTEXT, EditPages, EditView, ReportData, build_report
 from dedupe.review.summary import Summary
+
+if TYPE_CHECKING:
+    from dedupe.repair.repairer import Repairer
 
 EDITS, REPAIRS, PAIRS, CLUSTERS = "edits.jsonl", "repairs.jsonl", "pairs.jsonl", "clusters.jsonl"
 BOILERPLATE = "boilerplate.jsonl"
@@ -111,7 +113,7 @@ class Emission:
         self.known_edits: set[str] = set()
         self.known_articles: set[str] = set()  # those that decisions name
         self.withheld: Mapping[str, Repair] = {}  # of articles that were set aside by a decision, to be known again
-        self.report = ReportData()
+        self.report, self.edit_pages = ReportData.of_clusters(clustering.clusters), EditPages()
 
     def note_repair(self, article: Article, repair: Repair, made: Sequence[Edit]) -> list[EditView]:
         """Count what was proposed and made; the edits as they are shown, each with some text around it."""
@@ -145,6 +147,7 @@ def emit_records(
             continue
         if article.id in named:
             emission.known_articles.add(article.id)
+        emission.report.add_text(article)
         emission.sources[article.source] += 1
         if article.id in emission.canonical_of:
             link = emission.clustering.links[article.id]
@@ -166,6 +169,7 @@ def emit_repaired(writer: Writer, record: Record, article: Article, repair: Repa
 def _write_repair(writer: Writer, article: Article, repair: Repair, made: Sequence[Edit], emission: Emission) -> None:
     for view in emission.note_repair(article, repair, made):
         writer.append(EDITS, _encode(view.as_dict()))
+        _append_pages(writer, emission.edit_pages.add(view))
         emission.known_edits.add(view.edit.id)
     if repair.edits or repair.flags or repair.roles or repair.verdict != "clean":
         writer.append(REPAIRS, _encode(_repair_line(article, repair)))
@@ -179,26 +183,34 @@ def finish_emission(writer: Writer, emission: Emission, ledger: Ledger, details:
         writer.append(name, line)
     summary, clustering = summarize(writer.counts, emission, ledger), emission.clustering
     writer.append(SUMMARY, _encode(dataclasses.asdict(summary), indent=1))
-    writer.append(
-        REPORT, build_report(summary, [*clustering.clusters, *clustering.linked], emission.report).encode("utf-8", "replace")
-    )
+    report = emission.report
+    report.sources = {source: (number, emission.removed[source]) for source, number in emission.sources.items()}
+    if report.shown < sum(summary.rules.values()):
+        _append_pages(writer, emission.edit_pages.finish())
+        report.pages = emission.edit_pages.number
+    _append_pages(writer, [(REPORT, build_report(summary, [*clustering.clusters, *clustering.linked], report))])
     writer.finish(details)
     return summary
 
 
+def _append_pages(writer: Writer, pages: Iterable[tuple[str, str]]) -> None:
+    for name, page in pages:
+        writer.append(name, page.encode("utf-8", "replace"))
+
+
 def write_findings(out: Path, pairs: Iterable[Pair], clustering: Clustering, boilerplate: Iterable[CommonPassage] = ()) -> None:
     """Writes pairs.jsonl, clusters.jsonl and boilerplate.jsonl into the folder `out`, all or none."""
-    check_output_folder(out, overwrite=False)
-    staging = Staging(out)
-    try:
-        outputs = {name: staging.create(name) for name in (PAIRS, CLUSTERS, BOILERPLATE)}
-        for name, line in _finding_lines(pairs, clustering, boilerplate):
-            outputs[name].write(line)
-        for output in outputs.values():
-            output.close()
-        staging.install()
-    finally:
-        staging.discard()
+    with OutputFolder(out) as folder:
+        staging = folder.stage()
+        try:
+            outputs = {name: staging.create(name) for name in (PAIRS, CLUSTERS, BOILERPLATE)}
+            for name, line in _finding_lines(pairs, clustering, boilerplate):
+                outputs[name].write(line)
+            for output in outputs.values():
+                output.close()
+            staging.install()
+        finally:
+            staging.discard()
 
 
 def cluster_lines(clustering: Clustering) -> Iterator[bytes]:
@@ -244,10 +256,17 @@ def summarize(counts: Mapping[str, int], emission: Emission, ledger: Ledger) -> 
     )
 
 
+def load_summary(out: Path) -> Summary:
+    """The summary of a finished run, as summary.json has it."""
+    plain: dict[str, Any] = json.loads((out / SUMMARY).read_bytes())
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
+    return Summary(**values)
+
+
 def describe_finding(found: Found) -> dict[str, Any]:
     """How the pairs were found, for the summary: the kernel, the bands and their expected recall, the pairs compared."""
     return {
-        "kernel": "numpy",
+        "kernel": kernel_name(),
         "bands": found.bands,
         "rows": found.rows,
         "expected_recall": round(found.recall, 5),

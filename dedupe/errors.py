@@ -3,7 +3,9 @@
     DedupeError
     ├── UsageError        a wrong option, setting or field name         exit 2
     │   └── RuleError     a rule table that does not load               exit 2
+    ├── LockedError       another process writes there          exit 5
     ├── InputError        damaged input: nothing was committed          exit 4
+    ├── IndexStateError   an index locked, or made with other settings  exit 5
     └── ConservationError records went missing: nothing was committed   exit 4
 
 An error knows the place it speaks of and prints as `path:line: what is wrong; what to do`.
@@ -38,8 +40,20 @@ class RuleError(UsageError):
     """A rule table that does not load, or a rule whose own example fails."""
 
 
+class LockedError(DedupeError):
+    """Another process is writing into the same folder; nothing was changed."""
+
+    exit_code = 5
+
+
 class InputError(DedupeError, OSError):
     """Input that cannot be read whole, such as a truncated .gz; nothing is committed."""
+
+
+class IndexStateError(DedupeError):
+    """An index that cannot be used as it is: locked by another, made with other settings, damaged, or no index at all."""
+
+    exit_code = 5
 
 
 class ConservationError(DedupeError):

@@ -56,6 +56,11 @@ class Article:
     where: Where = Where("", 0, 0)
 
 
+def article_fields(article: Article) -> dict[str, str]:
+    """Every text field of an article by name: text, title, and the further ones."""
+    return {"text": article.text, "title": article.title, **article.fields}
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """One shared passage of `words` words: [a_start, a_end) of the first text, [b_start, b_end) of the second."""

@@ -15,10 +15,11 @@ from typing import TypeVar
 
 from dedupe.config import Settings
 from dedupe.corpus.fields import detect_fields
+from dedupe.corpus.folder import OutputFolder, identify_run
 from dedupe.corpus.inputs import Input, discover_inputs
 from dedupe.corpus.reader import Corpus, read_records
-from dedupe.corpus.writer import CorpusWriter, check_output_folder
-from dedupe.emit import DryRun, Emission, Writer, describe_finding, emit_records, finish_emission, run_details
+from dedupe.corpus.writer import CorpusWriter
+from dedupe.emit import DryRun, Emission, Writer, describe_finding, emit_records, finish_emission, load_summary, run_details
 from dedupe.model import Article, Repair
 from dedupe.relate import Relations, Track, assess_plainly, assess_spin, collect_witnesses, relate
 from dedupe.review.ledger import Ledger
@@ -59,11 +60,30 @@ def run(
     (2, 1, 1)
     """
     settings = settings or Settings()
-    if not dry_run:
-        check_output_folder(Path(out), overwrite=overwrite)
-    corpus, notes = read(inputs, settings, spooled=spooled, exclude=[Path(out)])
+    if dry_run:
+        return clean(inputs, Path(out), None, settings, spooled, track)
+    with OutputFolder(Path(out), overwrite=overwrite) as folder:
+        return clean(inputs, Path(out), folder, settings, spooled, track)
+
+
+def clean(
+    inputs: Sequence[str | Path],
+    out: Path,
+    folder: OutputFolder | None,
+    settings: Settings,
+    spooled: Input | None,
+    track: Track,
+) -> Summary:
+    """The summary of the sentence above, said into a folder that is held, or into nothing.
+
+    What a run of the same inputs and settings had completed when it was interrupted is not done again.
+    """
+    corpus, notes = read(inputs, settings, spooled=spooled, exclude=[out])
     repairer = make_repairer(settings.repair)
-    ledger = Ledger.load(Path(out))
+    details, ledger = run_details(settings, repairer), Ledger.load(out)
+    reviewed = {"decisions": len(ledger)} if len(ledger) else {}  # what people decided makes it another run
+    if folder and folder.begin(identify_run({**details, **reviewed}, corpus.inputs)):
+        return load_summary(out)
     relations = relate(corpus, settings, assess_spin(repairer), track, Grouping.read(ledger))
     witnesses, found = collect_witnesses(corpus, relations), relations.found
     emission = Emission(
@@ -79,11 +99,11 @@ def run(
     def emit(writer: Writer) -> Summary:
         emit_records(writer, track(corpus, "repair and write"), emission, repair, ledger)
         emission.notes += [*found.describe_hot(), *repairer.describe_skipped()]
-        return finish_emission(writer, emission, ledger, run_details(settings, repairer))
+        return finish_emission(writer, emission, ledger, details)
 
-    if dry_run:
+    if folder is None:
         return emit(DryRun())
-    with CorpusWriter(Path(out), corpus, format=settings.emit.format, overwrite=overwrite) as writer:
+    with CorpusWriter(folder, corpus, format=settings.emit.format) as writer:
         return emit(writer)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from dedupe.config import Settings
@@ -21,9 +21,11 @@ from dedupe.linking import Stories, StoryFinder, Templates, find_templates
 from dedupe.model import LINKING_KINDS, Article, Pair
 from dedupe.repair.endings import is_truncated
 from dedupe.repair.layout import count_body_words
-from dedupe.repair.repairer import Repairer
 from dedupe.review.regroup import Grouping, part_linked, regroup
 from dedupe.text.lexicon import load_classes
+
+if TYPE_CHECKING:
+    from dedupe.repair.repairer import Repairer
 
 T = TypeVar("T")
 Place = tuple[str, int]  # input name, record number
@@ -98,8 +100,9 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track, gro
     copies = verifier.tell_copies(versions)
 
     def judge(article: Article) -> Candidate:
-        body = cut_spans(article.text, furniture.get(article.id, ()))
-        return replace(assess(article, body), copy=article.id in copies)
+        spans = furniture.get(article.id)
+        candidate = assess(article, cut_spans(article.text, spans) if spans else article.text)
+        return replace(candidate, copy=True) if article.id in copies else candidate
 
     concerned = {id for pair in versions for id in (pair.a, pair.b)} | grouping.articles
     candidates = {article.id: judge(article) for article in read(concerned)}
@@ -202,10 +205,11 @@ def assess_plainly(article: Article, body: str) -> Candidate:
     >>> assess_plainly(article, article.text).truncated
     True
     """
+    length = len(body.split())
     return Candidate(
         id=article.id,
-        length=len(body.split()),
-        furniture=len(article.text.split()) - len(body.split()),
+        length=length,
+        furniture=len(article.text.split()) - length if body != article.text else 0,
         truncated=is_truncated(article.text),
         source=article.source,
         date=article.date,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dedupe.config import RepairSettings
 from dedupe.model import Article, Repair
-from dedupe.repair.repairer import Repairer
 from dedupe.text.edits import Span, apply_spans
 from dedupe.text.lexicon import load_lexicon
+
+if TYPE_CHECKING:
+    from dedupe.repair.repairer import Repairer
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class RepairedText:
 def make_repairer(settings: RepairSettings | None = None) -> Repairer:
     """A repairer with the tables that the settings ask for; build it once when there are many texts."""
     settings = settings or RepairSettings()
+    from dedupe.repair.repairer import Repairer  # noqa: PLC0415 half of the start-up of `dedupe find`, which repairs nothing
+
     return Repairer(load_lexicon(settings.language, settings.rules, settings.disable, settings.allow), settings)
 
 

@@ -94,10 +94,10 @@ def test_a_reader_that_stops_early_is_no_error(arguments: tuple[str, ...], desk:
 def test_an_interrupt_leaves_nothing_behind(desk: Path, read_tree: Tree) -> None:
     before = read_tree(desk)
     process = start("run", "-", "-o", "out", cwd=desk, stdin=subprocess.PIPE)
-    time.sleep(1.0)  # until it waits for standard input
+    time.sleep(4.0)  # until it waits for standard input
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
-    assert (process.returncode, err) == (130, b"dedupe: interrupted\n")
+    assert (process.returncode, err) == (130, b"dedupe: interrupted; the same command begins again\n")
     assert read_tree(desk) == before
 
 
@@ -176,3 +176,7 @@ def test_every_command_has_help_with_an_example(cli: Cli) -> None:
         assert help.code == 0
         assert "Example" in help.out
         assert re.search(rf"^ .*\bdedupe {command} ", help.out, re.MULTILINE)
+
+
+def test_the_version_names_the_kernel(cli: Cli) -> None:
+    assert re.fullmatch(r"dedupe, version \d+\.\d+\.\d+, (numpy|compiled) kernel\n", cli("--version").out)

@@ -18,6 +18,7 @@ import pytest
 from test_corpus_bytes import FILES, digests, first_word_edit, make_corpus, make_input, write_all
 
 from dedupe.corpus.envelope import dump_line, open_record, seal_record
+from dedupe.corpus.folder import OutputFolder
 from dedupe.corpus.inputs import discover_inputs
 from dedupe.corpus.layout import EmitFormat
 from dedupe.corpus.manifest import InputEntry, count_outcomes, load_manifest
@@ -25,7 +26,7 @@ from dedupe.corpus.reader import Corpus
 from dedupe.corpus.record import Record
 from dedupe.corpus.staging import STAGING, check_name
 from dedupe.corpus.undo import read_back, undo
-from dedupe.corpus.writer import CorpusWriter, check_output_folder
+from dedupe.corpus.writer import CorpusWriter
 from dedupe.errors import ConservationError, InputError, UsageError
 from dedupe.model import Edit
 
@@ -45,8 +46,8 @@ def run(tmp_path: Path, corpus: Corpus) -> Path:
 
 
 def test_an_absent_or_empty_folder_is_accepted(tmp_path: Path) -> None:
-    check_output_folder(tmp_path / "new", overwrite=False)
-    check_output_folder(tmp_path, overwrite=False)
+    OutputFolder(tmp_path / "new").release()
+    OutputFolder(tmp_path).release()
 
 
 def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path: Path, corpus: Corpus) -> None:
@@ -325,7 +326,7 @@ def test_a_run_interrupted_at_any_point_has_the_old_state_or_the_new_one(
                 pass
             else:
                 break
-        check_output_folder(out, overwrite=True)  # as any next run does
+        OutputFolder(out, overwrite=True).release()  # as any next run does
         state = {name: digest for name, digest in digests(out).items() if not name.startswith(STAGING)}
         assert state in wanted
         seen.add(wanted.index(state))

@@ -161,11 +161,11 @@ def test_similarities_are_those_of_the_sets(sets, block):
 
 
 def test_profiles_do_not_depend_on_the_batches(monkeypatch):
-    from dedupe.detect import profile
+    from dedupe.detect import batches
 
     texts = [*make_corpus(7, 5, 5), "", "Größe 東京 don’t", "x" * 400]
     whole = profile_texts(texts, DEFAULTS)
-    monkeypatch.setattr(profile, "_BATCH", 1)
+    monkeypatch.setattr(batches, "BATCH", 1)
     single = profile_texts(texts, DEFAULTS)
     for column in ("digests", "words", "hashes", "offsets", "signatures"):
         assert np.array_equal(getattr(whole, column), getattr(single, column))

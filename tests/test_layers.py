@@ -15,17 +15,18 @@ from conftest import ROOT
 PACKAGE = ROOT / "dedupe"
 # From the lowest to the highest. Rooms of one layer are sisters: none imports another, but for the joining layer.
 LAYERS = [
-    {"model", "errors", "config"},
+    {"model", "errors", "config", "kernel"},
     {"text"},
-    {"corpus", "detect", "repair"},
+    {"corpus", "detect", "repair", "index"},
     {"review"},
-    {"emit", "relate", "linking", "pipeline", "apply", "regrouping", "explanation", "texts", "evaluate"},
+    {"emit", "relate", "linking", "pipeline", "apply", "regrouping", "explanation", "texts", "evaluate", "ingest"},
+    {"adapters"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 JOINING = LEVEL["pipeline"]
 # They cost time to import or may be absent: one file each, so that it is plain who pays.
-HEAVY = {"datasketch", "ftfy", "regex", "scipy", "xxhash"}
+HEAVY = {"datasets", "datasketch", "datatrove", "itemadapter", "scrapy", "ftfy", "regex", "scipy", "xxhash"}
 FRONT_PAGES = {"__init__", "__main__"}  # the table of contents and `python -m dedupe`
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
@@ -13,6 +15,8 @@ import pytest
 from conftest import ROOT
 
 from dedupe.text.lexicon import load_lexicon
+
+COMPILER = shutil.which((sysconfig.get_config_var("CC") or "cc").split()[0])
 
 
 @pytest.fixture(scope="module")
@@ -24,15 +28,24 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in ROOT.iterdir():
         if path.is_file() and not path.name.startswith("."):
             (source / path.name).write_bytes(path.read_bytes())
-    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    build(source, out)
     return out
+
+
+def build(source: Path, out: Path, *what: str, **environment: str) -> str:
+    command = [sys.executable, "-m", "build", "--no-isolation", *what, "--outdir", str(out), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+# A kernel that was built in the checkout is not part of it.
+BUILT = {".pyc", ".so", ".pyd"}
 
 
 def copy_tree(source: Path, target: Path) -> None:
     for path in source.rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix not in BUILT:
             copy = target / path.relative_to(source)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(path.read_bytes())
@@ -42,10 +55,14 @@ def copy_tree(source: Path, target: Path) -> None:
 def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which the wheel alone was installed; its dependencies are those of this environment."""
     folder = tmp_path_factory.mktemp("installed")
+    install(built, folder)
+    return folder
+
+
+def install(built: Path, folder: Path) -> None:
     (wheel,) = built.glob("*.whl")
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target", str(folder), str(wheel)]
     subprocess.run(pip, check=True, capture_output=True)
-    return folder
 
 
 def dedupe(installed: Path, *arguments: str, cwd: Path) -> str:
@@ -57,7 +74,7 @@ def dedupe(installed: Path, *arguments: str, cwd: Path) -> str:
 
 def data_files(folder: str) -> set[str]:
     return {
-        path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix != ".pyc"
+        path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix not in BUILT
     }
 
 
@@ -78,8 +95,29 @@ def test_the_wheel_ships_the_package_and_its_data_and_nothing_else(built: Path) 
     (wheel,) = built.glob("*.whl")
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     data = {name for name in data_files("rules") if name.endswith((".tsv", ".toml", "README.md"))}
-    assert names == data_files("dedupe") | {f"dedupe/{name}" for name in data}
+    kernel = {name for name in names if name.startswith("dedupe/_kernel.")}
+    assert names - kernel == data_files("dedupe") - {"dedupe/_kernel.c"} | {f"dedupe/{name}" for name in data}
+    assert len(kernel) == (1 if COMPILER else 0)
     assert {"dedupe/py.typed", "dedupe/review/report.css", "dedupe/rules/manifest.toml"} <= names
+
+
+@pytest.mark.skipif(not COMPILER, reason="there is no C compiler here")
+def test_the_wheel_holds_the_kernel_for_this_and_all_later_pythons(built: Path, installed: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    assert "-cp311-abi3-" in wheel.name
+    assert dedupe(installed, "--version", cwd=Path("/")).endswith(", compiled kernel\n")
+
+
+def test_without_a_compiler_the_build_goes_on_and_the_version_says_so(built: Path, tmp_path: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path / "source", filter="data")
+    (source,) = (tmp_path / "source").iterdir()
+    said = build(source, tmp_path / "dist", "--wheel", CC="no-such-compiler")
+    assert "_kernel" in said
+    (tmp_path / "installed").mkdir()
+    install(tmp_path / "dist", tmp_path / "installed")
+    assert dedupe(tmp_path / "installed", "--version", cwd=Path("/")).endswith(", numpy kernel\n")
 
 
 def test_the_sdist_holds_tables_samples_and_documents(built: Path) -> None:

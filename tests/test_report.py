@@ -14,7 +14,8 @@ from conftest import CLEAN, ROOT
 
 from dedupe import Cluster, Edit, Repair, RepairSettings, Settings, Summary, run
 from dedupe.model import Flag, Where
-from dedupe.review.report import EDITS_PER_RULE, EDITS_SHOWN, EditView, ReportData, build_report, show_invisible
+from dedupe.review.markup import show_invisible
+from dedupe.review.report import EDITS_PER_RULE, EDITS_SHOWN, EditView, ReportData, build_report
 
 HOSTILE = (
     "</style></script><script>alert(1)</script><img src=x onerror=alert(1)>\"'><a href='javascript:alert(1)'>x</a>&lt;b&gt;"
@@ -58,7 +59,7 @@ class Reader(HTMLParser):
 
 
 OWN_TAGS = set(Reader(build_report(Summary(COUNTS), [], ReportData())).tags) | set(
-    "details summary p ul li table thead tbody tr th td del ins code b br span".split()
+    "details summary p ul li table thead tbody tr th td del ins mark code b br span figure figcaption svg rect text".split()
 )
 
 

@@ -16,17 +16,21 @@ import click
 from dedupe import __version__
 from dedupe.cli.terminal import echo
 from dedupe.errors import DedupeError
+from dedupe.kernel import kernel_name
 
 COMMANDS = {
     "run": "the whole job: find, choose, repair, write a clean corpus and a report",
     "find": "find overlapping articles; write pairs and clusters only",
     "repair": "repair texts only; a filter by default",
+    "stream": "take in articles as they arrive, with an index that remembers those before",
+    "index": "look at such an index, check it, tidy it, take somebody out of it",
     "review": "decide on edits and clusters, in the terminal or in the browser",
     "decide": "decide by command: on a rule, a pair, an edit, a cluster; take in a colleague's decisions",
     "decisions": "list decisions and conflicts; export them as rules",
     "apply": "write the clean corpus again with the decisions of a review",
     "explain": "tell why two articles are linked, or why this one of a cluster was kept",
     "undo": "restore the input of a run",
+    "doctor": "check that a finished run is whole: digests, counts, every input restorable",
     "eval": "judge a finished run by a truth: its edits, pairs, clusters",
     "rules": "make, list, check and tidy rule tables",
 }
@@ -53,6 +57,7 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a command; an expected error becomes one line on stderr and its exit code."""
+        before = signal.signal(signal.SIGTERM, _terminate)
         try:
             return super().invoke(ctx)
         except DedupeError as error:
@@ -65,13 +70,23 @@ class LazyGroup(click.Group):
             place = f"{error.filename}: " if error.filename else ""
             echo(f"dedupe: {place}{error.strerror or error}", err=True)
             ctx.exit(DedupeError.exit_code)
-        except KeyboardInterrupt:
-            echo("dedupe: interrupted", err=True)
-            ctx.exit(128 + signal.SIGINT)
+        except KeyboardInterrupt as error:
+            echo("dedupe: interrupted; the same command begins again", err=True)
+            ctx.exit(128 + (signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT))
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end (SIGTERM): it tidies up as after Ctrl-C."""
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise Terminated
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="dedupe")
+@click.version_option(__version__, prog_name="dedupe", message=f"%(prog)s, version %(version)s, {kernel_name()} kernel")
 def main() -> None:
     """Turn a scraped news corpus into a clean one: find overlapping articles, repair spun text, keep one version of each.
 

@@ -10,7 +10,7 @@ from dedupe.cli.terminal import echo
 from dedupe.errors import UsageError
 from dedupe.review.export import SETTINGS, export_rules
 from dedupe.review.ledger import LiveLedger, describe_conflict, encode_decision
-from dedupe.review.report import show_invisible
+from dedupe.review.markup import show_invisible
 
 out_argument = click.argument("out", type=click.Path(path_type=Path))
 

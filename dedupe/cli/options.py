@@ -14,7 +14,7 @@ from dedupe.config import Settings, as_toml, load_settings, settings_from_enviro
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SPIN, _QUOTES = click.Choice(["auto", "assume", "off"]), click.Choice(["spun", "safe", "ask"])
-_FORMAT = click.Choice(["same", "jsonl", "csv", "txt"])
+_FORMAT = click.Choice(["same", "jsonl", "csv", "txt", "parquet"])
 # flag, "section.key", help, and what click is told
 Flag = tuple[str, str, str, dict[str, Any]]
 _READ: list[Flag] = [
@@ -62,7 +62,33 @@ _EMIT: list[Flag] = [
         {"type": _FORMAT},
     ),
 ]
-_SECTIONS = {"read": _READ, "find": _FIND, "choose": _CHOOSE, "repair": _REPAIR, "emit": _EMIT}
+_STREAM: list[Flag] = [
+    ("--index", "stream.index", "the index, sqlite:PATH; made if there is none", {}),
+    (
+        "--tag",
+        "stream.duplicates",
+        "let duplicates go out like the others, named as what they are  [default]",
+        {"flag_value": "tag"},
+    ),
+    (
+        "--drop",
+        "stream.duplicates",
+        "set duplicates and unreadable records aside, in files of their own",
+        {"flag_value": "drop"},
+    ),
+    ("--tag-field", "stream.tag_field", "the member of a record that tells its result  [default: dedupe]", {}),
+    ("--embed-provenance", "stream.edits", "put every edit and related pair into the tag", {"flag_value": "embed"}),
+    ("--side-files", "stream.edits", "write the edits to files beside the parts", {"flag_value": "files"}),
+    (
+        "--batch-records",
+        "stream.batch_records",
+        "commit after so many records  [default: 500]",
+        {"type": click.IntRange(min=1)},
+    ),
+    ("--batch-seconds", "stream.batch_seconds", "or so many seconds after a batch began  [default: 2]", {"type": float}),
+    ("--wait", "stream.wait", "seconds to wait for another worker on the index  [default: 60]", {"type": float}),
+]
+_SECTIONS = {"read": _READ, "find": _FIND, "choose": _CHOOSE, "repair": _REPAIR, "emit": _EMIT, "stream": _STREAM}
 _LISTS = {"find.kinds", "choose.prefer", "choose.trusted_sources", "repair.fields"}
 
 

@@ -14,7 +14,7 @@ from dedupe.cli.options import build_settings, settings_options
 from dedupe.errors import InputError
 from dedupe.model import as_dict
 from dedupe.repair.repairer import Repairer
-from dedupe.review.report import show_invisible
+from dedupe.review.markup import show_invisible
 from dedupe.texts import RepairedText, make_repairer, repair_text
 
 

@@ -17,8 +17,8 @@ import click
 from dedupe.cli.terminal import echo
 from dedupe.errors import UsageError
 from dedupe.review.articles import ArticleStore
+from dedupe.review.markup import show_invisible
 from dedupe.review.queue import Queue
-from dedupe.review.report import show_invisible
 from dedupe.review.terminal import Painter, TerminalReview
 
 _SEQUENCE_SECONDS = 0.02  # within which the rest of an escape sequence follows its first character

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dedupe.review.report import show_invisible
+from dedupe.review.markup import show_invisible
 
 
 def echo(text: str, *, err: bool = False) -> None:

@@ -6,32 +6,33 @@ is an error, never a short file.
 
 from __future__ import annotations
 
-import gzip
-import zlib
+import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Literal
 
-from dedupe.corpus.record import Compression, Format, Piece
+from dedupe.corpus.compression import open_decompressed
+from dedupe.corpus.parquet import split_rows
+from dedupe.corpus.record import Compression, Format, Piece, oversize
 from dedupe.corpus.table import QuoteState, find_header_fault, sniff_delimiter
+from dedupe.corpus.warc import split_warc
 from dedupe.errors import DedupeError, InputError, UsageError
 
 BOM = b"\xef\xbb\xbf"
 UNLIMITED = 1 << 62
+_PART = 1 << 20
 
 
 @contextmanager
 def open_content(path: Path, compression: Compression) -> Iterator[BinaryIO]:
-    """The decompressed content of a file, as a binary stream. All members of a .gz are read.
+    """The decompressed content of a file, as a buffered binary stream; all members are read.
 
     Raises InputError when the file cannot be read or its compressed data is truncated or damaged.
     """
     try:
-        with gzip.open(path, "rb") if compression else open(path, "rb", buffering=1 << 20) as stream:
-            yield cast(BinaryIO, stream)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"truncated or damaged gzip ({error}); fetch the file again", path=str(path)) from None
+        with open_decompressed(path, compression) as stream:
+            yield stream
     except DedupeError:
         raise
     except OSError as error:
@@ -41,16 +42,21 @@ def open_content(path: Path, compression: Compression) -> Iterator[BinaryIO]:
 def split_content(path: Path, format: Format, compression: Compression, limit: int = UNLIMITED) -> Iterator[Piece]:
     """The pieces of a file: head, records, tail. `limit` is the most bytes that a record may have.
 
-    A .txt is one record. A record above `limit` comes in pieces of at most `limit + 1` bytes, each with an error.
+    A text or page is one record. A record above `limit` comes in pieces of at most `limit + 1` bytes, each with an error.
     Raises InputError for damaged files, UsageError for a .json that is one document rather than lines.
     """
     if limit < 1:
         raise UsageError(f"max_record_bytes is {limit}; it must be at least 1")
+    if format == "parquet":
+        yield from split_rows(path, limit)
+        return
     with open_content(path, compression) as stream:
-        if format == "txt":
+        if format in ("txt", "html"):
             yield from _split_whole(stream, limit)
         elif format == "jsonl":
             yield from _split_jsonl(stream, limit, path)
+        elif format == "warc":
+            yield from split_warc(stream, limit, path)
         else:
             yield from _split_table(stream, limit, format)
 
@@ -61,9 +67,9 @@ def _split_whole(stream: BinaryIO, limit: int) -> Iterator[Piece]:
     if len(raw) <= limit:
         yield Piece(raw, "record")
     else:
-        yield Piece(raw, "record", _oversize(limit))
-        while raw := stream.read(limit + 1):
-            yield Piece(raw, "rest", _oversize(limit))
+        yield from _cut(raw, "record", limit)
+        while raw := stream.read(min(limit + 1, _PART)):
+            yield Piece(raw, "rest", oversize(limit))
     yield Piece(b"", "tail")
 
 
@@ -79,8 +85,7 @@ def _split_jsonl(stream: BinaryIO, limit: int, path: Path) -> Iterator[Piece]:
 
 def _split_table(stream: BinaryIO, limit: int, format: Format) -> Iterator[Piece]:
     bom = _read_bom(stream)
-    delimiter = sniff_delimiter(format, stream.read(1 << 16))
-    stream.seek(len(bom))
+    delimiter = sniff_delimiter(format, peek(stream)[: 1 << 16])
     state = QuoteState(delimiter)
     pieces = _split_lines(stream, limit, state.ends_record, b"\r\n")
     header = next(pieces)
@@ -102,14 +107,17 @@ def _split_lines(stream: BinaryIO, limit: int, ends_record: Callable[[bytes], bo
     raw = bytearray()
     started = within_oversize = False
     while chunk := stream.readline(-1 if limit >= UNLIMITED else limit + 1 - len(raw)):
+        ended = ends_record(chunk)
+        if ended and not raw and not within_oversize and len(chunk) <= limit and chunk.strip(blank):
+            yield Piece(chunk, "record")  # what nearly all lines are
+            continue
         raw += chunk
         started = started or bool(chunk.strip(blank))
-        ended = ends_record(chunk)
         if len(raw) > limit:
-            yield Piece(bytes(raw), "rest" if within_oversize else "record", _oversize(limit))
+            yield from _cut(bytes(raw), "rest" if within_oversize else "record", limit)
             within_oversize = not ended
         elif ended and within_oversize:
-            yield Piece(bytes(raw), "rest", _oversize(limit))
+            yield Piece(bytes(raw), "rest", oversize(limit))
             within_oversize = False
         elif ended and started:
             yield Piece(bytes(raw), "record")
@@ -118,7 +126,7 @@ def _split_lines(stream: BinaryIO, limit: int, ends_record: Callable[[bytes], bo
         raw.clear()
         started = False
     if within_oversize and raw:
-        yield Piece(bytes(raw), "rest", _oversize(limit))
+        yield Piece(bytes(raw), "rest", oversize(limit))
         raw.clear()
     elif started:
         yield Piece(bytes(raw), "record")
@@ -126,12 +134,19 @@ def _split_lines(stream: BinaryIO, limit: int, ends_record: Callable[[bytes], bo
     yield Piece(bytes(raw), "tail")
 
 
+def _cut(raw: bytes, role: Literal["record", "rest"], limit: int) -> Iterator[Piece]:
+    """What is above the limit in parts that are handled without much memory."""
+    for start in range(0, len(raw), _PART):
+        yield Piece(raw[start : start + _PART], "rest" if start else role, oversize(limit))
+
+
 def _read_bom(stream: BinaryIO) -> bytes:
-    start = stream.read(3)
-    if start == BOM:
-        return BOM
-    stream.seek(0)
-    return b""
+    return stream.read(len(BOM)) if peek(stream).startswith(BOM) else b""
+
+
+def peek(stream: BinaryIO) -> bytes:
+    """What comes next, up to a mebibyte at the start of a stream of `open_content`, without moving on."""
+    return stream.peek() if isinstance(stream, io.BufferedReader) else b""
 
 
 def _refuse_document(raw: bytes, path: Path) -> None:
@@ -143,7 +158,3 @@ def _refuse_document(raw: bytes, path: Path) -> None:
             f"convert it: jq -c '{unpack}' {path.name} > {path.name.split('.')[0]}.jsonl",
             path=str(path),
         )
-
-
-def _oversize(limit: int) -> str:
-    return f"larger than max_record_bytes ({limit})"

@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dedupe.corpus.content import BOM
+from dedupe.corpus.pages import extract_article
 from dedupe.corpus.record import Format
 from dedupe.corpus.table import sniff_delimiter, split_fields
+from dedupe.corpus.warc import UnreadablePayload, parse_warc_record
 from dedupe.errors import UsageError
 
+_BY_LINES = {"jsonl", "csv", "tsv"}
 _TEXT_BOMS = (
     (BOM, "utf-8"),
     (b"\xff\xfe\x00\x00", "utf-32-le"),
@@ -34,6 +37,8 @@ class Number(str):
 
 
 Row = Mapping[str, object]
+# Made once: `json.loads` makes one for every call that names what to do with numbers.
+_DECODER = json.JSONDecoder(parse_int=Number, parse_float=Number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,8 @@ def read_dialect(format: Format, head: bytes, encoding: str) -> Dialect:
     >>> read_dialect("csv", b"id,text\\n", "utf-8").columns
     ('id', 'text')
     """
-    encoding = "utf-8" if head.startswith(BOM) else encoding
-    if format in ("txt", "jsonl") or not head.strip():
+    encoding = "utf-8" if head.startswith(BOM) or format == "parquet" else encoding
+    if format not in ("csv", "tsv") or not head.strip():
         return Dialect(format, encoding)
     delimiter = sniff_delimiter(format, head[: 1 << 16])
     header = head.removeprefix(BOM).decode(encoding, "replace")
@@ -75,23 +80,30 @@ def check_encoding(encoding: str, format: Format) -> str:
         raise UsageError(f"unknown encoding {encoding!r}; use a name such as utf-8, cp1252, latin-1") from None
     if encoding.lower().replace("_", "-") == "utf-8-sig":
         return "utf-8"
-    if format != "txt" and newline != b"\n":
+    if format in _BY_LINES and newline != b"\n":
         raise UsageError(f"{format} in {encoding} cannot be read; convert it to UTF-8 first: iconv -f {encoding} -t utf-8")
     return encoding
 
 
 def parse_record(raw: bytes, dialect: Dialect) -> Row:
-    """The record's values by name; a .txt has the one value `text`.
+    """The record's values by name; a .txt has the one value `text`, a page those of `extract_article`.
 
     Raises Malformed with the reason when the bytes are not in the encoding or not in the format.
 
     >>> parse_record(b'{"a": 1e5, "a": "x"}', Dialect("jsonl"))
     {'a': 'x'}
     """
+    if dialect.format == "html":
+        return extract_article(raw)
+    if dialect.format == "warc":
+        try:
+            return parse_warc_record(raw)
+        except UnreadablePayload as reason:
+            raise Malformed(str(reason)) from None
     text = decode_record(raw, dialect)[1]
     if dialect.format == "txt":
         return {"text": text}
-    if dialect.format == "jsonl":
+    if dialect.format in ("jsonl", "parquet"):
         return _parse_object(text)
     try:
         values = [field.value for field in split_fields(text, dialect.delimiter)]
@@ -150,7 +162,7 @@ def describe_type(value: object) -> str:
 
 def _parse_object(text: str) -> Row:
     try:
-        row = json.loads(text.rstrip("\r\n"), parse_int=Number, parse_float=Number)
+        row = _DECODER.decode(text.rstrip("\r\n"))
     except json.JSONDecodeError as error:
         raise Malformed(f"not JSON: {error.msg}: character {error.pos}") from None
     except RecursionError:

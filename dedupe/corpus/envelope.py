@@ -1,7 +1,7 @@
 """Records kept beside the corpus: one JSON object a line that says why, and holds the record's exact bytes.
 
 The record comes last. Of JSON lines the object stands there verbatim, so that no number or doubled key changes; other
-bytes are a JSON string, or base64 where they are not UTF-8. Undo needs nothing else.
+bytes are a JSON string, or base64 where they are not UTF-8 or nothing but escapes. Undo needs nothing else.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import json
 from collections.abc import Mapping
 
 from dedupe.corpus.json_scan import JSON_SPACE, member_spans
+
+_MOST_ESCAPED, _LABEL = 2, 1 << 12  # a string that doubles, beside some bytes for the label, is better said in base64
 
 
 def dump_line(value: object) -> bytes:
@@ -34,13 +36,18 @@ def seal_record(label: Mapping[str, object], raw: bytes, *, is_json: bool) -> by
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
-        return dump_line({**label, "raw_base64": base64.b64encode(raw).decode()})
+        return _seal_bytes(label, raw)
     if not is_json:
-        return dump_line({**label, "record": text})
+        line = dump_line({**label, "record": text})
+        return line if len(line) <= _MOST_ESCAPED * len(raw) + _LABEL else _seal_bytes(label, raw)
     bare = text.strip(JSON_SPACE)
     before, after = text[: text.index(bare)], text[text.index(bare) + len(bare) :]
     around = {**({"before": before} if before else {}), **({"after": after} if after != "\n" else {})}
     return dump_line({**label, **around, "record": None}).removesuffix(b"null}\n") + bare.encode() + b"}\n"
+
+
+def _seal_bytes(label: Mapping[str, object], raw: bytes) -> bytes:
+    return dump_line({**label, "raw_base64": base64.b64encode(raw).decode()})
 
 
 def open_record(line: bytes) -> tuple[dict[str, object], bytes]:

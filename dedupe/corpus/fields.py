@@ -31,7 +31,11 @@ from dedupe.errors import UsageError, did_you_mean
 from dedupe.model import Article, Where
 
 SAMPLE = 200  # records: enough to see a rare null, read in well under a second
+# What `extract_article` and `parse_warc_record` give
+_PAGE = {name: name for name in ("text", "title", "url", "source", "date")}
 CLEAR_LEAD = 2.0  # the best text field must score this many times the second
+_WORD = re.compile(r"\w")
+_LETTERS = re.compile(r"[^\W\d_]+|\s+")
 
 TEXT_NAMES = (
     "maintext",
@@ -74,6 +78,13 @@ class FieldChoice:
     message: str = ""
 
 
+_KNOWN: dict[Format, FieldChoice] = {
+    "txt": FieldChoice(),
+    "html": FieldChoice(**_PAGE),
+    "warc": FieldChoice(**_PAGE, id="id"),
+}
+
+
 def detect_fields(inputs: Sequence[Input], settings: ReadSettings) -> dict[Format, FieldChoice]:
     """The fields of each format among the inputs, from the first 200 records of its first input that has any.
 
@@ -82,13 +93,13 @@ def detect_fields(inputs: Sequence[Input], settings: ReadSettings) -> dict[Forma
     """
     choices: dict[Format, FieldChoice] = {}
     for input in inputs:
-        if input.format == "txt":
-            choices["txt"] = FieldChoice()
+        if input.format in _KNOWN:
+            choices[input.format] = _KNOWN[input.format]
         elif input.format not in choices or not choices[input.format].message:
             rows = sample_rows(input, settings)
             choices[input.format] = choose_fields(rows, settings, input.name) if rows else FieldChoice()
     assumed = FieldChoice(settings.text_field or "text", message="no readable record; field 'text' is assumed")
-    return {format: choice if format == "txt" or choice.message else assumed for format, choice in choices.items()}
+    return {format: choice if format in _KNOWN or choice.message else assumed for format, choice in choices.items()}
 
 
 def sample_rows(input: Input, settings: ReadSettings) -> list[Row]:
@@ -149,7 +160,7 @@ def _text(row: Row, field: str) -> str:
         raise Malformed(f"no field {field!r}") from None
     if not isinstance(value, str) or isinstance(value, Number):
         raise Malformed(f"field {field!r} is {describe_type(value)}, not a string")
-    if _is_absent(value) or not re.search(r"\w", value):
+    if _is_absent(value) or not _WORD.search(value):
         raise Malformed(f"field {field!r} holds no word")
     return value
 
@@ -168,7 +179,7 @@ def _metadata(row: Row, field: str) -> str:
 
 def _host(url: str) -> str:
     try:
-        return urlsplit(url).hostname or ""
+        return (urlsplit(url).hostname if url else "") or ""
     except ValueError:
         return ""
 
@@ -224,7 +235,7 @@ def _score(values: Sequence[object], rows: int) -> float:
     if not texts:
         return 0.0
     sample = "".join(text[:2000] for text in texts)
-    letters = sum(character.isalpha() or character.isspace() for character in sample) / max(1, len(sample))
+    letters = sum(map(len, _LETTERS.findall(sample))) / max(1, len(sample))
     markup = 0.25 if len(re.findall(r"</\w+>", sample)) > len(texts) else 1.0
     return len(texts) / rows * _median_length(texts) * letters * markup
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from dedupe.corpus.compression import COMPRESSIONS, MAGIC
 from dedupe.corpus.content import open_content
 from dedupe.corpus.record import Compression, Format
 from dedupe.errors import UsageError
@@ -24,8 +25,16 @@ _FORMATS: dict[str, Format] = {
     ".json": "jsonl",
     ".csv": "csv",
     ".tsv": "tsv",
+    ".parquet": "parquet",
+    ".html": "html",
+    ".htm": "html",
+    ".warc": "warc",
+    ".wet": "warc",
 }
-LOOKED_FOR = ".txt, .jsonl, .ndjson, .json (one object a line), .csv, .tsv, each also .gz"
+LOOKED_FOR = (
+    ".txt, .jsonl, .ndjson, .json (one object a line), .csv, .tsv, .html, .htm, .warc, .wet, "
+    "each also .gz, .bz2, .zst; .parquet"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +100,19 @@ def detect_layout(path: Path) -> tuple[Format, Compression] | None:
     ('jsonl', 'gz')
     """
     name = path.name.lower()
-    compression: Compression = "gz" if name.endswith(".gz") else ""
-    format = _FORMATS.get(os.path.splitext(name.removesuffix(".gz"))[1])
-    return (format, compression) if format else None
+    compression: Compression = next((known for known in COMPRESSIONS if name.endswith(f".{known}")), "")
+    format = _FORMATS.get(os.path.splitext(name.removesuffix(f".{compression}"))[1])
+    return (format, compression) if format and not (format == "parquet" and compression) else None
 
 
 def spool_stream(stream: BinaryIO, folder: Path, format: Format | None = None) -> Input:
     """Standard input stored in `folder`, because inputs are read twice; its name is `stdin` with an extension.
 
-    Without `format` it is guessed: gzip by its first bytes; JSON lines by a brace, CSV or TSV by a header that has
-    delimiters and a column `text`, `content` or the like; else one plain text.
+    Without `format` it is guessed: compression, Parquet and WARC by their first bytes; JSON lines by a brace, CSV or TSV by a
+    header that has delimiters and a column `text`, `content` or the like; a page by its first tag; else one plain text.
     """
     start = stream.read(1 << 16)
-    compression: Compression = "gz" if start.startswith(b"\x1f\x8b") else ""
+    compression: Compression = next((known for magic, known in MAGIC.items() if start.startswith(magic)), "")
     spool = folder / "stdin"
     with open(spool, "wb") as file:
         while start:
@@ -112,13 +121,19 @@ def spool_stream(stream: BinaryIO, folder: Path, format: Format | None = None) -
     if format is None:
         with open_content(spool, compression) as content:
             format = _guess_format(content.read(1 << 16))
-    path = spool.with_name(f"stdin.{format}{'.gz' if compression else ''}")
+    path = spool.with_name(f"stdin.{format}{'.' if compression else ''}{compression}")
     spool.rename(path)
     return Input(path.name, path, format, compression, path.stat().st_size, folder)
 
 
 def _guess_format(start: bytes) -> Format:
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start.startswith(b"PAR1"):
+        return "parquet"
+    if start.startswith(b"WARC/"):
+        return "warc"
+    if text[:14].lower().startswith((b"<!doctype html", b"<html")):
+        return "html"
     if text.startswith((b"{", b"[")):
         return "jsonl"
     header = text.split(b"\n", 1)[0].decode("utf-8", "replace").lower()

@@ -1,7 +1,8 @@
 """The manifest: what went in, what came out, and the proof that nothing is missing. Its presence commits a run.
 
 It holds no times, so that equal runs have equal manifests. The outcomes of an input's records, in order, are a
-run-length string: "3k1d2r" is three kept, one duplicate, two repaired (q quarantined, c a further piece of that).
+run-length string: "3k1d2r" is three kept, one duplicate, two repaired (q quarantined, c a further piece of that, o no article
+by its kind).
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from typing import Any
 
 from dedupe.config import EmitFormat, ReadSettings
 from dedupe.corpus.fields import FieldChoice
-from dedupe.corpus.record import Compression, Format
+from dedupe.corpus.record import VERBATIM, Compression, Format
 from dedupe.corpus.staging import MANIFEST, OutputFile, check_name, read_json
 from dedupe.errors import ConservationError, InputError, UsageError
 
 VERSION = 1
 OUTCOMES = {"k": "kept", "r": "repaired", "d": "duplicate", "q": "quarantined"}
-REST = "c"
+REST, OTHER = "c", "o"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +114,19 @@ def count_outcomes(entries: Iterable[InputEntry]) -> dict[str, int]:
     for entry in entries:
         counts["read"] += entry.records
         for number, letter in _runs(entry.outcomes):
-            if letter != REST:
+            if letter not in (REST, OTHER):
                 counts[OUTCOMES[letter]] += number
     if counts["read"] != sum(counts[name] for name in OUTCOMES.values()):
         raise ConservationError(f"records were lost or doubled: {counts}; nothing was written")
     return counts
+
+
+def is_sealed(letter: str, format: Format, layout: EmitFormat) -> bool:
+    """Whether a record of this outcome is kept in a file beside the corpus, as it came.
+
+    Kept records stand in the corpus itself, unless it is in another form; of Parquet the whole input is kept.
+    """
+    return letter != "k" or (format != "parquet" and (layout != "same" or format not in VERBATIM))
 
 
 def encode_outcomes(letters: Iterable[tuple[str, int]]) -> str:

@@ -83,7 +83,8 @@ class Corpus:
                     row = parse_record(piece.raw, dialect)
                     where = Where(input.name, number, 0)
                     article = build_article(row, self.choices[input.format], self.further, "", where)
-                    yield replace(article, id=wanted[input.name, number])
+                    id = wanted[input.name, number]
+                    yield article if article.id == id else replace(article, id=id)
 
     def _read(self, input: Input, pieces: Iterable[Piece], taken: dict[str, int]) -> Iterator[Record]:
         earlier = self.contents.get(input.name)
@@ -98,8 +99,7 @@ class Corpus:
             if piece.role == "tail":
                 content.tail = piece.raw
             else:
-                rest = piece.role == "rest"
-                content.records += not rest
+                content.records += piece.role == "record"
                 yield self._parse(piece, Where(input.name, content.records - 1, content.size), content, input, taken)
             content.size += len(piece.raw)
             digest.update(piece.raw)
@@ -108,9 +108,10 @@ class Corpus:
             raise InputError("changed while it was being read; run again", path=str(input.path))
 
     def _parse(self, piece: Piece, where: Where, content: Content, input: Input, taken: dict[str, int]) -> Record:
-        if piece.error:
-            return Record(piece.raw, where, None, piece.error, rest=piece.role == "rest")
-        default_id = input.name if input.format == "txt" else f"{input.name}#{where.record}"
+        if piece.error or piece.role != "record":
+            other = piece.role == "other"
+            return Record(piece.raw, where, None, piece.error, rest=piece.role != "record", other=other)
+        default_id = input.name if input.format in ("txt", "html") else f"{input.name}#{where.record}"
         try:
             row = parse_record(piece.raw, content.dialect)
             article = build_article(row, self.choices[input.format], self.further, default_id, where)

@@ -11,8 +11,10 @@ from typing import Literal, NamedTuple
 
 from dedupe.model import Article, Where
 
-Format = Literal["txt", "jsonl", "csv", "tsv"]
-Compression = Literal["", "gz"]
+Format = Literal["txt", "jsonl", "csv", "tsv", "parquet", "html", "warc"]
+Compression = Literal["", "gz", "bz2", "zst"]
+# Formats whose records can be changed where they stand. Rows of Parquet are written anew, of pages the text is taken out.
+VERBATIM: frozenset[str] = frozenset({"txt", "jsonl", "csv", "tsv"})
 
 
 class Piece(NamedTuple):
@@ -20,11 +22,12 @@ class Piece(NamedTuple):
 
     The first piece is its `head` (byte order mark, CSV header), the last its `tail` (blank lines after the last record);
     both may be empty. Between them stand records. One above the size limit comes as a `record` and its `rest`s.
+    What a WARC holds beside articles (requests, pictures) is `other`; of Parquet a record is the row as a JSON line.
     `error` says why the piece cannot be an article, as far as splitting can tell.
     """
 
     raw: bytes
-    role: Literal["head", "record", "rest", "tail"]
+    role: Literal["head", "record", "rest", "other", "tail"]
     error: str = ""
 
 
@@ -33,8 +36,8 @@ class Record:
     """One record as it was read.
 
     `raw` holds its bytes in the decompressed input, preceding blank lines and its own line end included.
-    `article` is None when the record cannot be read; `error` then says why. `rest` marks the second and further
-    pieces of a record above the size limit: they belong to the record before and are not counted.
+    `article` is None when the record cannot be read; `error` then says why. `rest` marks what is not counted: the second and
+    further pieces of a record above the size limit, and, with `other`, what is no article by its kind.
 
     >>> Record(b'{"text": 1}', Where("a.jsonl", 0, 0), None, "field 'text' is a number, not a string").article
     """
@@ -44,3 +47,9 @@ class Record:
     article: Article | None
     error: str = ""
     rest: bool = False
+    other: bool = False
+
+
+def oversize(limit: int) -> str:
+    """Why a record above the size limit is not read."""
+    return f"larger than max_record_bytes ({limit})"

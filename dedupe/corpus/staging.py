@@ -1,28 +1,29 @@
 """All or nothing on disk: files are written to a staging folder, made durable, and renamed into place, manifest last.
 
 Files are written to <staging>/new. When all are durable, one rename to <staging>/ready decides: whoever comes next, even
-after a crash between two later renames, finishes the installation. Before that, a leftover is worth nothing and is removed.
+after a crash between two later renames, finishes the installation. Before that, a leftover can only be begun again; it tells
+in <staging>/run.json by what, so that another run does not take it for its own.
 """
 
 from __future__ import annotations
 
 import contextlib
-import gzip
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from dedupe.corpus.compression import make_compressor
 from dedupe.corpus.record import Compression
 from dedupe.errors import InputError, UsageError
 
 MANIFEST = "manifest.json"
 STAGING = ".dedupe-staging"
-_READY = "ready"
+_READY, _OWNER = "ready", "run.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,32 +36,39 @@ class OutputFile:
 
 
 class Output:
-    """A file being written; `close` makes it durable. With compression "gz" the bytes depend on the content alone."""
+    """A file being written; `close` makes it durable. Compressed bytes depend on the content alone."""
 
     def __init__(self, path: Path, name: str, compression: Compression = "") -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.name = name
-        self._file = path.open("xb")
+        try:
+            self._file = path.open("xb")
+        except FileExistsError:
+            raise UsageError(f"two inputs would both be written as {name!r}; rename one of them") from None
         self._digest, self._size = hashlib.sha256(), 0
-        self._gzip = gzip.GzipFile("", "wb", 6, _Tap(self), mtime=0) if compression else None
+        self._compression, self._begun = compression, False
+        self._compressor = make_compressor(compression)
+
+    def begin_member(self) -> None:
+        """What follows is a compressed member of its own, as every record of a crawl archive is."""
+        if self._compressor and self._begun:
+            self._write_through(self._compressor.flush())
+            self._compressor, self._begun = make_compressor(self._compression), False
 
     def write(self, content: bytes) -> None:
         """Append bytes, to be compressed first if so asked."""
-        if self._gzip:
-            self._gzip.write(content)
-        else:
-            self.write_through(content)
+        self._begun = True
+        self._write_through(self._compressor.compress(content) if self._compressor else content)
 
-    def write_through(self, content: bytes) -> None:
-        """Append bytes as they stand on disk."""
+    def _write_through(self, content: bytes) -> None:
         self._digest.update(content)
         self._size += len(content)
         self._file.write(content)
 
     def close(self) -> OutputFile:
         """What was written, flushed and synced to disk."""
-        if self._gzip:
-            self._gzip.close()
+        if self._compressor:
+            self._write_through(self._compressor.flush())
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -69,36 +77,24 @@ class Output:
     def discard(self) -> None:
         """Give the file up, if it is not closed."""
         with contextlib.suppress(OSError, ValueError):
-            if self._gzip:
-                self._gzip.close()
             self._file.close()
-
-
-class _Tap:
-    """The file object that gzip writes to."""
-
-    def __init__(self, output: Output) -> None:
-        self._output = output
-
-    def write(self, content: bytes) -> None:
-        self._output.write_through(content)
-
-    def flush(self) -> None:
-        pass
 
 
 class Staging:
     """The staging folder inside `folder`: fresh when made, gone after `install` or `discard`.
 
-    The caller has seen to it that no interrupted installation is pending there.
+    `owner` tells whose it is, for `refuse_leftover`. The caller holds the folder's lock and has seen to it that no interrupted
+    installation is pending there.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, owner: Mapping[str, Any]) -> None:
         self.folder = folder
-        self._made_folder = not folder.exists()
         self._staging, self._new = folder / STAGING, folder / STAGING / "new"
-        shutil.rmtree(self._staging, ignore_errors=True)
-        self._new.mkdir(parents=True)
+        if self._staging.exists():
+            shutil.rmtree(self._staging)
+        self._staging.mkdir(parents=True)
+        (self._staging / _OWNER).write_text(json.dumps(owner), "utf-8")
+        self._new.mkdir()
 
     def create(self, name: str, compression: Compression = "") -> Output:
         """A new file, to be installed as `name`. Raises UsageError for a name that leads outside the folder."""
@@ -108,15 +104,13 @@ class Staging:
         """Put the files in place; a staged manifest goes last and replaces the files that the earlier one names."""
         _sync_folders(Path(parent) for parent, _, _ in os.walk(self._new))
         os.replace(self._new, self._staging / _READY)
-        _sync_folders([self._staging, self.folder])
+        _sync_folders([self._staging, self.folder, self.folder.absolute().parent])
         finish_installation(self.folder)
 
     def discard(self) -> None:
-        """Remove what was staged, if its installation is not decided, and the folder if it was made for it."""
+        """Remove what was staged, if its installation is not decided."""
         if not is_interrupted(self.folder):
             shutil.rmtree(self._staging, ignore_errors=True)
-        if self._made_folder and not any(self.folder.iterdir()):
-            self.folder.rmdir()
 
 
 def check_name(name: str) -> str:
@@ -132,8 +126,27 @@ def check_name(name: str) -> str:
 
 
 def is_interrupted(folder: Path) -> bool:
-    """Whether an installation in the folder was decided but not finished."""
-    return (folder / STAGING / _READY).is_dir()
+    """Whether an installation in the folder was decided but not finished, down to the removal of the staging folder."""
+    staging = folder / STAGING
+    return (staging / _READY).is_dir() or (staging.is_dir() and not any(staging.iterdir()))
+
+
+def refuse_leftover(folder: Path, owner: Mapping[str, Any]) -> None:
+    """Nothing, if what an interrupted run left in the folder is `owner`'s own and may be begun again.
+
+    Raises UsageError when it is another's.
+    """
+    path = folder / STAGING / _OWNER
+    try:
+        known = json.loads(path.read_bytes()) if path.is_file() else None
+    except ValueError:  # killed while it wrote this line
+        known = None
+    if known is not None and known != json.loads(json.dumps(owner)):
+        raise UsageError(
+            "holds what another run left when it was interrupted (other inputs or settings); repeat that run to complete it, "
+            f"choose another folder, or give that run up: remove {STAGING} in it, or --force",
+            path=str(folder),
+        )
 
 
 def finish_installation(folder: Path) -> None:
@@ -152,6 +165,9 @@ def finish_installation(folder: Path) -> None:
             _sync_folders({(folder / other).parent for other in staged})
         os.replace(staging / name, target)
     _sync_folders({(folder / name).parent for name in staged} | {folder})
+    (folder / STAGING / _OWNER).unlink(missing_ok=True)
+    if staging.exists():
+        shutil.rmtree(staging)  # last but one: as long as it is there, the installation counts as unfinished
     shutil.rmtree(folder / STAGING)
 
 

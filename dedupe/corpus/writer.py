@@ -17,9 +17,11 @@ from typing import Any
 
 from dedupe.config import EmitFormat
 from dedupe.corpus.envelope import seal_record
+from dedupe.corpus.folder import OutputFolder
 from dedupe.corpus.inputs import Input
 from dedupe.corpus.layout import make_layout
 from dedupe.corpus.manifest import (
+    OTHER,
     OUTCOMES,
     REST,
     InputEntry,
@@ -27,33 +29,38 @@ from dedupe.corpus.manifest import (
     count_outcomes,
     encode_outcomes,
     hash_file,
-    load_manifest,
+    is_sealed,
 )
 from dedupe.corpus.reader import Content, Corpus
-from dedupe.corpus.record import Record
+from dedupe.corpus.record import VERBATIM, Record
 from dedupe.corpus.splice import splice_field
-from dedupe.corpus.staging import MANIFEST, STAGING, Staging, finish_installation, is_interrupted
-from dedupe.errors import ConservationError, InputError, UsageError
+from dedupe.corpus.staging import MANIFEST, OutputFile
+from dedupe.errors import ConservationError, InputError
 from dedupe.model import Article, Edit
 from dedupe.text.edits import Span, apply_spans
 
 DUPLICATES, QUARANTINE, ORIGINALS = "duplicates.jsonl", "quarantine.jsonl", "originals.jsonl"
+ORIGINALS_FOLDER = "originals"
 
 
 class CorpusWriter:
-    """Writes the outputs of one run over `corpus` into the folder `out`.
+    """Writes the outputs of one run over `corpus` into the folder `out`, a path or a folder that is held already.
 
     A context manager: leaving it without `finish` removes what was staged. `format` "same" keeps each input's layout;
-    "jsonl" and "csv" give one canonical file with the columns id, title, text, url, source, date; "txt" a file an
-    article. `overwrite` allows a finished run in `out` to be replaced, which happens at `finish` and all at once.
+    "jsonl", "csv" and "parquet" give one canonical file with the columns id, title, text, url, source, date; "txt" a file
+    an article. `overwrite` allows a finished run in `out` to be replaced, which happens at `finish` and all at once.
     Raises UsageError when `out` holds anything else, or is a symbolic link.
     """
 
-    def __init__(self, out: Path, corpus: Corpus, *, format: EmitFormat = "same", overwrite: bool = False) -> None:
-        check_output_folder(out, overwrite=overwrite)
+    def __init__(
+        self, out: Path | OutputFolder, corpus: Corpus, *, format: EmitFormat = "same", overwrite: bool = False
+    ) -> None:
         self._corpus, self._format = corpus, format
-        self._staging = Staging(out)
+        folder = OutputFolder(out, overwrite=overwrite) if isinstance(out, Path) else out
+        self._held = folder if isinstance(out, Path) else None
+        self._staging = folder.stage()
         self._layout = make_layout(format, self._staging)
+        self._originals: list[OutputFile] = []
         self._beside = {name: self._staging.create(name) for name in (DUPLICATES, QUARANTINE, ORIGINALS)}
         self._entries: list[InputEntry] = []
         self._counts = Counter[str]()
@@ -70,13 +77,14 @@ class CorpusWriter:
             output.discard()
         self._layout.discard()
         self._staging.discard()
+        if self._held:
+            self._held.release()
 
     def keep(self, record: Record) -> None:
         """The record goes to canonical as it is."""
         article = self._advance(record, "k")
-        if self._format != "same":
-            self._seal(ORIGINALS, record, {"id": article.id})
-        self._layout.write(record.raw, article)
+        self._seal("k", ORIGINALS, record, {"id": article.id})
+        self._layout.write(record.raw, article, {})
 
     def repair(self, record: Record, edits: Sequence[Edit]) -> None:
         """The record goes to canonical with the edits made, its original to originals.jsonl; without edits: `keep`.
@@ -87,21 +95,22 @@ class CorpusWriter:
             self.keep(record)
             return
         article = self._advance(record, "r")
-        self._seal(ORIGINALS, record, {"id": article.id})
+        self._seal("r", ORIGINALS, record, {"id": article.id})
         spans = _spans_by_field(article, edits)
-        raw = self._splice(record.raw, spans) if self._format == "same" else b""
-        self._layout.write(raw, _apply(article, spans))
+        changed = {self._source(field): apply_spans(_field(article, field), of_field) for field, of_field in spans.items()}
+        self._layout.write(self._splice(record.raw, spans), _apply(article, spans), changed)
 
     def duplicate(self, record: Record, dup_of: str, kind: str, jaccard: float, containment: float) -> None:
         """The record goes to duplicates.jsonl, with the id of the article that stands for it and the relation's numbers."""
         article = self._advance(record, "d")
         numbers = {"dup_of": dup_of, "kind": kind, "jaccard": jaccard, "containment": containment}
-        self._seal(DUPLICATES, record, {"id": article.id, **numbers})
+        self._seal("d", DUPLICATES, record, {"id": article.id, **numbers})
 
     def quarantine(self, record: Record) -> None:
-        """The record goes to quarantine.jsonl with the reason that it carries."""
-        self._advance(record, REST if record.rest else "q")
-        self._seal(QUARANTINE, record, {"reason": record.error})
+        """The record goes to quarantine.jsonl with the reason that it carries; what is no article by its kind, to originals."""
+        letter = OTHER if record.other else REST if record.rest else "q"
+        self._advance(record, letter)
+        self._seal(letter, ORIGINALS if record.other else QUARANTINE, record, {"reason": record.error})
 
     def append(self, name: str, chunk: bytes) -> None:
         """Add to a further output, such as pairs.jsonl, made at its first chunk; it is listed in the manifest like the rest."""
@@ -125,7 +134,7 @@ class CorpusWriter:
         beside = [output.close() for output in self._beside.values()]
         manifest = Manifest(
             inputs=tuple(self._entries),
-            outputs=tuple(sorted([*self._layout.outputs, *beside], key=lambda file: file.name)),
+            outputs=tuple(sorted([*self._layout.outputs, *self._originals, *beside], key=lambda file: file.name)),
             counts=count_outcomes(self._entries),
             layout=self._format,
             settings=self._corpus.settings,
@@ -146,11 +155,11 @@ class CorpusWriter:
                 raise ConservationError(f"{record.where} is not of this corpus or out of order; nothing was written")
         if record.where.record != self._records - record.rest:
             raise ConservationError(f"{record.where} is written out of order; nothing was written")
-        if record.article is None and letter not in ("q", REST):
+        if record.article is None and letter not in ("q", REST, OTHER):
             raise ConservationError(f"{record.where} cannot be read and belongs in quarantine; nothing was written")
         self._records += not record.rest
         self._bytes += len(record.raw)
-        if letter != REST:
+        if letter in OUTCOMES:
             self._counts[OUTCOMES[letter]] += 1
         number = self._outcomes.pop()[1] if self._outcomes and self._outcomes[-1][0] == letter else 0
         self._outcomes.append((letter, number + 1))
@@ -163,6 +172,8 @@ class CorpusWriter:
         self._input = next(self._coming, None)
         self._records, self._bytes, self._outcomes = 0, 0, []
         if self._input:
+            if self._input.format == "parquet":
+                self._originals.append(self._copy(self._input))
             self._layout.begin(self._input, self._content(self._input).head)
         return self._input is not None
 
@@ -174,7 +185,9 @@ class CorpusWriter:
                 "nothing was committed",
                 path=input.name,
             )
-        if not input.compression and content.size != input.size:
+        original = self._originals[-1].sha256 if input.format == "parquet" else ""
+        digest = input.sha256 or (hash_file(input.path) if input.compression or original else content.sha256)
+        if digest != original if original else not input.compression and content.size != input.size:
             raise InputError("changed while it was being read; run again", path=str(input.path))
         self._layout.end(content.tail)
         return InputEntry(
@@ -182,7 +195,7 @@ class CorpusWriter:
             format=input.format,
             compression=input.compression,
             size=input.size,
-            sha256=input.sha256 or (hash_file(input.path) if input.compression else content.sha256),
+            sha256=digest,
             content_sha256=content.sha256,
             records=self._records,
             outcomes=encode_outcomes(self._outcomes),
@@ -195,41 +208,40 @@ class CorpusWriter:
             raise ConservationError("was never read; nothing was written", path=input.name)
         return self._corpus.contents[input.name]
 
-    def _splice(self, raw: bytes, spans: Mapping[str, Sequence[Span]]) -> bytes:
+    def _copy(self, input: Input) -> OutputFile:
+        """The input itself, kept beside the corpus: its bytes cannot be made again from its records."""
+        output = self._staging.create(f"{ORIGINALS_FOLDER}/{input.name}")
+        try:
+            with open(input.path, "rb") as file:
+                while chunk := file.read(1 << 20):
+                    output.write(chunk)
+            return output.close()
+        finally:
+            output.discard()
+
+    def _source(self, field: str) -> str:
+        """What the input calls a field of an article."""
         assert self._input is not None
         choice = self._corpus.choices[self._input.format]
+        return {"text": choice.text, "title": choice.title}.get(field, field)
+
+    def _splice(self, raw: bytes, spans: Mapping[str, Sequence[Span]]) -> bytes:
+        """The record's bytes with the spans replaced; nothing where the layout has no use for them."""
+        assert self._input is not None
+        if self._format != "same" or self._input.format not in VERBATIM:
+            return b""
         dialect = self._content(self._input).dialect
         for field, of_field in spans.items():
-            source = {"text": choice.text, "title": choice.title}.get(field, field)
-            raw = splice_field(raw, dialect, source, of_field)
+            raw = splice_field(raw, dialect, self._source(field), of_field)
         return raw
 
-    def _seal(self, name: str, record: Record, label: Mapping[str, object]) -> None:
+    def _seal(self, letter: str, name: str, record: Record, label: Mapping[str, object]) -> None:
         assert self._input is not None
-        is_json = record.article is not None and self._input.format == "jsonl"
+        if not is_sealed(letter, self._input.format, self._format):
+            return
+        is_json = record.article is not None and self._input.format in ("jsonl", "parquet")
         line = seal_record({**label, "where": dataclasses.asdict(record.where)}, record.raw, is_json=is_json)
         self._beside[name].write(line)
-
-
-def check_output_folder(out: Path, *, overwrite: bool) -> None:
-    """Nothing, if a run may write into `out`; an installation that a crash interrupted there is finished first.
-
-    Raises UsageError when `out` is a symbolic link or a file, holds a finished run (unless `overwrite`) or anything else.
-    """
-    if out.is_symlink() or (out / STAGING).is_symlink():
-        raise UsageError("is or holds a symbolic link; give the real path of the output folder", path=str(out))
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise UsageError("is not a folder; choose another output folder", path=str(out))
-    if is_interrupted(out):
-        finish_installation(out)
-    if (out / MANIFEST).exists():
-        load_manifest(out)
-        if not overwrite:
-            raise UsageError("holds a finished run; choose another folder, or --force to replace it", path=str(out))
-    elif any(path.name != STAGING for path in out.iterdir()):
-        raise UsageError("is not empty and holds no finished run; choose another folder, or empty it", path=str(out))
 
 
 def _spans_by_field(article: Article, edits: Sequence[Edit]) -> dict[str, list[Span]]:

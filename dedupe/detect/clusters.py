@@ -82,7 +82,7 @@ def find_clusters(
             taken = {first: Pair(first, first, "exact", 1.0, 1.0)}
             around_it = _verify_around(first, around, likes, verify)
             taken |= {other: pair for other, pair in around_it.items() if stands_for(first, pair)}
-            waiting -= taken.keys()
+            waiting.difference_update(taken)  # in place: `-=` with the keys of a dict would copy the set
             members = sorted(id for other in taken for id in copies[other])
             if len(members) > 1:
                 homes[best[first]] = members

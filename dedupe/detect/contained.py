@@ -30,7 +30,7 @@ class OwnShingles:
 
     def count_shared(self, a: _Numbers, b: _Numbers) -> _Numbers:
         """The number of own shingles that rows a[i] and b[i] share: int64, shape (pairs,)."""
-        return count_shared(self._profiles.hashes, self._profiles.offsets, a, b, self._boilerplate.marks)
+        return count_shared(self._profiles.hashes, self._profiles.offsets, a, b, self._boilerplate)
 
     def count(self, rows: _Numbers) -> _Numbers:
         """The number of own shingles of each row: int64, of the shape of `rows`."""

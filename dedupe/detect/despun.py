@@ -77,13 +77,19 @@ class DespunNumbers:
 def find_despun_candidates(keys: _Codes, threshold: float) -> Candidates:
     """The pairs of rows that may have a despun similarity of `threshold`; keys: as in `DespunProfiles`."""
     found = find_candidates(keys, DESPUN_BANDS, 1, cap=_BUCKET_CAP, hot_bands=_HOT_BANDS)
-    halves = keys.view(np.uint16)
-    likely = np.zeros(len(found.a), np.bool_)
-    for low in range(0, len(likely), _COMPARED):
-        block = slice(low, low + _COMPARED)
-        same = np.count_nonzero(halves[found.a[block]] == halves[found.b[block]], axis=1)
-        likely[block] = same >= _LEAST_ESTIMATE * threshold * halves.shape[1]
+    likely = tell_likely(keys, found.a, keys, found.b, threshold)
     return Candidates(found.a[likely], found.b[likely], found.hot_buckets)
+
+
+def tell_likely(ours: _Codes, a: _Rows, theirs: _Codes, b: _Rows, threshold: float) -> npt.NDArray[np.bool_]:
+    """Which pairs (ours[a[i]], theirs[b[i]]) of keys may be those of texts of despun similarity `threshold`: bool, (pairs,)."""
+    left, right = ours.view(np.uint16), theirs.view(np.uint16)
+    likely = np.zeros(len(a), np.bool_)
+    for low in range(0, len(a), _COMPARED):
+        block = slice(low, low + _COMPARED)
+        same = np.count_nonzero(left[a[block]] == right[b[block]], axis=1)
+        likely[block] = same >= _LEAST_ESTIMATE * threshold * left.shape[1]
+    return likely
 
 
 def profile_despun(tokens: DespunTokens, a: _Codes, b: _Codes) -> DespunProfiles:

@@ -87,7 +87,7 @@ def find_pairs(
     for kind in settings.kinds:
         if kind not in KINDS:
             raise UsageError(f"unknown kind {kind!r}; {did_you_mean(kind, KINDS)}")
-    bands, rows = _bands(settings)
+    bands, rows = settle_bands(settings)
     # Everything below counts in ranks of ids, so that the order of the input does not matter.
     order = np.array(sorted(range(len(ids)), key=ids.__getitem__), np.int64)
     representatives = represent_copies(profiles.digests[order])
@@ -144,10 +144,10 @@ def represent_copies(digests: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     return representatives
 
 
-def _bands(settings: FindSettings) -> tuple[int, int]:
-    chosen = choose_bands(settings.near, settings.permutations, settings.recall)
+def settle_bands(settings: FindSettings) -> tuple[int, int]:
+    """The bands and rows in use: those of the settings, or chosen. Raises UsageError if they do not fit the signature."""
     if not settings.bands and not settings.rows:
-        return chosen
+        return choose_bands(settings.near, settings.permutations, settings.recall)
     if settings.bands < 1 or settings.rows < 1 or settings.bands * settings.rows > settings.permutations:
         raise UsageError(
             f"{settings.bands} bands of {settings.rows} rows do not fit {settings.permutations} permutations; "

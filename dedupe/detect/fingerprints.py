@@ -14,6 +14,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from dedupe.kernel import compiled_kernel
+
 # Any shared run of as many words is found. Of shorter ones, down to GRAM_WORDS, a part.
 SURE_WORDS = 20
 # Words of a gram: few enough for short runs, enough that grams rarely meet by chance.
@@ -37,8 +39,13 @@ def winnow_shingles(hashes: _Words, counts: _Offsets, shingle_words: int) -> tup
     >>> len(np.intersect1d(fingerprints[:offsets[1]], fingerprints[offsets[1]:])) > 0
     True
     """
-    grams, lengths = _hash_grams(hashes, counts, shingle_words)
     window = max(1, SURE_WORDS - max(GRAM_WORDS, shingle_words) + 1)
+    steps = _gram_steps(shingle_words)
+    kernel = compiled_kernel()
+    if kernel:
+        prints, begins = np.empty_like(hashes), np.empty(len(counts) + 1, np.int64)
+        return prints[: kernel.winnow(hashes, counts, np.array(steps, np.int64), window, prints, begins)].copy(), begins
+    grams, lengths = _hash_grams(hashes, counts, steps)
     bounds = np.concatenate([[0], np.cumsum(lengths)])
     texts = np.repeat(np.arange(len(lengths), dtype=np.uint64), lengths)
     chosen = [_choose_in_windows(grams, bounds, window), _choose_of_short(grams, bounds, window)]
@@ -48,11 +55,15 @@ def winnow_shingles(hashes: _Words, counts: _Offsets, shingle_words: int) -> tup
     return (codes & np.uint64(0xFFFFFFFF)).astype(np.uint32), offsets.astype(np.int64)
 
 
-def _hash_grams(hashes: _Words, counts: _Offsets, shingle_words: int) -> tuple[_Words, _Offsets]:
-    """The gram hashes of each text in order, and their numbers: shingles that together cover a gram, mixed."""
+def _gram_steps(shingle_words: int) -> list[int]:
+    """Which shingles after the first together cover a gram, the first included, in ascending order."""
     reach = max(0, GRAM_WORDS - shingle_words)
-    steps = sorted({*range(0, reach, shingle_words), reach})
-    lengths = np.maximum(counts - reach, 0)
+    return sorted({*range(0, reach, shingle_words), reach})
+
+
+def _hash_grams(hashes: _Words, counts: _Offsets, steps: list[int]) -> tuple[_Words, _Offsets]:
+    """The gram hashes of each text in order, and their numbers: the shingles at `steps`, mixed."""
+    lengths = np.maximum(counts - steps[-1], 0)
     begins = np.cumsum(counts) - counts
     first = np.arange(int(lengths.sum())) + np.repeat(begins - (np.cumsum(lengths) - lengths), lengths)
     codes = np.zeros(len(first), np.uint64)

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dedupe.errors import UsageError
+from dedupe.kernel import compiled_kernel
 
 # A bucket of m rows gives m(m-1)/2 candidates; beyond this m it gives at most 2m.
 BUCKET_CAP = 128
@@ -140,16 +141,37 @@ def band_keys(signatures: npt.NDArray[np.uint32], band: int, rows: int) -> _Code
     signatures: uint32, shape (texts, permutations). Returns uint64, shape (texts,).
     """
     keys = np.full(len(signatures), band, np.uint64)
+    kernel = compiled_kernel()
+    if kernel:
+        kernel.band_keys(np.ascontiguousarray(signatures), signatures.shape[1], band * rows, rows, band, keys)
+        return keys
     for column in range(band * rows, (band + 1) * rows):
-        keys ^= signatures[:, column]
-        # The finaliser of splitmix64, once per value.
-        keys += np.uint64(0x9E3779B97F4A7C15)
-        keys ^= keys >> np.uint64(30)
-        keys *= np.uint64(0xBF58476D1CE4E5B9)
-        keys ^= keys >> np.uint64(27)
-        keys *= np.uint64(0x94D049BB133111EB)
-        keys ^= keys >> np.uint64(31)
+        _mix_in(keys, signatures[:, column])
     return keys
+
+
+def all_band_keys(signatures: npt.NDArray[np.uint32], bands: int, rows: int) -> _Codes:
+    """The `band_keys` of all bands: uint64, shape (texts, bands).
+
+    >>> signatures = np.array([[1, 2, 3, 4]], np.uint32)
+    >>> all_band_keys(signatures, 2, 2).tolist() == [[int(band_keys(signatures, band, 2)[0]) for band in range(2)]]
+    True
+    """
+    keys = np.tile(np.arange(bands, dtype=np.uint64), (len(signatures), 1))
+    for row in range(rows):
+        _mix_in(keys, signatures[:, row : bands * rows : rows])
+    return keys
+
+
+def _mix_in(keys: _Codes, values: npt.NDArray[np.uint32]) -> None:
+    """Take values into the keys, in place: the finaliser of splitmix64, once per value."""
+    keys ^= values
+    keys += np.uint64(0x9E3779B97F4A7C15)
+    keys ^= keys >> np.uint64(30)
+    keys *= np.uint64(0xBF58476D1CE4E5B9)
+    keys ^= keys >> np.uint64(27)
+    keys *= np.uint64(0x94D049BB133111EB)
+    keys ^= keys >> np.uint64(31)
 
 
 def link_buckets(order: _Rows, starts: _Rows, size: int, gathered: Gathered) -> None:

@@ -14,7 +14,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from dedupe.kernel import compiled_kernel
+
 _Words = npt.NDArray[np.uint32]
+# Permutations that the compiled kernel works on at once.
+_TOGETHER = 4
 # Shingles permuted at once: 256 KB of scratch, and few enough calls that their overhead does not count.
 _BLOCK = 65536
 
@@ -42,6 +46,12 @@ def sign_sets(hashes: _Words, offsets: npt.NDArray[np.int64], a: _Words, b: _Wor
     >>> signatures.shape, bool((signatures[1] == 0xFFFFFFFF).all())
     ((3, 4), True)
     """
+    kernel = compiled_kernel()
+    if kernel:
+        factors, summands = (np.resize(column, -(-len(a) // _TOGETHER) * _TOGETHER) for column in (a, b))
+        filled_up = np.empty((len(offsets) - 1, len(factors)), np.uint32)
+        kernel.sign(hashes, offsets, factors, summands, filled_up)
+        return np.ascontiguousarray(filled_up[:, : len(a)])
     signatures = np.full((len(a), len(offsets) - 1), 0xFFFFFFFF, np.uint32)
     filled = np.flatnonzero(np.diff(offsets))
     starts, ends = offsets[filled], offsets[filled + 1]

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dedupe.config import FindSettings
+from dedupe.detect.batches import Batches
 from dedupe.detect.despun import DESPUN_BANDS, DespunProfiles, join_despun, profile_despun
 from dedupe.detect.fingerprints import winnow_shingles
 from dedupe.detect.minhash import draw_permutations, sign_sets
@@ -22,8 +23,6 @@ from dedupe.errors import UsageError
 from dedupe.text.classes import ClassMap
 from dedupe.text.normal import digest_texts, tokenize
 
-# Characters of text worked on at once; more only takes memory (some 60 bytes a character while a batch is in work).
-_BATCH = 400_000
 # The kinds that are found by shared passages.
 PASSAGE_KINDS = frozenset({"contained", "overlap"})
 
@@ -77,33 +76,28 @@ class Profiler:
         self._fingerprint = not PASSAGE_KINDS.isdisjoint(settings.kinds)
         self._permutations = draw_permutations(settings.permutations, settings.seed)
         self._classes, self._despun_permutations = classes, draw_permutations(2 * DESPUN_BANDS, settings.seed)
-        self._texts: list[str] = []
-        self._characters = 0
-        self._batches: list[Profiles] = []
+        self._batches = Batches(self._profile)
 
     def add(self, text: str) -> None:
         """Take one text; its row is the number of texts taken before."""
-        self._texts.append(text)
-        self._characters += len(text)
-        if self._characters >= _BATCH:
-            self._profile_batch()
+        self._batches.add(text)
 
     def finish(self) -> Profiles:
         """The profiles of all texts taken."""
-        self._profile_batch()
+        batches = self._batches.finish()
         return Profiles(
-            np.concatenate([batch.digests for batch in self._batches]),
-            np.concatenate([batch.words for batch in self._batches]),
-            np.concatenate([batch.hashes for batch in self._batches]),
-            _join_offsets([batch.offsets for batch in self._batches]),
-            np.concatenate([batch.signatures for batch in self._batches]),
-            np.concatenate([batch.fingerprints for batch in self._batches]),
-            _join_offsets([batch.fingerprint_offsets for batch in self._batches]),
-            join_despun([batch.despun for batch in self._batches if batch.despun]) if self._classes else None,
+            np.concatenate([batch.digests for batch in batches]),
+            np.concatenate([batch.words for batch in batches]),
+            np.concatenate([batch.hashes for batch in batches]),
+            _join_offsets([batch.offsets for batch in batches]),
+            np.concatenate([batch.signatures for batch in batches]),
+            np.concatenate([batch.fingerprints for batch in batches]),
+            _join_offsets([batch.fingerprint_offsets for batch in batches]),
+            join_despun([batch.despun for batch in batches if batch.despun]) if self._classes else None,
         )
 
-    def _profile_batch(self) -> None:
-        tokens = tokenize(self._texts)
+    def _profile(self, texts: list[str]) -> Profiles:
+        tokens = tokenize(texts)
         ordered, counts = hash_in_order(tokens, self._settings.shingle_words, self._settings.hash)
         prints = np.empty(0, np.uint32), np.zeros(len(counts) + 1, np.int64)
         if self._fingerprint:
@@ -111,8 +105,7 @@ class Profiler:
         hashes, offsets = collect_shingles(ordered, counts)
         signatures = sign_sets(hashes, offsets, *self._permutations)
         despun = profile_despun(self._classes.despin(tokens), *self._despun_permutations) if self._classes else None
-        self._batches.append(Profiles(digest_texts(tokens), tokens.counts(), hashes, offsets, signatures, *prints, despun))
-        self._texts, self._characters = [], 0
+        return Profiles(digest_texts(tokens), tokens.counts(), hashes, offsets, signatures, *prints, despun)
 
 
 def _join_offsets(parts: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:

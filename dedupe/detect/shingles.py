@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dedupe.errors import UsageError, did_you_mean
+from dedupe.kernel import compiled_kernel
 from dedupe.text.normal import Tokens
 
 _PRIME1, _PRIME2, _PRIME3, _PRIME4, _PRIME5 = (
@@ -62,7 +63,11 @@ def hash_in_order(tokens: Tokens, shingle_words: int, hash: str = "xxh32") -> tu
 
 
 def collect_shingles(hashes: _Words, counts: _Offsets) -> tuple[_Words, _Offsets]:
-    """The distinct hashes of each text, ascending, and where each text's begin; `hashes` are sorted in place."""
+    """The distinct hashes of each text, ascending, and where each text's begin; `hashes` may be sorted in place."""
+    kernel = compiled_kernel()
+    if kernel:
+        collected, offsets = np.empty_like(hashes), np.empty(len(counts) + 1, np.int64)
+        return collected[: kernel.collect(hashes, counts, collected, offsets)].copy(), offsets
     bounds = np.concatenate([[0], np.cumsum(counts)])
     for low, high in itertools.pairwise(bounds.tolist()):
         hashes[low:high].sort()
@@ -94,6 +99,10 @@ def xxh32_spans(buffer: _Bytes, begins: _Offsets, lengths: _Offsets) -> _Words:
     '0x6bdd6607'
     """
     hashes = np.empty(len(begins), np.uint32)
+    kernel = compiled_kernel()
+    if kernel:
+        kernel.xxh32_spans(buffer, begins, lengths, hashes)
+        return hashes
     for start in range(0, len(begins), _BLOCK):
         block = slice(start, start + _BLOCK)
         low = int(begins[block].min())

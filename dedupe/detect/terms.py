@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dedupe.detect.batches import Batches
 from dedupe.detect.shingles import xxh32_spans
 from dedupe.text.normal import Tokens, tokenize
 
@@ -28,7 +29,6 @@ OTHER, NUMBER, CAPITAL = 0, 1, 2
 # German, where all nouns are, some 30.
 _FULL_OF_CAPITALS = 0.27
 _NO_CAPITALS = 0.005
-_BATCH = 400_000
 _AROUND = 2  # tokens on either side of an occurrence that belong to its context
 # The look-behind stands inside, so that the search runs from separator to separator.
 _NUMBER_SEPARATOR = re.compile(r"[.,:\u2009\u202f'’–-](?<=\d.)(?=\d)")
@@ -86,21 +86,15 @@ class TermProfiler:
     """
 
     def __init__(self) -> None:
-        self._texts: list[str] = []
-        self._characters = 0
-        self._batches: list[Terms] = []
+        self._batches = Batches(extract_terms)
 
     def add(self, text: str) -> None:
         """Take one text; its row is the number of texts taken before."""
-        self._texts.append(text)
-        self._characters += len(text)
-        if self._characters >= _BATCH:
-            self._profile_batch()
+        self._batches.add(text)
 
     def finish(self) -> Terms:
         """The terms of all texts taken."""
-        self._profile_batch()
-        batches = self._batches
+        batches = self._batches.finish()
         return Terms(
             np.concatenate([batch.terms for batch in batches]),
             np.concatenate([batch.marks for batch in batches]),
@@ -111,10 +105,6 @@ class TermProfiler:
             {term: look for batch in batches for term, look in batch.numbers.items()},
             np.concatenate([batch.cased for batch in batches]),
         )
-
-    def _profile_batch(self) -> None:
-        self._batches.append(extract_terms(self._texts))
-        self._texts, self._characters = [], 0
 
 
 def extract_terms(texts: list[str]) -> Terms:

@@ -10,10 +10,12 @@ falsely shared shingles in a pair of ordinary articles.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from dedupe.kernel import compiled_kernel
 
 # Hashes merged at once: few enough for the second-level cache.
 _BLOCK = 65536
@@ -23,7 +25,24 @@ _UNEVEN = 32
 _Hashes = npt.NDArray[np.uint32]
 _Rows = npt.NDArray[np.int64]
 _Ratios = npt.NDArray[np.float64]
-_Marks = Callable[[_Hashes], npt.NDArray[np.bool_]]
+
+
+class LeftOut(Protocol):
+    """Hashes that are not to be counted: `Boilerplate`, as far as counting must know it."""
+
+    @property
+    def hashes(self) -> _Hashes:
+        """The hashes themselves, ascending."""
+        ...
+
+    @property
+    def table(self) -> npt.NDArray[np.bool_]:
+        """By the upper bits of a hash, as many as the table's size asks for: whether any of the hashes has them."""
+        ...
+
+    def marks(self, hashes: _Hashes) -> npt.NDArray[np.bool_]:
+        """Which of some hashes are among them."""
+        ...
 
 
 def measure_pairs(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows) -> tuple[_Ratios, _Ratios]:
@@ -42,12 +61,18 @@ def measure_pairs(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows) -> tuple[
     return shared / np.maximum(union, 1), shared / np.maximum(smaller, 1)
 
 
-def count_shared(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows, left_out: _Marks | None = None) -> _Rows:
+def count_shared(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows, left_out: LeftOut | None = None) -> _Rows:
     """The number of hashes that rows a[i] and b[i] share: int64, shape (pairs,).
 
-    `left_out` marks those of some hashes that are not to be counted.
+    Those that are `left_out` do not count.
     Scratch memory is bounded by _BLOCK hashes, or by the two sets of the largest pair.
     """
+    kernel = compiled_kernel()
+    if kernel:
+        shared = np.empty(len(a), np.int64)
+        table, omitted = (left_out.table, left_out.hashes) if left_out else (b"", b"")
+        kernel.count_shared(hashes, offsets, np.ascontiguousarray(a), np.ascontiguousarray(b), table, omitted, shared)
+        return shared
     sizes = np.diff(offsets)
     shared = np.zeros(len(a), np.int64)
     uneven = np.maximum(sizes[a], sizes[b]) > _UNEVEN * np.minimum(sizes[a], sizes[b])
@@ -68,22 +93,22 @@ def count_shared(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows, left_out: 
     return shared
 
 
-def _look_up(one: _Hashes, other: _Hashes, left_out: _Marks | None) -> int:
+def _look_up(one: _Hashes, other: _Hashes, left_out: LeftOut | None) -> int:
     """The shared hashes of two sets of very different sizes: the smaller one's are looked up in the larger."""
     small, large = sorted((one, other), key=len)
     if not len(small):
         return 0
     held = small[large[np.minimum(np.searchsorted(large, small), len(large) - 1)] == small]
-    return len(held) if left_out is None else len(held) - int(np.count_nonzero(left_out(held)))
+    return len(held) if left_out is None else len(held) - int(np.count_nonzero(left_out.marks(held)))
 
 
-def _count_block(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows, left_out: _Marks | None) -> _Rows:
+def _count_block(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows, left_out: LeftOut | None) -> _Rows:
     """Both sides as (pair, hash) keys, each ascending already: a stable sort merges them in linear time."""
     keys = np.concatenate([_keys(hashes, offsets, a), _keys(hashes, offsets, b)])
     keys.sort(kind="stable")
     twice = keys[1:][keys[1:] == keys[:-1]]
     if left_out is not None:
-        twice = twice[~left_out(twice.astype(np.uint32))]
+        twice = twice[~left_out.marks(twice.astype(np.uint32))]
     return np.bincount((twice >> np.uint64(32)).astype(np.int64), minlength=len(a))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from dedupe.evaluate.report import Case, CaseKind, EditReport, Tally
-from dedupe.review.report import show_invisible
+from dedupe.review.markup import show_invisible
 
 
 def describe_edits(report: EditReport) -> str:

@@ -20,9 +20,8 @@ from dedupe.evaluate.report import Case, EditReport, Furniture, Tally
 from dedupe.evaluate.similarity import edit_similarity, word_jaccard
 from dedupe.evaluate.truth import TruthEdit, read_truth_edits
 from dedupe.evaluate.windows import TrimmedEdit, Window, compare, count_words
-from dedupe.model import Edit, Role
+from dedupe.model import Edit, Role, article_fields
 from dedupe.repair.gate import Verdict
-from dedupe.repair.repairer import article_fields
 from dedupe.review.report import read_views
 from dedupe.text.edits import Span, apply_spans
 

@@ -8,27 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from html.entities import name2codepoint
-
-import ftfy
+from typing import Any
 
 from dedupe.model import Flag
 from dedupe.repair.spans import line_around
 from dedupe.text.edits import Span, diff_spans
 
-_CONFIG = ftfy.TextFixerConfig(
-    unescape_html=False,
-    remove_terminal_escapes=False,
-    fix_encoding=True,
-    fix_latin_ligatures=False,
-    fix_character_width=False,
-    uncurl_quotes=False,
-    fix_line_breaks=False,
-    fix_surrogates=False,
-    remove_control_chars=False,
-    normalization=None,
-    explain=False,
-)
 # Entities by name or number, escaped once or several times over; "&lt;" and "&gt;" stay, for they may quote code.
 _ENTITY = re.compile(r"&(?:amp;)*(?:([A-Za-z]{2,8}\d{0,2})|#(\d{2,6})|#[xX]([0-9a-fA-F]{2,5}));")
 _NAMES = (frozenset(name2codepoint) | {"apos"}) - {"lt", "gt"}
@@ -61,7 +48,7 @@ def fix_encoding(text: str) -> list[Span]:
         for match in _ENTITY.finditer(text):
             if _is_entity(match) and taken.isdisjoint(range(*match.span())) and not _is_subject(text, match):
                 entity = match[0].replace("amp;", "") if match[1] != "amp" else "&amp;"
-                spans.append(Span(*match.span(), ftfy.fixes.unescape_html(entity)))
+                spans.append(Span(*match.span(), _load_ftfy()[0].fixes.unescape_html(entity)))
     return sorted(spans)
 
 
@@ -77,10 +64,33 @@ def flag_encoding(text: str, field: str) -> Iterator[Flag]:
                 yield Flag("broken-encoding", field, *match.span(), "a letter or mark was lost in decoding")
 
 
+@lru_cache(maxsize=1)
+def _load_ftfy() -> tuple[Any, Any]:
+    """ftfy and what it is asked for. It takes a tenth of a second to import; only text beyond ASCII, or with "&", needs it."""
+    import ftfy  # noqa: PLC0415
+
+    config = ftfy.TextFixerConfig(
+        unescape_html=False,
+        remove_terminal_escapes=False,
+        fix_encoding=True,
+        fix_latin_ligatures=False,
+        fix_character_width=False,
+        uncurl_quotes=False,
+        fix_line_breaks=False,
+        fix_surrogates=False,
+        remove_control_chars=False,
+        normalization=None,
+        explain=False,
+    )
+    return ftfy, config
+
+
 def _fix_line(line: str) -> str:
     if line.count("â€œ") > line.count("â€\x9d"):
         line = _CUT_CLOSING.sub("â€\x9d", line)
-    return ftfy.fix_text(line, _CONFIG)
+    ftfy, config = _load_ftfy()
+    fixed: str = ftfy.fix_text(line, config)
+    return fixed
 
 
 def _is_entity(match: re.Match[str]) -> bool:

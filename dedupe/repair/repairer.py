@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dedupe.config import RepairSettings
-from dedupe.model import Article, Edit, Flag, Repair, Role
+from dedupe.model import Article, Edit, Flag, Repair, Role, article_fields
 from dedupe.repair.defects import Change
 from dedupe.repair.encoding import fix_encoding
 from dedupe.repair.evidence import Witnesses
@@ -238,11 +238,6 @@ class Repairer:
         if not self.settings.layout:
             return [], []
         return move_ranges(cleaned, reading.layout.flags), move_ranges(cleaned, reading.layout.roles)
-
-
-def article_fields(article: Article) -> dict[str, str]:
-    """Every text field of an article by name: text, title, and the further ones."""
-    return {"text": article.text, "title": article.title, **article.fields}
 
 
 def fields_digest(fields: Mapping[str, str]) -> str:

@@ -17,6 +17,7 @@ neither verdict counts until somebody decides again.
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import fcntl
 import json
@@ -131,9 +132,10 @@ class Ledger:
         ones in the order of the text.
         """
         taken: list[Edit] = []
+        places: dict[str, list[tuple[int, int]]] = {}
         for edit, decision in sorted(((e, self.find(e, source)) for e in edits), key=_urgency):
             accepted = edit.automatic if decision is None else decision.verdict != "reject"
-            if accepted and not any(_overlap(edit, other) for other in taken):
+            if accepted and _take_place(places.setdefault(edit.field, []), (edit.start, edit.end)):
                 replaced = decision is not None and decision.verdict == "replace"
                 after = decision.replacement or "" if decision and replaced else edit.after
                 taken.append(dataclasses.replace(edit, after=after))
@@ -429,7 +431,15 @@ def _urgency(item: tuple[Edit, Decision | None]) -> tuple[bool, bool, str, int, 
     return not on_edit, not edit.automatic, edit.field, edit.start, edit.end, edit.rules, edit.after
 
 
-def _overlap(a: Edit, b: Edit) -> bool:
-    if a.field != b.field:
+def _take_place(places: list[tuple[int, int]], place: tuple[int, int]) -> bool:
+    """Whether a span overlaps none of the sorted, disjoint `places`; it is then one of them."""
+    at = bisect.bisect_left(places, place)
+    # At one offset an insertion and a span may stand, so the span that reaches over `place` is at most two before it.
+    if any(_overlap(place, other) for other in places[max(0, at - 2) : at + 1]):
         return False
-    return (a.start < b.end and b.start < a.end) or (a.start == b.start and a.end == b.end)
+    places.insert(at, place)
+    return True
+
+
+def _overlap(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    return (a[0] < b[1] and b[0] < a[1]) or a == b

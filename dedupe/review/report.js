@@ -93,3 +93,83 @@ for (const rule of document.querySelectorAll("[data-rule]")) {
 }
 draw();
 addEventListener("beforeunload", (event) => { if (unsaved) event.preventDefault(); });
+
+// Filters: which edits are shown. Groups without any are hidden; how many are left is said aloud.
+const edits = [...document.querySelectorAll("[data-edit]")].map((line) => ({ line, words: line.textContent.toLowerCase(), group: line.closest("details") }));
+
+function addFilters() {
+  const filters = document.createElement("p");
+  filters.className = "filters";
+  const search = document.createElement("input");
+  search.type = "search";
+  search.id = "search";
+  const tier = choice(["any tier", ...new Set(edits.map(({ line }) => line.dataset.tier))]);
+  const state = choice(["made or not", "made", "not made"]);
+  const quoted = choice(["in quotations or not", "in a quotation", "not in a quotation"]);
+  const left = document.createElement("output");
+  left.setAttribute("aria-live", "polite");
+  const keys = document.createElement("span");
+  keys.className = "quiet";
+  keys.textContent = "/ searches, j and k go through the edits";
+  filters.append(labelled("Search ", search), labelled("Tier ", tier), labelled("State ", state), labelled("Quotations ", quoted), left, keys);
+  document.getElementById("edits").after(filters);
+  const apply = () => {
+    const words = search.value.toLowerCase();
+    const filled = new Set();
+    let shown = 0;
+    for (const edit of edits) {
+      const { tier: of, made, quoted: within } = edit.line.dataset;
+      const fits = edit.words.includes(words) && (tier.selectedIndex === 0 || tier.value === of)
+        && (state.selectedIndex === 0 || (state.selectedIndex === 1) === (made === "1"))
+        && (quoted.selectedIndex === 0 || (quoted.selectedIndex === 1) === (within === "1"));
+      edit.line.hidden = !fits;
+      shown += fits;
+      if (fits) filled.add(edit.group);
+    }
+    const narrowed = shown < edits.length;
+    for (const group of new Set(edits.map((edit) => edit.group))) {
+      if (!group) continue;
+      group.hidden = !filled.has(group);
+      group.open = narrowed && filled.has(group);
+    }
+    left.textContent = `${shown} of ${edits.length} edits`;
+  };
+  for (const control of [search, tier, state, quoted]) control.addEventListener("input", apply);
+  left.textContent = `${edits.length} of ${edits.length} edits`;
+}
+
+function choice(names) {
+  const select = document.createElement("select");
+  for (const text of names) {
+    const option = document.createElement("option");
+    option.textContent = text;
+    select.append(option);
+  }
+  return select;
+}
+
+function labelled(text, control) {
+  const place = document.createElement("label");
+  place.append(text, control);
+  return place;
+}
+
+function go(step) {
+  const shown = edits.filter(({ line }) => !line.hidden);
+  const at = shown.findIndex(({ line }) => line.contains(document.activeElement));
+  const next = shown[Math.min(Math.max(at + step, 0), shown.length - 1)];
+  if (!next) return;
+  if (next.group) next.group.open = true;
+  next.line.tabIndex = -1;
+  next.line.focus();
+}
+
+if (edits.length) addFilters();
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
+  if (event.key === "j" || event.key === "k") go(event.key === "j" ? 1 : -1);
+  if (event.key === "/" && edits.length) {
+    event.preventDefault();
+    document.getElementById("search").focus();
+  }
+});

@@ -82,7 +82,7 @@ def describe_summary(summary: Summary, out: str, dry_run: bool = False) -> str:
             "",
             f"corpus        {out}/{summary.corpus}",
             f"report        {out}/report.html",
-            f"next          open the report; `dedupe review {out}` decides on edits; `dedupe undo {out} -o DIR` restores the input",
+            f"next          open the report; `dedupe review {out}` to decide; `dedupe undo {out} -o DIR` restores the input",
         ]
     return "\n".join(lines)
 

@@ -14,8 +14,9 @@ from dedupe.model import Verdict
 from dedupe.review.articles import ArticleStore
 from dedupe.review.filters import filter_edits
 from dedupe.review.marks import Change, Mark, mark_changes
+from dedupe.review.markup import show_invisible
 from dedupe.review.queue import SAMPLE, Group, Queue
-from dedupe.review.report import EditView, show_invisible
+from dedupe.review.report import EditView
 
 _TYPED_ABOVE = 1_000  # edits; more than these are decided at once only when their number is typed
 _LEAST_SAMPLE = 10  # accepted edits, from which on something can be said of the rest

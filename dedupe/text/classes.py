@@ -10,13 +10,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from dedupe.kernel import compiled_kernel
 from dedupe.text.normal import Tokens, tokenize
 
-LONGEST_FORM = 4  # words
+LONGEST_FORM = 4  # words; the compiled kernel knows it, too
 LARGEST_CLASS = 12  # forms
 
 NUMBER = np.uint32(1)  # the bit of a class code that tells numbers, which a spinner leaves alone, from words
@@ -98,6 +100,15 @@ class ClassMap:
 
     def despin(self, tokens: Tokens) -> DespunTokens:
         """The class tokens of the texts."""
+        kernel = compiled_kernel()
+        if kernel:
+            room, texts = len(tokens.starts), len(tokens)
+            codes, forms = np.empty((2, room), np.uint32)
+            bounds, written = np.empty(texts + 1, np.int64), np.empty(texts, np.int64)
+            tables = *self._words.columns(), *self._phrases.columns()
+            places = tokens.starts, tokens.ends, tokens.documents
+            kept = kernel.despin(tokens.buffer, *places, _SLOT_BITS, *tables, codes, forms, bounds, written)
+            return DespunTokens(codes[:kept].copy(), forms[:kept].copy(), bounds, written)
         surfaces = hash_tokens(tokens)
         place = self._words.find(surfaces)
         classes = np.where(self._words.ends[place], self._words.codes[place], surfaces.astype(np.uint32))
@@ -142,7 +153,7 @@ class _Lookup:
     """
 
     keys: _Numbers
-    slots: tuple[npt.NDArray[np.int32], ...]
+    slots: npt.NDArray[np.int32]
     codes: _Codes
     ends: _Flags
     dropped: _Flags
@@ -163,16 +174,20 @@ class _Lookup:
         keys_and_none = np.concatenate([distinct, np.zeros(1, np.uint64)])
         return cls(keys_and_none, _fill_slots(distinct), values, ends, drops, replaces, goes_on)
 
+    def columns(self) -> tuple[npt.NDArray[Any], ...]:
+        """All of it, as the compiled kernel takes it."""
+        return self.keys, self.slots, self.codes, self.ends, self.dropped, self.replacement, self.goes_on
+
     def find(self, hashes: _Numbers) -> _Places:
         """The entry of each hash."""
-        entries = self.slots[0][_slot(hashes, 0)].astype(np.int64)
+        entries: _Places = self.slots[0][_slot(hashes, 0)].astype(np.int64)
         for table in range(1, len(self.slots) + 1):
             wrong = np.flatnonzero((self.keys[entries] != hashes) & (entries < len(self.keys) - 1))
             entries[wrong] = self.slots[table][_slot(hashes[wrong], table)] if table < len(self.slots) else len(self.keys) - 1
         return entries
 
 
-def _fill_slots(keys: _Numbers) -> tuple[npt.NDArray[np.int32], ...]:
+def _fill_slots(keys: _Numbers) -> npt.NDArray[np.int32]:
     """Tables from the slots of keys to their places; where two keys share a slot, the second goes to the next table."""
     tables: list[npt.NDArray[np.int32]] = []
     places = np.arange(len(keys), dtype=np.int32)
@@ -182,7 +197,7 @@ def _fill_slots(keys: _Numbers) -> tuple[npt.NDArray[np.int32], ...]:
         table[slots[::-1]] = places[::-1]
         places = places[table[slots] != places]
         tables.append(table)
-    return tuple(tables)
+    return np.stack(tables)
 
 
 def _slot(hashes: _Numbers, table: int) -> _Places:

@@ -18,9 +18,13 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
+
+from dedupe.kernel import compiled_kernel
 
 LONGEST_WORD = 128
 
@@ -38,6 +42,8 @@ _UNSPACED_SCRIPTS = re.compile(
 )
 # Conjoining Hangul vowels and finals compose with what stands before them, as marks do.
 _JAMO = re.compile("[\u1160-\u11ff]")
+# Runs of characters beyond ASCII, with the one before, which may take a mark; the next ASCII character takes none of theirs.
+_BEYOND_ASCII = re.compile(r"[\x00-\x7f]?[^\x00-\x7f]+(?:[\x00-\x7f][^\x00-\x7f]+)*")
 # ASCII letters to lower case, every other ASCII character that is no word to a space; the newline stays.
 _ASCII_FORMS = bytes(
     code + 32
@@ -94,13 +100,50 @@ def tokenize(texts: Sequence[str]) -> Tokens:
     >>> tokens.documents.tolist()
     [0, 3, 3, 5]
     """
-    # The newline divides texts from here on; at the end it also closes the last word.
-    joined = "".join([text.replace("\n", " ") + "\n" for text in texts])
+    kernel = compiled_kernel()
+    if kernel:
+        return _tokenize_compiled(kernel, tuple(texts))
+    joined = _join_lines(texts)
     spaced = _space_ascii(joined) if joined.isascii() else _space_unicode(joined)
     tokens = _assemble(spaced)
     if np.any(tokens.ends - tokens.starts > LONGEST_WORD):
         tokens = _assemble(_cut_long_words(spaced))
     return tokens
+
+
+def _join_lines(texts: Sequence[str]) -> str:
+    """The newline divides texts from here on; at the end it also closes the last word."""
+    return "".join([text.replace("\n", " ") + "\n" for text in texts])
+
+
+def _tokenize_compiled(kernel: ModuleType, texts: tuple[str, ...]) -> Tokens:
+    """As `tokenize`: the kernel is told the forms of characters; texts with such as combine are folded here."""
+    blocks = np.flatnonzero(np.frombuffer(kernel.blocks(texts), np.uint8)).tolist()
+    forms = {block: _block_forms(block) for block in blocks}
+    mixed: list[str | bytes] = list(texts)
+    at = np.flatnonzero(np.frombuffer(kernel.combining(texts, forms), np.uint8)).tolist()
+    if at:
+        folded = _space_unicode(_join_lines([texts[number] for number in at])).tobytes().split(b"\n")[:-1]
+        for number, spaced in zip(at, folded, strict=True):
+            mixed[number] = spaced
+    buffer, ends, documents = kernel.tokenize(tuple(mixed), forms)
+    token_ends = np.frombuffer(ends, np.int64)
+    token_starts = np.zeros_like(token_ends)
+    token_starts[1:] = token_ends[:-1] + 1
+    return Tokens(np.frombuffer(buffer, np.uint8), token_starts, token_ends, np.frombuffer(documents, np.int64))
+
+
+@cache
+def _block_forms(block: int) -> bytes:
+    """What each of 256 code points folds to, as the kernel reads it: 257 little-endian offsets, then the forms in UTF-8.
+
+    The upper bit of an offset marks a character that may combine with its neighbours.
+    """
+    characters = [chr(code) if code >= 128 else " " for code in range(256 * block, 256 * (block + 1))]
+    forms = _space_unicode(_join_lines(characters)).tobytes().split(b"\n")[:-1]
+    offsets = np.cumsum([0, *map(len, forms)])
+    offsets[:-1][[_combines(character) for character in characters]] |= 0x8000
+    return offsets.astype("<u2").tobytes() + b"".join(forms)
 
 
 def digest_texts(tokens: Tokens) -> npt.NDArray[np.uint8]:
@@ -186,8 +229,8 @@ def _spread(data: bytes) -> _Spread:
 def _fold(text: _Spread) -> _Spread:
     """NFKC and casefold with invisible characters dropped; ASCII letters and separators may stay as they are.
 
-    Characters fold one by one, except in a line that holds one which may combine with its neighbour: that line is
-    normalised as a whole. Both ways give the same result.
+    Characters fold one by one, except in a line that holds one which may combine with its neighbour: there all runs
+    beyond ASCII are normalised as a whole. Both ways give the same result.
     """
     text = _fold_combining_lines(_rewrite(text, _visible))
     return _rewrite(text, _folded_character)
@@ -218,10 +261,11 @@ def _fold_combining_lines(text: _Spread) -> _Spread:
     lines = text.data.split(b"\n")
     ends = np.cumsum([len(line) + 1 for line in lines])
     for number in np.unique(np.searchsorted(ends, places, side="right")).tolist():
-        lines[number] = _fold_case(lines[number].decode()).encode()
+        lines[number] = _BEYOND_ASCII.sub(lambda match: _fold_case(match[0]), lines[number].decode()).encode()
     return _spread(b"\n".join(lines))
 
 
+@cache
 def _folded_character(character: str) -> str:
     form = "".join(map(_visible, _fold_case(character)))
     # What folds to separators alone (an ellipsis, a hard space) is one already.
@@ -232,17 +276,20 @@ def _fold_case(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
+@cache
 def _visible(character: str) -> str:
     invisible = unicodedata.category(character) == "Cf" or _INVISIBLE.match(character)
     return "" if invisible else character
 
 
+@cache
 def _combines(character: str) -> bool:
     first = unicodedata.normalize("NFKD", character)[0]
     is_mark = unicodedata.category(first)[0] == "M" or bool(_JAMO.match(first))
     return is_mark and not _INVISIBLE.match(first)
 
 
+@cache
 def _character_class(character: str) -> int:
     if unicodedata.category(character)[0] not in "LNM" or character in _APOSTROPHE_LETTERS:
         return _SEPARATOR

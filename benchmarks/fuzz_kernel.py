@@ -1,0 +1,159 @@
+"""Fuzzes the compiled kernel under AddressSanitizer and UndefinedBehaviorSanitizer.
+
+    python benchmarks/fuzz_kernel.py [--seconds 60] [--seed 1]
+
+The kernel is built with both sanitizers (gcc) in a temporary folder and called with random texts, whose results are
+compared with those of NumPy, and with random and broken arrays, which must be refused or answered. The first wrong
+access, overflow or difference ends the run with a report. It needs a C compiler and Python's headers, and does not
+touch the installed kernel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import os
+import random
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+INSIDE = "DEDUPE_FUZZ_KERNEL"
+ALPHABETS = (
+    "ab \n",
+    "aB9'’_.-",
+    "éßİΣﬁ…½ﷺ",
+    "e\u0301\u1100\u1161ा",
+    "東カก\u200d\ufe0f",
+    "\U0001f600\U000e0101\ud800\U0010ffff",
+)
+
+
+def build(folder: Path) -> None:
+    command = ["gcc", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-shared", "-fPIC"]
+    include = f"-I{sysconfig.get_paths()['include']}"
+    target = str(folder / "_kernel.abi3.so")
+    subprocess.run([*command, include, str(ROOT / "dedupe/_kernel.c"), "-o", target], check=True)
+
+
+def run_sanitized(folder: Path, arguments: list[str]) -> int:
+    """This script again, with the sanitizers loaded before Python; leaks are Python's own, and not looked for."""
+    names = ("libasan.so", "libubsan.so")
+    libraries = [subprocess.check_output(["gcc", f"-print-file-name={name}"], text=True).strip() for name in names]
+    environment = {
+        **os.environ,
+        INSIDE: str(folder),
+        "LD_PRELOAD": " ".join(libraries),
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "PYTHONMALLOC": "malloc",
+        "PYTHONPATH": str(ROOT),
+    }
+    return subprocess.run([sys.executable, __file__, *arguments], env=environment).returncode
+
+
+def load(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location("dedupe._kernel", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def make_text(chooser: random.Random) -> str:
+    alphabet = "".join(chooser.sample(ALPHABETS, chooser.randint(1, 3)))
+    if not chooser.randrange(4):
+        alphabet += "".join(chr(chooser.randrange(0x110000)) for _ in range(8))
+    return "".join(chooser.choices(alphabet, k=int(chooser.expovariate(1 / 200))))
+
+
+def fuzz(kernel: Any, seconds: float, seed: int) -> int:
+    """The number of batches tried; raises at the first difference."""
+    import numpy as np
+
+    import dedupe.kernel
+    from dedupe.config import FindSettings
+    from dedupe.detect.profile import profile_texts
+    from dedupe.detect.verify import count_shared
+    from dedupe.text.lexicon import load_classes
+
+    classes, settings = load_classes("en"), FindSettings()
+    words = [form for forms in classes.classes[:300] for form in forms] + ["the", "of", "a", "9"]
+    chooser, tried, end = random.Random(seed), 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        texts = [make_text(chooser) for _ in range(chooser.randint(0, 6))]
+        texts += [" ".join(chooser.choices(words, k=chooser.randint(0, 60))) for _ in range(2)]
+        pairs = np.random.default_rng(chooser.randrange(2**32)).integers(0, len(texts), (2, 8))
+        results = []
+        for used in (kernel, None):
+            dedupe.kernel._COMPILED = used
+            profiles = profile_texts(texts, settings, classes)
+            despun = profiles.despun
+            assert despun
+            columns = [getattr(profiles, name) for name in profiles.__slots__ if name != "despun"]
+            columns += [despun.keys, *(getattr(despun.tokens, name) for name in despun.tokens.__slots__)]
+            results.append([*columns, count_shared(profiles.hashes, profiles.offsets, *pairs)])
+        if not all(np.array_equal(fast, slow) for fast, slow in zip(*results, strict=True)):
+            raise SystemExit(f"the kernel differs from NumPy for {texts!r}")
+        for name in (
+            "xxh32_spans",
+            "collect",
+            "sign",
+            "winnow",
+            "count_shared",
+            "band_keys",
+            "despin",
+            "tokenize",
+            "combining",
+        ):
+            with contextlib.suppress(ValueError, TypeError, BufferError, OverflowError, MemoryError):
+                getattr(kernel, name)(*break_arguments(name, chooser))
+        tried += 1
+    return tried
+
+
+def break_arguments(name: str, chooser: random.Random) -> list[Any]:
+    """Arguments of the right kinds whose sizes and numbers are mostly wrong."""
+    import numpy as np
+
+    random_bytes = np.random.default_rng(chooser.randrange(2**32))
+
+    def array() -> Any:
+        size = chooser.choice((0, 1, 2, 4, 8))
+        wild = not chooser.randrange(3)
+        numbers = random_bytes.integers(-(2**62), 2**62, size) if wild else np.sort(random_bytes.integers(0, 9, size))
+        kinds = (np.int64, np.uint32, np.uint8)
+        return numbers.astype(chooser.choice(kinds)) if chooser.randrange(2) else numbers
+
+    def number() -> int:
+        return chooser.choice((-1, 0, 1, 2, 3, 18, 2**31, 2**62))
+
+    if name in {"tokenize", "combining"}:
+        texts = tuple(chooser.choice((make_text(chooser), b"folded words", 7)) for _ in range(3))
+        return [texts, {chooser.choice((0, 1, 0x10FF, -1, 0x1100)): random_bytes.bytes(chooser.choice((0, 514, 600)))}]
+    kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "aaaan" + "a" * 18, "count_shared": "a" * 7, "sign": "a" * 5}
+    return [array() if kind == "a" else number() for kind in kinds.get(name, "aaaa")]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    if INSIDE in os.environ:
+        tried = fuzz(load(Path(os.environ[INSIDE]) / "_kernel.abi3.so"), options.seconds, options.seed)
+        print(f"{tried} batches, no wrong access, no difference")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        build(Path(folder))
+        raise SystemExit(run_sanitized(Path(folder), sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

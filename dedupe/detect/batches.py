@@ -1,0 +1,68 @@
+"""Batches: texts come one by one, and are worked on many at a time, on all cores, with the results in the order they came.
+
+The threads share the work only as far as it is done outside the interpreter, in the compiled kernel and in NumPy. What is
+found does not depend on their number. At most two batches a thread are in work, so that memory stays bounded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+# Characters of text worked on at once; more only takes memory (some 60 bytes a character while a batch is in work).
+BATCH = 400_000
+
+T = TypeVar("T")
+
+
+class Batches(Generic[T]):
+    """Gives what `work` makes of the texts, batch by batch, at least one batch.
+
+    `threads` is 0 for as many as there are cores; with one everything is done at once.
+
+    >>> batches = Batches(len, threads=2)
+    >>> for text in ["one", "another"]:
+    ...     batches.add(text)
+    >>> batches.finish()
+    [2]
+    """
+
+    def __init__(self, work: Callable[[list[str]], T], threads: int = 0) -> None:
+        self._work, self._threads = work, threads or count_cores()
+        self._executor = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
+        self._texts: list[str] = []
+        self._characters = 0
+        self._pending: deque[Future[T]] = deque()
+        self._done: list[T] = []
+
+    def add(self, text: str) -> None:
+        """Take one text."""
+        self._texts.append(text)
+        self._characters += len(text)
+        if self._characters >= BATCH:
+            self._start_batch()
+
+    def finish(self) -> list[T]:
+        """The results of all batches, in order. Raises what a batch raised."""
+        self._start_batch()
+        self._done += [batch.result() for batch in self._pending]
+        if self._executor:
+            self._executor.shutdown()
+        return self._done
+
+    def _start_batch(self) -> None:
+        texts, self._texts, self._characters = self._texts, [], 0
+        if not self._executor:
+            self._done.append(self._work(texts))
+            return
+        self._pending.append(self._executor.submit(self._work, texts))
+        while self._pending and (len(self._pending) > 2 * self._threads or self._pending[0].done()):
+            self._done.append(self._pending.popleft().result())
+
+
+def count_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

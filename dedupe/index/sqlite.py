@@ -1,0 +1,336 @@
+"""The index in one SQLite file, with nothing but the standard library.
+
+A write-ahead log, because a commit then costs one fsync, pages that many commits touch reach the file once, and `stats` can
+look while a worker writes. The log is folded into the file when the last worker closes it, so that what lies there at rest is
+one file. `synchronous=FULL`: a commit that was reported survives a loss of power. `secure_delete`: what was forgotten is
+overwritten, not only unlinked. Not for network file systems: a write-ahead log needs shared memory.
+
+A worker holds the lock from its first look-up to its commit. So two workers never decide on each other's articles at the
+same time, and no two of them keep the same text.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dedupe.errors import IndexStateError
+from dedupe.index.contract import NUMBER_BITS, Keys, Link, NewText, Part, Postings, Stats, Text
+from dedupe.index.postings import PAGE, TABLES, SortedRuns
+
+_APPLICATION = 0x64647570  # "ddup", in the file's header
+_FORMAT = 1
+_VARIABLES = 500  # in one statement; SQLite takes 999 at least
+_HOTTEST = 10
+_SCHEMA = (
+    TABLES
+    + """
+CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE text (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL UNIQUE, survivor INTEGER NOT NULL,
+    kind TEXT, jaccard REAL, containment REAL, despun REAL
+);
+CREATE INDEX text_survivor ON text (survivor) WHERE survivor <> number;
+CREATE TABLE claim (id INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL, text INTEGER NOT NULL, UNIQUE (owner, text));
+CREATE INDEX claim_text ON claim (text);
+CREATE TABLE sketch (number INTEGER PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE body (number INTEGER PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE hot (key INTEGER PRIMARY KEY, turned_away INTEGER NOT NULL, text INTEGER NOT NULL);
+CREATE TABLE part (
+    run TEXT, number INTEGER, first INTEGER NOT NULL, records INTEGER NOT NULL, source TEXT NOT NULL, output TEXT NOT NULL,
+    counts TEXT NOT NULL, PRIMARY KEY (run, number)
+) WITHOUT ROWID;
+"""
+)
+_TEXT = """
+SELECT number, digest, (SELECT owner FROM claim WHERE text = number ORDER BY id LIMIT 1),
+       survivor, kind, jaccard, containment, despun
+FROM text WHERE """
+
+
+class SqliteIndex:
+    """An index in the SQLite file at `path`; see `Index` for what its methods do.
+
+    Made if there is none and `settings` are given. `wait` is how many seconds to wait for another worker's commit.
+    Raises IndexStateError for a file that is no index, is damaged or locked, or was made with other settings.
+    """
+
+    def __init__(self, path: Path, settings: Mapping[str, str] | None = None, *, wait: float = 60.0) -> None:
+        self._path, self._wait = path, wait
+        if settings is None and not path.is_file():
+            raise IndexStateError("no such index", path=str(path))
+        try:
+            self._connection = sqlite3.connect(path, timeout=wait, isolation_level=None)
+        except sqlite3.Error as error:
+            raise IndexStateError(f"cannot be opened: {error}", path=str(path)) from None
+        self._runs = SortedRuns(self._connection)
+        try:
+            with self._explained():
+                self._prepare(settings)
+            self.settings: Mapping[str, str] = self._read_settings()
+            if settings is not None:
+                check_settings(self.settings, settings, str(path))
+        except BaseException:
+            self._connection.close()
+            raise
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, and one worker at a time."""
+        with self._explained():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._runs.refresh()
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._runs.forget_all()
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Fold the log into the file, if nobody else uses it, and close."""
+        self._connection.close()
+
+    def compact(self) -> None:
+        """Make one run of all, give back unused pages."""
+        with self.transaction():
+            self._runs.merge_all()
+        with self._explained():
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def next_number(self) -> int:
+        """A number above those of all texts there ever were."""
+        row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'text'").fetchone()
+        return row[0] + 1 if row else 1
+
+    def find_digests(self, digests: Sequence[bytes]) -> dict[bytes, Text]:
+        """The texts that have these digests."""
+        return {text.digest: text for text in map(_as_text, self._select(_TEXT + "digest IN", digests))}
+
+    def find_claims(self, owners: Sequence[str]) -> set[tuple[str, int]]:
+        """The claims of these owners."""
+        return set(self._select("SELECT owner, text FROM claim WHERE owner IN", owners))
+
+    def find_postings(self, keys: Keys) -> Postings:
+        """Who holds these band keys."""
+        return self._runs.find(keys)
+
+    def read_texts(self, numbers: Sequence[int]) -> dict[int, Text]:
+        """The texts of these numbers that exist."""
+        return {text.number: text for text in map(_as_text, self._select(_TEXT + "number IN", numbers))}
+
+    def read_sketches(self, numbers: Sequence[int]) -> dict[int, bytes]:
+        """The sketches of these texts."""
+        return dict(self._select("SELECT number, content FROM sketch WHERE number IN", numbers))
+
+    def read_bodies(self, numbers: Sequence[int]) -> dict[int, bytes]:
+        """The bodies of these texts."""
+        return dict(self._select("SELECT number, content FROM body WHERE number IN", numbers))
+
+    def add(self, texts: Sequence[NewText], claims: Iterable[tuple[str, int]]) -> None:
+        """Take texts and claims in."""
+        execute, many = self._connection.execute, self._connection.executemany
+        if texts and texts[-1].number >= 1 << NUMBER_BITS:
+            raise IndexStateError(f"is full: it takes {1 << NUMBER_BITS:,} texts", path=str(self._path))
+        many(
+            "INSERT INTO text VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(text.number, text.digest, text.survivor, *_link_row(text.link)) for text in texts],
+        )
+        many("INSERT INTO sketch VALUES (?, ?)", [(text.number, text.sketch) for text in texts if text.sketch])
+        many("INSERT INTO body VALUES (?, ?)", [(text.number, text.body) for text in texts])
+        keys = [np.empty(0, np.uint64), *(text.keys for text in texts)]
+        self._runs.add(
+            np.concatenate(keys),
+            np.repeat([text.number for text in texts], [len(text.keys) for text in texts]).astype(np.int64),
+        )
+        for text in texts:
+            for key in text.full.tolist():
+                execute(
+                    "INSERT INTO hot VALUES (?, 1, ?) ON CONFLICT DO UPDATE SET turned_away = turned_away + 1",
+                    (key, text.number),
+                )
+        many("INSERT OR IGNORE INTO claim (owner, text) VALUES (?, ?)", claims)
+
+    def forget(self, owner: str) -> list[str] | None:
+        """Remove every trace of an owner."""
+        execute = self._connection.execute
+        claimed = [number for (number,) in execute("SELECT text FROM claim WHERE owner = ?", (owner,)).fetchall()]
+        if not claimed:
+            return None
+        execute("DELETE FROM claim WHERE owner = ?", (owner,))
+        gone = [number for number in claimed if not execute("SELECT 1 FROM claim WHERE text = ?", (number,)).fetchone()]
+        for number in gone:
+            for statement in (
+                "text WHERE number = ?",
+                "sketch WHERE number = ?",
+                "body WHERE number = ?",
+                "hot WHERE text = ?",
+            ):
+                execute(f"DELETE FROM {statement}", (number,))
+        if gone:
+            self._runs.remove(gone)
+        orphaned = list(self._select(_TEXT + "survivor <> number AND survivor IN", gone))
+        for row in orphaned:
+            execute("UPDATE text SET survivor = number WHERE number = ?", (row[0],))
+            execute(
+                "UPDATE text SET kind = NULL, jaccard = NULL, containment = NULL, despun = NULL WHERE number = ?", (row[0],)
+            )
+        return sorted(_as_text(row).owner for row in orphaned)
+
+    def read_parts(self, run: str) -> list[Part]:
+        """The finished parts of a run."""
+        rows = self._connection.execute("SELECT * FROM part WHERE run = ? ORDER BY number", (run,)).fetchall()
+        return [_as_part(row) for row in rows]
+
+    def last_part(self, run: str) -> Part | None:
+        """The last finished part of a run."""
+        row = self._connection.execute("SELECT * FROM part WHERE run = ? ORDER BY number DESC LIMIT 1", (run,)).fetchone()
+        return _as_part(row) if row else None
+
+    def add_part(self, part: Part) -> None:
+        """Enter a finished part."""
+        last = self.last_part(part.run)
+        expected = (last.number + 1, last.first + last.records) if last else (0, 0)
+        if (part.number, part.first) != expected:
+            raise IndexStateError(f"another worker is at work on the run {part.run!r}; stop one of them", path=str(self._path))
+        values = (part.run, part.number, part.first, part.records, part.source, part.output, json.dumps(dict(part.counts)))
+        self._connection.execute("INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+
+    def stats(self) -> Stats:
+        """The index in numbers."""
+
+        def count(query: str) -> int:
+            return int(self._connection.execute(query).fetchone()[0])
+
+        rows = self._connection.execute("SELECT kind, count(*) FROM text WHERE kind IS NOT NULL GROUP BY kind").fetchall()
+        hottest = self._connection.execute(
+            "SELECT sum(turned_away), (SELECT owner FROM claim WHERE claim.text = hot.text ORDER BY id LIMIT 1) AS owner"
+            " FROM hot GROUP BY hot.text ORDER BY 1 DESC, owner LIMIT ?",
+            (_HOTTEST,),
+        ).fetchall()
+        texts, articles = count("SELECT count(*) FROM text"), count("SELECT count(*) FROM claim")
+        kinds = dict(sorted(rows)) | ({"exact": articles - texts} if articles > texts else {})
+        return Stats(
+            articles=articles,
+            texts=texts,
+            survivors=count("SELECT count(*) FROM text WHERE survivor = number"),
+            kinds=kinds,
+            postings=self._runs.count(),
+            runs=len(self._runs),
+            size=count("PRAGMA page_count") * count("PRAGMA page_size"),
+            hot_buckets=count("SELECT count(*) FROM hot"),
+            turned_away=count("SELECT coalesce(sum(turned_away), 0) FROM hot"),
+            hot=tuple(hottest),
+            parts=dict(self._connection.execute("SELECT run, count(*) FROM part GROUP BY run ORDER BY run").fetchall()),
+            settings=self.settings,
+        )
+
+    def verify(self) -> list[str]:
+        """What is wrong with the index, in words."""
+        execute = self._connection.execute
+        faults = [fault for (fault,) in execute("PRAGMA integrity_check") if fault != "ok"]
+        for question, words in _RULES.items():
+            faults += [words.format(*row) for row in execute(question).fetchmany(_HOTTEST)]
+        numbers = np.array([number for (number,) in execute("SELECT number FROM text ORDER BY number")], np.int64)
+        return [*faults, *self._runs.find_faults(numbers)]
+
+    def _prepare(self, settings: Mapping[str, str] | None) -> None:
+        execute = self._connection.execute
+        application = execute("PRAGMA application_id").fetchone()[0]
+        is_empty = execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        if application != _APPLICATION and not (is_empty and settings is not None):
+            raise IndexStateError("is no index of dedupe; name another file", path=str(self._path))
+        if is_empty:
+            execute(f"PRAGMA page_size = {PAGE}")
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "cache_size = -65536"):
+            execute(f"PRAGMA {pragma}").fetchall()
+        execute("PRAGMA journal_size_limit = 67108864").fetchall()
+        if is_empty and settings is not None:
+            self._create(settings)
+        version = execute("PRAGMA user_version").fetchone()[0]
+        if version != _FORMAT:
+            raise IndexStateError(
+                f"has format {version}, this version of dedupe reads {_FORMAT}; make it anew from the articles",
+                path=str(self._path),
+            )
+
+    def _create(self, settings: Mapping[str, str]) -> None:
+        """Make the tables, unless another worker has just done so."""
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        if execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+            for statement in _SCHEMA.split(";"):
+                execute(statement)
+            self._connection.executemany("INSERT INTO setting VALUES (?, ?)", settings.items())
+            execute(f"PRAGMA user_version = {_FORMAT}")
+            execute(f"PRAGMA application_id = {_APPLICATION}")
+        execute("COMMIT")
+
+    def _read_settings(self) -> dict[str, str]:
+        return dict(self._connection.execute("SELECT name, value FROM setting ORDER BY name").fetchall())
+
+    def _select(self, query: str, values: Sequence[Any]) -> Iterator[Any]:
+        """The rows of `query`, which ends in IN, for any number of values."""
+        for low in range(0, len(values), _VARIABLES):
+            some = values[low : low + _VARIABLES]
+            yield from self._connection.execute(f"{query} ({', '.join('?' * len(some))})", some).fetchall()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """What SQLite complains of, as an error that says what to do."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+                words = f"is locked by another process for more than {self._wait:g} s; wait for it, or allow more: --wait"
+                raise IndexStateError(words, path=str(self._path)) from None
+            raise IndexStateError(f"cannot be used: {error}", path=str(self._path)) from None
+        except sqlite3.DatabaseError as error:
+            raise IndexStateError(f"is damaged or no index: {error}", path=str(self._path)) from None
+
+
+_RULES: dict[str, str] = {
+    "SELECT number FROM text WHERE number NOT IN (SELECT text FROM claim)": "text {} belongs to nobody",
+    "SELECT text, owner FROM claim WHERE text NOT IN (SELECT number FROM text)": "text {} of {!r} is missing",
+    "SELECT number FROM text WHERE number NOT IN (SELECT number FROM body)": "text {} has no body",
+    "SELECT number FROM body WHERE number NOT IN (SELECT number FROM text)": "body {} belongs to no text",
+    "SELECT number FROM sketch WHERE number NOT IN (SELECT number FROM text)": "sketch {} belongs to no text",
+    "SELECT a.number, a.survivor FROM text a LEFT JOIN text b ON b.number = a.survivor"
+    " WHERE b.number IS NULL OR b.survivor <> b.number": "text {} stands behind text {}, which is no survivor",
+    "SELECT number FROM text WHERE (kind IS NULL) <> (survivor = number)": "text {} has a kind and no survivor, or the reverse",
+    "SELECT b.run, b.number FROM part b LEFT JOIN part a ON a.run = b.run AND a.number = b.number - 1"
+    " WHERE b.first <> coalesce(a.first + a.records, 0)": "run {!r}: part {} does not follow on the one before",
+}
+
+
+def check_settings(made: Mapping[str, str], asked: Mapping[str, str], path: str = "") -> None:
+    """Raises IndexStateError when an index was made with other settings than those asked for, and says which and what to do."""
+    differing = [name for name in sorted({*made, *asked}) if made.get(name) != asked.get(name)]
+    if differing:
+        words = "; ".join(f"{name} is {made.get(name, 'none')}, asked for is {asked.get(name, 'none')}" for name in differing)
+        raise IndexStateError(
+            f"made with other settings: {words}. Use the settings it was made with, or another index, fed anew", path=path
+        )
+
+
+def _as_text(row: tuple[Any, ...]) -> Text:
+    number, digest, owner, survivor, kind, jaccard, containment, despun = row
+    return Text(number, digest, owner, survivor, Link(kind, jaccard, containment, despun) if kind else None)
+
+
+def _as_part(row: tuple[Any, ...]) -> Part:
+    run, number, first, records, source, output, counts = row
+    return Part(run, number, first, records, source, output, json.loads(counts))
+
+
+def _link_row(link: Link | None) -> tuple[Any, ...]:
+    return (link.kind, link.jaccard, link.containment, link.despun) if link else (None, None, None, None)

@@ -1,0 +1,12 @@
+"""Builds the compiled kernel where there is a C compiler; without one dedupe installs all the same and runs on NumPy."""
+
+from setuptools import Extension, setup
+
+kernel = Extension(
+    "dedupe._kernel",
+    ["dedupe/_kernel.c"],
+    extra_compile_args=["-O3"],
+    py_limited_api=True,
+    optional=True,
+)
+setup(ext_modules=[kernel], options={"bdist_wheel": {"py_limited_api": "cp311"}})

@@ -1,0 +1,193 @@
+"""The compiled kernel gives what NumPy gives, bit for bit; and dedupe works without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dedupe import kernel
+from dedupe.config import FindSettings
+from dedupe.detect import boilerplate, fingerprints, lsh, minhash, profile, shingles, verify
+from dedupe.text.classes import ClassMap
+from dedupe.text.normal import tokenize
+
+compiled = pytest.mark.skipif(kernel.compiled_kernel() is None, reason="this installation has no compiled kernel")
+
+ALPHABET = "aB9'’ʼŉ_ .\n\u0301\u200dİΣßéÉकाกจ東カ\ufe0f\u1100\u1161ﬁ…½ﷺ\ud800Å\U0001f600\U000e0101"
+TEXT = st.text(st.characters(), max_size=60) | st.text(ALPHABET, max_size=40) | st.text("ab \u00e9", max_size=400)
+TEXTS = st.lists(
+    TEXT | st.builds(lambda word, times: word * times, st.text("aé東", min_size=1, max_size=3), st.just(150)), max_size=6
+)
+HASHES = st.lists(st.lists(st.integers(0, 2**32 - 1) | st.integers(0, 9), max_size=120), max_size=6)
+
+
+@contextmanager
+def without_kernel() -> Iterator[None]:
+    with patch.object(kernel, "_COMPILED", None):
+        yield
+
+
+def both(call: Callable[[], Any]) -> tuple[list[Any], list[Any]]:
+    """The arrays that a call gives with the compiled kernel, and those it gives without, with their types."""
+    fast = call()
+    with without_kernel():
+        slow = call()
+    return columns(fast), columns(slow)
+
+
+def columns(value: Any) -> list[Any]:
+    parts = value if isinstance(value, tuple) else [getattr(value, name) for name in getattr(value, "__slots__", ())] or [value]
+    return [(part.dtype, part.shape, part.tolist()) if isinstance(part, np.ndarray) else part for part in parts]
+
+
+def joined(sets: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    counts = np.array([len(values) for values in sets], np.int64)
+    return np.array([value for values in sets for value in values], np.uint32), counts
+
+
+@compiled
+@given(TEXTS)
+@settings(max_examples=300, deadline=None)
+def test_tokens_are_the_same(texts: list[str]) -> None:
+    fast, slow = both(lambda: tokenize(texts))
+    assert fast == slow
+
+
+@compiled
+def test_tokens_are_the_same_for_every_character() -> None:
+    for start in range(0, 0x110000, 0x1000):
+        texts = [f"a{chr(code)}B {chr(code)}" for code in range(start, start + 0x1000)]
+        fast, slow = both(lambda texts=texts: tokenize(texts))
+        assert fast == slow
+
+
+@compiled
+@given(st.binary(max_size=400), st.data())
+@settings(deadline=None)
+def test_hashes_of_spans_are_the_same(data: bytes, drawn: st.DataObject) -> None:
+    places = drawn.draw(st.lists(st.tuples(st.integers(0, len(data)), st.integers(0, len(data))), max_size=50))
+    spans = [(min(pair), max(pair)) for pair in places if pair[0] != pair[1]]
+    begins, ends = (np.array(side, np.int64) for side in zip(*spans, strict=True)) if spans else (np.empty(0, np.int64),) * 2
+    fast, slow = both(lambda: shingles.xxh32_spans(np.frombuffer(data, np.uint8), begins, ends - begins))
+    assert fast == slow
+
+
+@compiled
+@given(HASHES)
+@settings(deadline=None)
+def test_sets_are_the_same(sets: list[list[int]]) -> None:
+    hashes, counts = joined(sets)
+    fast, slow = both(lambda: shingles.collect_shingles(hashes.copy(), counts))
+    assert fast == slow
+
+
+@compiled
+@given(HASHES, st.integers(1, 19), st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_signatures_are_the_same(sets: list[list[int]], permutations: int, seed: int) -> None:
+    hashes, counts = joined(sets)
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    fast, slow = both(lambda: minhash.sign_sets(hashes, offsets, *minhash.draw_permutations(permutations, seed)))
+    assert fast == slow
+
+
+@compiled
+@given(HASHES, st.integers(1, 14))
+@settings(deadline=None)
+def test_fingerprints_are_the_same(sets: list[list[int]], shingle_words: int) -> None:
+    fast, slow = both(lambda: fingerprints.winnow_shingles(*joined(sets), shingle_words))
+    assert fast == slow
+
+
+@compiled
+@given(HASHES, st.sets(st.integers(0, 9), max_size=4), st.booleans(), st.data())
+@settings(deadline=None)
+def test_counts_of_shared_hashes_are_the_same(
+    sets: list[list[int]], omitted: set[int], leave_out: bool, drawn: st.DataObject
+) -> None:
+    sets = [*sets, list(range(2000)), [5, 7, 900]]
+    hashes, offsets = shingles.collect_shingles(*joined(sets))
+    pairs = drawn.draw(st.lists(st.tuples(*(st.integers(0, len(sets) - 1),) * 2), max_size=12))
+    a, b = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
+    none = (np.empty(0, np.int64),) * 3
+    left_out = boilerplate.make_boilerplate(np.array(sorted(omitted), np.uint32), *none) if leave_out and omitted else None
+    fast, slow = both(lambda: verify.count_shared(hashes, offsets, a, b, left_out))
+    assert fast == slow
+
+
+@compiled
+@given(st.integers(0, 5), st.integers(1, 4))
+def test_band_keys_are_the_same(band: int, rows: int) -> None:
+    signatures = np.random.default_rng(band).integers(0, 2**32, (50, 24), dtype=np.uint32)
+    fast, slow = both(lambda: lsh.band_keys(signatures, band, rows))
+    assert fast == slow
+
+
+FORMS = [
+    "sea",
+    "open sea",
+    "open",
+    "open sea lane traffic",
+    "lane",
+    "a",
+    "the place",
+    "the",
+    "high",
+    "internationalisation",
+    "é",
+]
+
+
+@compiled
+@given(st.lists(st.lists(st.sampled_from([*FORMS, "of", "9", "place"]), max_size=14).map(" ".join), max_size=5))
+@settings(max_examples=200, deadline=None)
+def test_class_tokens_are_the_same(texts: list[str]) -> None:
+    classes = ClassMap(
+        [("sea", "open sea", "high"), ("open sea lane traffic", "é")], ["the", "a", "the place"], ["high", "the place"]
+    )
+    fast, slow = both(lambda: classes.despin(tokenize(texts)))
+    assert fast == slow
+
+
+@compiled
+@given(TEXTS)
+@settings(max_examples=30, deadline=None)
+def test_profiles_are_the_same(texts: list[str]) -> None:
+    fast, slow = both(lambda: profile.profile_texts(texts, FindSettings()))
+    assert fast == slow
+
+
+@compiled
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("xxh32_spans", (b"abc", np.array([2]), np.array([2]), np.empty(1, np.uint32))),
+        ("xxh32_spans", (b"abc", np.array([-1]), np.array([2]), np.empty(1, np.uint32))),
+        ("xxh32_spans", (b"abc", np.array([0]), np.array([1]), np.empty(2, np.uint32))),
+        ("collect", (np.empty(3, np.uint32), np.array([4]), np.empty(3, np.uint32), np.empty(2, np.int64))),
+        ("sign", (np.empty(3, np.uint32), np.array([0, 4]), *np.empty((2, 4), np.uint32), np.empty(4, np.uint32))),
+        (
+            "count_shared",
+            (np.empty(3, np.uint32), np.array([0, 3]), np.array([1]), np.array([0]), b"", b"", np.empty(1, np.int64)),
+        ),
+        ("winnow", (np.empty(3, np.uint32), np.array([-1]), np.array([0]), 3, np.empty(3, np.uint32), np.empty(2, np.int64))),
+        ("band_keys", (np.empty(8, np.uint32), 4, 2, 3, 0, np.empty(2, np.uint64))),
+        ("tokenize", (("é",), {0: b"short"})),
+    ],
+)
+def test_what_does_not_fit_is_an_error_and_no_crash(name: str, arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(ValueError, match=r"fit|offsets|forms"):
+        getattr(kernel.compiled_kernel(), name)(*arguments)
+
+
+def test_without_the_compiled_kernel_the_name_says_so() -> None:
+    with without_kernel():
+        assert kernel.kernel_name() == "numpy"
+        assert tokenize(["Still here."]).normal_form(0) == b"still here"
