@@ -125,8 +125,9 @@ const loadRules = guard(async (more = false) => {
   page.rules = more ? page.rules.concat(told.groups) : told.groups;
   page.rulesTotal = told.total;
   drawRules();
-  say(page.filter ? `${plural(told.total, "rule")} with edits that pass the filter` : `${plural(told.total, "rule")}`);
 });
+
+const sayRules = () => say(plural(page.rulesTotal, "rule") + (page.filter ? " with edits that pass the filter" : ""));
 
 function drawRules() {
   const rows = page.rules.map((group) => {
@@ -522,11 +523,13 @@ function openTab(name) {
 
 const search = guard(async () => {
   page.filter = $("filter").value.trim();
+  page.edits = []; // so that no key decides on an edit that is about to go
   await loadRules();
   if (!page.rules.some((group) => group.rule === page.rule)) page.rule = page.rules.length ? page.rules[0].rule : null;
   page.place = 0;
   await loadEdits();
   drawRules();
+  sayRules();
 });
 
 const apply = guard(async () => {
@@ -649,6 +652,7 @@ guard(async () => {
   await loadRules();
   if (page.rules.length) await openRule(page.rules[0].rule);
   else drawEdits();
+  sayRules();
   document.body.dataset.ready = "yes";
 })();
 setInterval(() => { if (!document.hidden && token) refreshState(); }, 15000);
