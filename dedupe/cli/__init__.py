@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from dedupe import __version__
-from dedupe.cli.terminal import echo
+from dedupe.cli.terminal import LOG_FORMAT, echo
 from dedupe.errors import DedupeError
 from dedupe.kernel import kernel_name
 
@@ -87,10 +87,15 @@ def _terminate(number: int, frame: object) -> None:
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="dedupe", message=f"%(prog)s, version %(version)s, {kernel_name()} kernel")
-def main() -> None:
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), default="text", help="what goes to stderr: words, or JSON lines"
+)
+@click.pass_context
+def main(ctx: click.Context, log_format: str) -> None:
     """Turn a scraped news corpus into a clean one: find overlapping articles, repair spun text, keep one version of each.
 
     \b
     Example:
       dedupe run crawl/ -o clean/
     """
+    ctx.meta[LOG_FORMAT] = log_format

@@ -41,7 +41,7 @@ def command(inputs: tuple[str, ...], out: Path | None, judge_spin: bool, config:
             click.echo(json.dumps(as_dict(pair)))
     else:
         write_findings(out, found.pairs, relations.clustering, relations.boilerplate)
-    click.echo(
+    echo(
         f"{len(relations.places):,} articles: {len(found.pairs):,} pairs, {len(clusters):,} clusters"
         f" ({found.candidates:,} candidates compared, {found.bands} bands of {found.rows} rows)",
         err=True,

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from dedupe.cli.terminal import echo
 from dedupe.config import Settings, as_toml, load_settings, settings_from_environment, with_values
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -115,7 +116,7 @@ def build_settings(config: Path | None, flags: dict[str, Any]) -> Settings:
     show = flags.pop("show_config", False)
     if config is None and Path("dedupe.toml").is_file():
         config = Path("dedupe.toml")
-        click.echo("settings from dedupe.toml", err=True)
+        echo("settings from dedupe.toml", err=True)
     settings = load_settings(config) if config else Settings()
     settings = settings_from_environment(os.environ, settings)
     values: dict[str, dict[str, Any]] = {}

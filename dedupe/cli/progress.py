@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar with rate and time left, when stderr is a terminal; else nothing."""
+"""Progress on stderr: a bar with rate and time left, when stderr is a terminal; events when logs are JSON; else nothing."""
 
 from __future__ import annotations
 
@@ -8,15 +8,28 @@ from typing import Any, TypeVar
 
 import click
 
+from dedupe.cli.terminal import log, logs_json
+
 T = TypeVar("T")
 
 
 def track(items: Iterable[T], step: str) -> Iterable[T]:
     """The items, with a bar that counts the bytes of the inputs if `items` is a corpus read from files."""
     inputs = getattr(items, "inputs", None)
+    if logs_json():
+        return _with_events(items, step)
     if not sys.stderr.isatty() or inputs is None:
         return items
     return _with_bar(items, step, sum(input.size for input in inputs))
+
+
+def _with_events(items: Iterable[T], step: str) -> Iterator[T]:
+    done = 0
+    log({"level": "info", "step": step, "state": "begun"})
+    for item in items:
+        yield item
+        done += 1
+    log({"level": "info", "step": step, "state": "done", "records": done})
 
 
 def _with_bar(items: Iterable[Any], step: str, size: int) -> Iterator[Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from dedupe.cli.options import build_settings, settings_options
+from dedupe.cli.terminal import echo
 from dedupe.errors import InputError
 from dedupe.model import as_dict
 from dedupe.repair.repairer import Repairer
@@ -50,7 +51,7 @@ def _print_result(path: Path, text: str, repaired: RepairedText, *, diff: bool, 
     elif check:
         if repaired.text != text:
             number = sum(edit.automatic for edit in repaired.repair.edits)
-            click.echo(f"{path}: {number} edits ({repaired.repair.verdict}, score {repaired.repair.score:.1f})")
+            echo(f"{path}: {number} edits ({repaired.repair.verdict}, score {repaired.repair.score:.1f})")
     elif diff:
         _print_diff(str(path), text, repaired.text)
     else:
@@ -75,4 +76,4 @@ def _read_text(path: Path) -> str:
 
 def _warn_skipped(repairer: Repairer) -> None:
     for note in repairer.describe_skipped():
-        click.echo(f"note: {note}", err=True)
+        echo(f"note: {note}", err=True)

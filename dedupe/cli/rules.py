@@ -7,6 +7,7 @@ from typing import get_args
 
 import click
 
+from dedupe.cli.terminal import echo
 from dedupe.errors import RuleError, UsageError
 from dedupe.model import Tier
 from dedupe.repair.check import check_rules, format_table
@@ -96,7 +97,7 @@ def check(folders: tuple[Path, ...], language: str, only: str | None) -> None:
     class_faults = [RuleError(fault, path=table) for fault in check_classes(load_classes(language), words)]
     faults = [fault for fault in [*check_rules(lexicon), *class_faults] if only is None or fault.path.endswith(only)]
     for fault in faults:
-        click.echo(str(fault), err=True)
+        echo(str(fault), err=True)
     if faults:
         raise UsageError(f"{len(faults)} faults in {_counted(lexicon)}")
     click.echo(f"{_counted(lexicon)}: all examples hold")

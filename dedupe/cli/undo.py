@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from dedupe.cli.terminal import echo
 from dedupe.corpus.undo import undo
 
 
@@ -20,6 +21,4 @@ def command(out: Path, destination: Path) -> None:
       dedupe undo clean/ -o restored/
     """
     report = undo(out, destination)
-    click.echo(
-        f"restored {len(report.inputs):,} files with {report.records:,} records ({report.size:,} bytes) in {destination}"
-    )
+    echo(f"restored {len(report.inputs):,} files with {report.records:,} records ({report.size:,} bytes) in {destination}")
