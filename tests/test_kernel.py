@@ -16,6 +16,10 @@ from hypothesis import strategies as st
 from dedupe import __version__, kernel
 from dedupe.config import FindSettings
 from dedupe.detect import batches, boilerplate, fingerprints, lsh, minhash, profile, shingles, verify
+from dedupe.repair.shape import find_shapes
+from dedupe.repair.sieve import Sieve
+from dedupe.repair.slips import find_slips
+from dedupe.repair.spacing import find_spacing, flag_spacing
 from dedupe.text.classes import ClassMap
 from dedupe.text.normal import tokenize
 
@@ -215,3 +219,38 @@ def test_without_the_compiled_kernel_the_name_says_so() -> None:
     with without_kernel():
         assert kernel.kernel_name() == "numpy"
         assert tokenize(["Still here."]).normal_form(0) == b"still here"
+
+
+FORMS = st.lists(
+    st.sampled_from(["the", "place", "état", "new york", "york times", "the place of", "of the place", "“"]), max_size=40
+)
+
+
+@compiled
+@given(FORMS, TEXT)
+@settings(max_examples=300, deadline=None)
+def test_the_forms_that_a_text_may_hold_are_the_same(words: list[str], rest: str) -> None:
+    text = " ".join([*words, rest])
+    sieve = Sieve(dict.fromkeys(["the", "état", "new york", "new york times", "the place of", "place of the place"], 1.0))
+    fast = sorted(sieve.find_possible(text))
+    with without_kernel():
+        assert fast == sorted(sieve.find_possible(text))
+
+
+MARKS = st.text("aTo.!,:/-%$€£”’“) \n15é", max_size=30)
+
+
+@compiled
+@given(
+    st.lists(
+        MARKS | st.sampled_from(["ended.The", "region.”The", "regionThe", "three%", "$four", "four.5", "2:thirty"]), max_size=4
+    )
+)
+@settings(max_examples=1000, deadline=None)
+def test_no_defect_is_overlooked_for_want_of_its_shape(parts: list[str]) -> None:
+    text = "".join(parts)
+    assert list(find_spacing(text, find_shapes(text))) == list(find_spacing(text))
+    assert list(flag_spacing(text, "text", find_shapes(text))) == list(flag_spacing(text, "text"))
+    fast = find_slips(text)
+    with without_kernel():
+        assert fast == find_slips(text)

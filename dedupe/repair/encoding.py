@@ -23,6 +23,8 @@ _CODE_POINTS = range(32, 0x110000)
 # The closing quotation mark of which the last byte, a control character, was lost; alone ftfy would take it for a dagger.
 _CUT_CLOSING = re.compile("â€(?=[ ,.;:)]|$)")
 _ABOUT_ENTITIES = re.compile(r"\b(?:HTML|XML|entit(?:y|ies)|escap(?:e|ed|ing)|markup|ampersand|source code)\b", re.IGNORECASE)
+# What prose is full of beyond ASCII. In no code page are bytes of these alone the UTF-8 of anything, so they are no mojibake.
+_SOUND = ("’", "“", "”", "‘", "–", "—", "…")
 _LOST = re.compile(
     "[?âÃ\N{REPLACEMENT CHARACTER}](?:(?<=\N{REPLACEMENT CHARACTER})\N{REPLACEMENT CHARACTER}*|(?<=â)(?:€[™œ\x9d¦“”˜]?|\\?+)"
     r"|(?<=Ã)[\x80-\xbf]|(?<=[a-z]\?)(?:(?:s|t|re|ve|ll)\b(?=[ ,.;])|(?=[a-z]{2})))"
@@ -39,8 +41,8 @@ def fix_encoding(text: str) -> list[Span]:
     """
     spans: list[Span] = []
     offset = 0
-    for line in [] if text.isascii() else text.splitlines(keepends=True):
-        if not line.isascii():
+    for line in [] if _is_sound(text) else text.splitlines(keepends=True):
+        if not _is_sound(line):
             spans += [Span(s.start + offset, s.end + offset, s.after) for s in diff_spans(line, _fix_line(line))]
         offset += len(line)
     if "&" in text:
@@ -62,6 +64,14 @@ def flag_encoding(text: str, field: str) -> Iterator[Flag]:
         for match in _LOST.finditer(text):
             if "/" not in text[text.rfind(" ", 0, match.start()) + 1 : match.start()]:  # the query of an address
                 yield Flag("broken-encoding", field, *match.span(), "a letter or mark was lost in decoding")
+
+
+def _is_sound(text: str) -> bool:
+    """Whether a text is ASCII, but for the marks that prose is full of."""
+    if not text.isascii():
+        for mark in _SOUND:
+            text = text.replace(mark, "")
+    return text.isascii()
 
 
 @lru_cache(maxsize=1)
