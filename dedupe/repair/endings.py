@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from dedupe.model import Flag
-from dedupe.repair.spans import Range, find_paragraphs
+from dedupe.repair.spans import Range
 
 _STOPS = frozenset(".!?…:;。！？．；：।۔؟" + "\"”’“‘»›」』）】〉》')]")  # closing marks stand behind a stop, or do without
 _CUT_WORDS = frozenset(
@@ -45,8 +45,7 @@ def is_truncated(text: str) -> bool:
     >>> is_truncated("The talks went on until Friday. They will resume in")
     True
     """
-    paragraphs = find_paragraphs(text)
-    return bool(paragraphs) and _breaks_off(text[slice(*paragraphs[-1])].strip())
+    return _breaks_off(text.rstrip().rsplit("\n", 1)[-1].strip())
 
 
 def flag_endings(text: str, field: str, body: Sequence[Range]) -> Iterator[Flag]:

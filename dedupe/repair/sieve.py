@@ -38,19 +38,26 @@ class Sieve(Generic[T]):
         needed = {form: _keys(split_words(form)) for form in forms}
         crowds = Counter(itertools.chain.from_iterable(needed.values()))
         self._numbers: dict[Key, int] = {key: number for number, key in enumerate(crowds)}
-        # by the number of the key that fewest forms share: the form, the numbers of all its keys, and what else to look for
-        self._filed: list[list[tuple[tuple[str, T], tuple[int, ...], str]]] = [[] for _ in crowds]
+        self._single: dict[int, list[tuple[str, T]]] = {}
+        # forms of several words, by the number of the key that fewest of them share, with the numbers of all their keys
+        self._several: dict[int, list[tuple[tuple[str, T], tuple[int, ...]]]] = {}
         for item in forms.items():
-            if keys := needed[item[0]]:
-                numbers = tuple(map(self._numbers.__getitem__, keys))
+            keys = needed[item[0]]
+            numbers = tuple(map(self._numbers.__getitem__, keys))
+            if keys and isinstance(keys[0], bytes):
+                self._single.setdefault(numbers[0], []).append(item)
+            elif keys:
                 rarest = min(zip(map(crowds.__getitem__, keys), numbers, strict=True))[1]
-                self._filed[rarest].append((item, numbers, "" if isinstance(keys[0], bytes) else item[0]))
+                self._several.setdefault(rarest, []).append((item, numbers))
 
     def find_possible(self, folded: str) -> list[tuple[str, T]]:
         """The forms that a text after `fold` seems to hold, with their values: a superset of those it holds."""
         held = self._look_up(_space_words(folded))
-        candidates = itertools.chain.from_iterable(map(self._filed.__getitem__, held))
-        return [item for item, needed, form in candidates if not form or (held.issuperset(needed) and form in folded)]
+        found = list(itertools.chain.from_iterable(map(self._single.__getitem__, held & self._single.keys())))
+        for item, needed in itertools.chain.from_iterable(map(self._several.__getitem__, held & self._several.keys())):
+            if held.issuperset(needed) and item[0] in folded:
+                found.append(item)
+        return found
 
     def _look_up(self, spaced: bytes) -> set[int]:
         """The numbers of the keys that stand in a text of words between spaces."""
