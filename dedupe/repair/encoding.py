@@ -13,7 +13,7 @@ from html.entities import name2codepoint
 from typing import Any
 
 from dedupe.model import Flag
-from dedupe.repair.spans import line_around
+from dedupe.repair.spans import LineTest
 from dedupe.text.edits import Span, diff_spans
 
 # Entities by name or number, escaped once or several times over; "&lt;" and "&gt;" stay, for they may quote code.
@@ -47,8 +47,10 @@ def fix_encoding(text: str) -> list[Span]:
         offset += len(line)
     if "&" in text:
         taken = {at for span in spans for at in range(span.start, span.end)}
+        says_so = LineTest(text, lambda line: _ABOUT_ENTITIES.search(line) is not None)
         for match in _ENTITY.finditer(text):
-            if _is_entity(match) and taken.isdisjoint(range(*match.span())) and not _is_subject(text, match):
+            is_subject = _is_quoted(text, match) and says_so(*match.span())
+            if not is_subject and _is_entity(match) and taken.isdisjoint(range(*match.span())):
                 entity = match[0].replace("amp;", "") if match[1] != "amp" else "&amp;"
                 spans.append(Span(*match.span(), _load_ftfy()[0].fixes.unescape_html(entity)))
     return sorted(spans)
@@ -110,7 +112,7 @@ def _is_entity(match: re.Match[str]) -> bool:
     return code in _CODE_POINTS and code not in {0x3C, 0x3E} and not 0xD800 <= code < 0xE000
 
 
-def _is_subject(text: str, match: re.Match[str]) -> bool:
-    """Whether the text around an entity is about entities."""
+def _is_quoted(text: str, match: re.Match[str]) -> bool:
+    """Whether an entity is named rather than used."""
     around = text[match.start() - 1 : match.start()] + text[match.end() : match.end() + 1]
-    return bool({"`", '"', "“"} & set(around)) and _ABOUT_ENTITIES.search(line_around(text, *match.span())) is not None
+    return bool({"`", '"', "“"} & set(around))

@@ -30,7 +30,7 @@ from dedupe.repair.neighbours import PatternParser
 from dedupe.repair.propose import Proposer
 from dedupe.repair.reading import Reading, Sign, judge_document, judge_paragraphs
 from dedupe.repair.resolve import Proposal, refuse_doubled, resolve
-from dedupe.repair.rounds import compose_edits, move_ranges, move_to_source, overlaps_any, spans_of
+from dedupe.repair.rounds import compose_edits, drop_overlapping, move_ranges, move_to_source, spans_of
 from dedupe.repair.spans import Range, compile_allowed, find_paragraphs
 from dedupe.text.edits import apply_spans
 from dedupe.text.lexicon import Lexicon, builtin_rules
@@ -99,7 +99,8 @@ class Repairer:
         for rule_id in proposer.timed_out:
             self.skipped[rule_id] = self.skipped.get(rule_id, 0) + 1
         settled = [edit for field in sources for edit in edits[field]]
-        settled += [edit for edit in asked if not overlaps_any(edit, edits[edit.field])]
+        for field in sources:
+            settled += drop_overlapping((edit for edit in asked if edit.field == field), edits[field])
         return Repair(
             article=article.id,
             digest=fields_digest(sources),
