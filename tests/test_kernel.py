@@ -195,16 +195,18 @@ def test_what_does_not_fit_is_an_error_and_no_crash(name: str, arguments: tuple[
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_batches_come_back_in_the_order_of_the_texts(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "BATCH", 10)
-    gathered = batches.Batches(lambda texts: "".join(texts), threads)
+    done: list[str] = []
+    gathered = batches.Batches("".join, done.append, threads)
     texts = [f"{number} " * (number % 7) for number in range(200)]
     for text in texts:
         gathered.add(text)
-    assert "".join(gathered.finish()) == "".join(texts)
+    gathered.finish()
+    assert "".join(done) == "".join(texts)
 
 
 def test_what_a_batch_raises_is_raised_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "BATCH", 1)
-    gathered = batches.Batches(lambda texts: 1 // len("".join(texts).strip()), 2)
+    gathered = batches.Batches(lambda texts: 1 // len("".join(texts).strip()), [].append, 2)
     with pytest.raises(ZeroDivisionError):  # noqa: PT012 it may come as soon as the batch is done
         gathered.add(" ")
         gathered.finish()

@@ -19,24 +19,25 @@ T = TypeVar("T")
 
 
 class Batches(Generic[T]):
-    """Gives what `work` makes of the texts, batch by batch, at least one batch.
+    """Passes on to `take` what `work` makes of the texts, batch by batch, at least one batch.
 
     `threads` is 0 for as many as there are cores; with one everything is done at once.
 
-    >>> batches = Batches(len, threads=2)
+    >>> done = []
+    >>> batches = Batches(len, done.append, threads=2)
     >>> for text in ["one", "another"]:
     ...     batches.add(text)
     >>> batches.finish()
+    >>> done
     [2]
     """
 
-    def __init__(self, work: Callable[[list[str]], T], threads: int = 0) -> None:
-        self._work, self._threads = work, threads or count_cores()
+    def __init__(self, work: Callable[[list[str]], T], take: Callable[[T], object], threads: int = 0) -> None:
+        self._work, self._take, self._threads = work, take, threads or count_cores()
         self._executor: ThreadPoolExecutor | None = None
         self._texts: list[str] = []
         self._characters = 0
         self._pending: deque[tuple[int, Future[T]]] = deque()  # with the characters of each batch
-        self._done: list[T] = []
 
     def add(self, text: str) -> None:
         """Take one text."""
@@ -45,22 +46,23 @@ class Batches(Generic[T]):
         if self._characters >= BATCH:
             self._start_batch()
 
-    def finish(self) -> list[T]:
-        """The results of all batches, in order. Raises what a batch raised."""
+    def finish(self) -> None:
+        """Pass on what is left. Raises what a batch raised."""
         last = self._work(self._texts)  # here: of few texts it is the only batch, and worth no thread
-        self._done += [*(batch.result() for _, batch in self._pending), last]
+        while self._pending:
+            self._take(self._pending.popleft()[1].result())
+        self._take(last)
         if self._executor:
             self._executor.shutdown()
-        return self._done
 
     def _start_batch(self) -> None:
         texts, size, self._texts, self._characters = self._texts, self._characters, [], 0
         if self._threads == 1:
-            self._done.append(self._work(texts))
+            self._take(self._work(texts))
             return
         self._executor = self._executor or ThreadPoolExecutor(self._threads)
         while self._pending and (self._in_work() + size > 2 * self._threads * BATCH or self._pending[0][1].done()):
-            self._done.append(self._pending.popleft()[1].result())
+            self._take(self._pending.popleft()[1].result())
         self._pending.append((size, self._executor.submit(self._work, texts)))
 
     def _in_work(self) -> int:
