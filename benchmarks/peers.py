@@ -3,7 +3,7 @@
     python benchmarks/peers.py --data DIR_OR_FILE [--articles 20000] [--rounds 3] [--cores 0] [--tools dedupe datasketch ...]
 
 A corpus is built in a temporary folder from the articles in DIR_OR_FILE (.jsonl with a field "text", .txt): four fifths
-are originals put together from paragraphs at random, in which every seventh word is replaced, one fifth are edited copies of
+are originals put together from paragraphs at random, in which every fifth word is replaced, one fifth are edited copies of
 them, or of copies. A million articles take 4 GB of memory to build, which is not the tools'. Each tool then
 reads the same file in a process of its own and writes its pairs, in turn, --rounds times, on the cores given; each in
 the fastest way its documents show, with 5-word shingles over lower-cased `\\w+`, 128 permutations and a threshold of 0.7.
@@ -190,9 +190,9 @@ def edit_copy(paragraphs: list[str], chooser: random.Random) -> list[str]:
 
 
 def vary_paragraph(paragraph: str, vocabulary: list[str], chooser: random.Random) -> str:
-    """The paragraph with every seventh word another: articles of one corpus do not share whole passages, unless they quote."""
+    """The paragraph with every fifth word another: articles of one corpus do not share whole passages, unless they quote."""
     words = paragraph.split(" ")
-    places = range(chooser.randrange(7), len(words), 7)
+    places = range(chooser.randrange(5), len(words), 5)
     for place, word in zip(places, chooser.choices(vocabulary, k=len(places)), strict=True):
         words[place] = word
     return " ".join(words)
