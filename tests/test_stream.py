@@ -292,12 +292,12 @@ def test_articles_are_repaired(url: str, settings: Settings) -> None:
 def test_forgetting_the_first_of_two_copies_leaves_the_other(url: str) -> None:
     near = HARBOUR.replace("could take", "take")
     feed(url, [Article("a", HARBOUR), Article("b", near), Article("c", HARBOUR)])
-    look(url, lambda index: index.forget("a"))
+    look(url, lambda index: index.forget(["a"]))
     assert [(r.status, r.dup_of) for r in feed(url, [Article("b", near), Article("c", HARBOUR)])] == [
         ("duplicate", "c"),
         ("kept", ""),
     ]
-    look(url, lambda index: index.forget("c"))
+    look(url, lambda index: index.forget(["c"]))
     results = feed(url, [Article("b", near), Article("d", HARBOUR)])
     assert [(r.status, r.dup_of) for r in results] == [("kept", ""), ("duplicate", "b")]
 

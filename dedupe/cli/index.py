@@ -81,12 +81,12 @@ def forget(url: str, owners: tuple[str, ...], wait: float) -> None:
     """
     index = open_index(url, wait=wait)
     with index.transaction():
-        outcomes = {owner: index.forget(owner) for owner in owners}
+        forgotten = index.forget(owners)
     index.close()
-    if unknown := [owner for owner, orphans in outcomes.items() if orphans is None]:
-        echo(f"note: not in the index: {', '.join(unknown)}", err=True)
-    click.echo(f"forgot {len(owners) - len(unknown):,} articles")
-    for owner in sorted({orphan for orphans in outcomes.values() for orphan in orphans or ()} - set(owners)):
+    if forgotten.unknown:
+        echo(f"note: not in the index: {', '.join(forgotten.unknown)}", err=True)
+    click.echo(f"forgot {len(set(owners)) - len(forgotten.unknown):,} articles")
+    for owner in forgotten.orphans:
         echo(f"stands for itself now: {owner}")
 
 

@@ -113,6 +113,17 @@ class Stats:
     settings: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What forgetting some owners came to, by id, in order.
+
+    `unknown` the index did not know. `orphans` own texts that lost their survivor: they stand for themselves from now on.
+    """
+
+    unknown: tuple[str, ...] = ()
+    orphans: tuple[str, ...] = ()
+
+
 class Index(Protocol):
     """What an index does. All methods but the first four are called inside `transaction` only."""
 
@@ -168,11 +179,11 @@ class Index(Protocol):
         """Take texts in, numbers ascending, and claims, in their order; a claim that exists is left as it is."""
         ...
 
-    def forget(self, owner: str) -> list[str] | None:
-        """Remove every trace of an owner; None if there is none.
+    def forget(self, owners: Sequence[str]) -> Forgotten:
+        """Remove every trace of some owners, bytes included.
 
-        The texts that nobody else claims go with it. Gives the owners of the texts that lost their survivor, and are now their
-        own; if somebody else claims the survivor, that one takes its place and nobody is orphaned.
+        The texts that nobody else claims go with them. If somebody else claims a survivor, that one takes its place and nobody
+        is orphaned.
         """
         ...
 
