@@ -1,6 +1,7 @@
 """The stream at size: speed at the start and at the end, bytes, memory, latency, recall and precision, against a batch run.
 
-    python benchmarks/stream.py --data DIR [--articles 50000] [--queries 5000] [--kinds exact,near,spun] [--batch-run]
+    python benchmarks/stream.py --data DIR [--articles 50000] [--queries 5000] [--sentences 10-30] [--batch 1000]
+        [--kinds exact,near,spun] [--batch-run] [--folder DIR]
 
 Articles are put together from the sentences of `DIR/*.jsonl`, each of some 20 sentences drawn at random, so that no two are
 versions of each other. They go into a fresh index; then come queries, of which 30 % are copies of articles in the index: as
@@ -11,6 +12,7 @@ benchmarks/spinner. The last queries go one by one. Repair is off: it costs the 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 import re
@@ -18,9 +20,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "spinner"))
 
@@ -31,8 +33,8 @@ from dedupe import Article, FindSettings, RepairSettings, Result, Settings, Stre
 
 WORD = re.compile(r"\w+")
 VOCABULARY = build_vocabulary(load_entries())
-BATCH = 1000
 ONE_BY_ONE = 500
+Told = tuple[str, str, str, float, float | None]  # a pair
 
 
 def read_sentences(folder: Path) -> list[str]:
@@ -41,9 +43,16 @@ def read_sentences(folder: Path) -> list[str]:
     return sorted({sentence for sentence in found if 8 <= len(sentence.split()) <= 50})
 
 
-def compose(number: int, sentences: list[str]) -> str:
-    pick = random.Random(number)
-    return " ".join(pick.choice(sentences) for _ in range(pick.randint(10, 30)))
+class Composer:
+    """Makes the articles: the same number is always the same article."""
+
+    def __init__(self, sentences: list[str], length: str) -> None:
+        self._sentences = sentences
+        self._low, self._high = map(int, length.split("-"))
+
+    def compose(self, number: int) -> str:
+        pick = random.Random(number)
+        return " ".join(pick.choices(self._sentences, k=pick.randint(self._low, self._high)))
 
 
 def shingle_set(text: str) -> frozenset[tuple[str, ...]]:
@@ -64,13 +73,13 @@ def edit(text: str, pick: random.Random) -> str:
     return " ".join(words)
 
 
-def make_queries(articles: int, queries: int, sentences: list[str]) -> Iterator[tuple[Article, str, str]]:
+def make_queries(articles: int, queries: int, composer: Composer) -> Iterator[tuple[Article, str, str]]:
     """Query, what it is ("new", "exact", "near", "spun"), and the id of its original."""
     pick = random.Random(7)
     for n in range(queries):
         id, original = f"q{n:07}", pick.randrange(articles)
         what = pick.choice(["exact", "near", "spun"]) if pick.random() < 0.3 else "new"
-        text = compose(original, sentences) if what != "new" else compose(articles + n, sentences)
+        text = composer.compose(original if what != "new" else articles + n)
         if what == "exact":
             text = text.upper() + " !"
         elif what == "near":
@@ -80,25 +89,76 @@ def make_queries(articles: int, queries: int, sentences: list[str]) -> Iterator[
         yield Article(id, text), what, f"a{original:07}" if what != "new" else ""
 
 
+def pairs_of(results: Sequence[Result]) -> Iterator[Told]:
+    return ((p.a, p.b, p.kind, p.jaccard, p.despun) for result in results for p in result.related)
+
+
 def memory(name: str) -> float:
     """A number of /proc/self/status in MB."""
     found = re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())
     return int(found[1]) / 1000 if found else 0.0
 
 
-def take_in(stream: Stream, options: argparse.Namespace, sentences: list[str]) -> list[Result]:
-    results, speeds = list[Result](), list[float]()
-    for low in range(0, options.articles, BATCH):
-        batch = [Article(f"a{n:07}", compose(n, sentences)) for n in range(low, min(low + BATCH, options.articles))]
+def take_in(stream: Stream, options: argparse.Namespace, composer: Composer) -> set[Told]:
+    """The pairs found among the articles on their way into the index."""
+    pairs, speeds, duplicates = set[Told](), list[float](), 0
+    for low in range(0, options.articles, options.batch):
+        numbers = range(low, min(low + options.batch, options.articles))
+        batch = [Article(f"a{n:07}", composer.compose(n)) for n in numbers]
         start = time.perf_counter()
-        results += [replace(result, article=Article(result.article.id, "")) for result in stream.process_batch(batch)]
+        results = stream.process_batch(batch)
         speeds.append(len(batch) / (time.perf_counter() - start))
+        pairs.update(pairs_of(results))
+        duplicates += sum(result.status == "duplicate" for result in results)
     tenth = max(1, len(speeds) // 10)
-    first, last = (sorted(some)[len(some) // 2] for some in (speeds[:tenth], speeds[-tenth:]))
-    print(
-        f"{options.articles:,} articles taken in; articles/s {first:.0f} in the first tenth of batches, {last:.0f} in the last"
-    )
-    return results
+    by_tenth = [median(speeds[low : low + tenth]) for low in range(0, len(speeds), tenth)]
+    print(f"{options.articles:,} articles taken in; articles/s, median of each tenth: {' '.join(f'{s:.0f}' for s in by_tenth)}")
+    print(f"false duplicates among the articles taken in: {duplicates:,}", flush=True)
+    return pairs
+
+
+def ask(stream: Stream, options: argparse.Namespace, composer: Composer) -> set[Told]:
+    """The pairs found by the queries."""
+    pairs, latencies, seconds, asked = set[Told](), list[float](), 0.0, 0
+    wanted, hit, duplicates, wrong = Counter[str](), Counter[str](), 0, 0
+    queries = make_queries(options.articles, options.queries, composer)
+    in_batches = max(0, options.queries - ONE_BY_ONE)
+    while some := list(itertools.islice(queries, max(1, min(options.batch, in_batches - asked)))):
+        start = time.perf_counter()
+        answers = stream.process_batch([query for query, _, _ in some])
+        taken = time.perf_counter() - start
+        if asked < in_batches:
+            seconds += taken
+        else:
+            latencies.append(1000 * taken)
+        asked += len(some)
+        pairs.update(pairs_of(answers))
+        for (_, what, original), answer in zip(some, answers, strict=True):
+            wanted[what] += 1
+            hit[what] += answer.dup_of == original
+            duplicates += answer.status == "duplicate"
+            wrong += answer.status == "duplicate" and answer.dup_of != original
+    print(f"queries in batches: {in_batches / seconds:.0f} articles/s")
+    latencies.sort()
+    print(f"one by one: p50 {median(latencies):.0f} ms, p99 {latencies[int(len(latencies) * 0.99)]:.0f} ms")
+    for what in ("exact", "near", "spun"):
+        print(f"recall {what}: {hit[what]:,} of {wanted[what]:,}")
+    print(f"precision: {duplicates - wrong:,} of {duplicates:,}", flush=True)
+    return pairs
+
+
+def compare(folder: Path, options: argparse.Namespace, settings: Settings, composer: Composer, ours: set[Told]) -> None:
+    """Print how the pairs of the stream differ from those of a batch run over the same articles."""
+    path = folder / "all.jsonl"
+    with path.open("w") as file:
+        for n in range(options.articles):
+            file.write(json.dumps({"id": f"a{n:07}", "text": composer.compose(n)}) + "\n")
+        for query, _, _ in make_queries(options.articles, options.queries, composer):
+            file.write(json.dumps({"id": query.id, "text": query.text}) + "\n")
+    start = time.perf_counter()
+    batch = {(p.a, p.b, p.kind, p.jaccard, p.despun) for p in find([path], settings).found.pairs}
+    print(f"a batch run finds {len(batch):,} pairs in {time.perf_counter() - start:.0f} s; the stream found {len(ours):,}")
+    print(f"only in the batch run {len(batch - ours):,}, only in the stream {len(ours - batch):,}")
 
 
 def main() -> None:
@@ -106,62 +166,30 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with articles in *.jsonl")
     parser.add_argument("--articles", type=int, default=50_000)
     parser.add_argument("--queries", type=int, default=5_000)
+    parser.add_argument("--sentences", default="10-30", help="of an article, from and to")
+    parser.add_argument("--batch", type=int, default=1000, help="articles of a batch")
     parser.add_argument("--kinds", default="exact,near,spun")
     parser.add_argument("--batch-run", action="store_true", help="compare the pairs with those of a batch run on the same")
+    parser.add_argument("--folder", type=Path, help="where the index is made, and removed again")
     options = parser.parse_args()
-    sentences = read_sentences(options.data)
+    composer = Composer(read_sentences(options.data), options.sentences)
     kinds = tuple(options.kinds.split(","))
     settings = Settings(find=FindSettings(kinds=kinds), repair=RepairSettings(enabled=False))
-    with tempfile.TemporaryDirectory() as folder:
-        stream = Stream(settings, f"sqlite:{folder}/index.db")
-        began = memory("RssAnon")
-        results = take_in(stream, options, sentences)
-        with stream.index.transaction():
-            stats = stream.index.stats()
-        print(
-            f"index: {stats.size:,} bytes, {stats.size // stats.texts:,} an article, {stats.runs} runs,"
-            f" {stats.hot_buckets} full buckets"
-        )
-        print(
-            f"anonymous memory: {began:.0f} MB before, {memory('RssAnon'):.0f} MB after; most resident {memory('VmHWM'):.0f} MB"
-        )
-        print(f"false duplicates among the articles taken in: {sum(r.status == 'duplicate' for r in results):,}")
-        queries = list(make_queries(options.articles, options.queries, sentences))
-        answers, latencies = list[Result](), list[float]()
-        in_batches = max(0, len(queries) - ONE_BY_ONE)
-        start = time.perf_counter()
-        for low in range(0, in_batches, BATCH):
-            answers += stream.process_batch([query for query, _, _ in queries[low : min(low + BATCH, in_batches)]])
-        print(f"queries in batches: {in_batches / (time.perf_counter() - start):.0f} articles/s")
-        for query, _, _ in queries[in_batches:]:
-            start = time.perf_counter()
-            answers.append(stream.process(query))
-            latencies.append(1000 * (time.perf_counter() - start))
-        latencies.sort()
-        print(f"one by one: p50 {latencies[len(latencies) // 2]:.0f} ms, p99 {latencies[int(len(latencies) * 0.99)]:.0f} ms")
-        wanted, hit, wrong = Counter[str](), Counter[str](), 0
-        for (_, what, original), answer in zip(queries, answers, strict=True):
-            wanted[what] += 1
-            hit[what] += answer.dup_of == original
-            wrong += answer.status == "duplicate" and answer.dup_of != original
-        for what in ("exact", "near", "spun"):
-            print(f"recall {what}: {hit[what]:,} of {wanted[what]:,}")
-        duplicates = sum(answer.status == "duplicate" for answer in answers)
-        print(f"precision: {duplicates - wrong:,} of {duplicates:,}")
-        stream.close()
+    words = [len(composer.compose(n).split()) for n in range(min(1000, options.articles))]
+    print(f"{options.articles:,} articles of {sum(words) / len(words):.0f} words, {options.queries:,} queries", flush=True)
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        with Stream(settings, f"sqlite:{folder}/index.db") as stream:
+            began = memory("RssAnon")
+            pairs = take_in(stream, options, composer)
+            with stream.index.transaction():
+                stats = stream.index.stats()
+            size = f"{stats.size:,} bytes, {stats.size // stats.texts:,} an article"
+            print(f"index: {size}, {stats.runs} runs, {stats.hot_buckets} full buckets")
+            after, most = memory("RssAnon"), memory("VmHWM")
+            print(f"anonymous memory: {began:.0f} MB before, {after:.0f} MB after; most resident {most:.0f} MB", flush=True)
+            pairs |= ask(stream, options, composer)
         if options.batch_run:
-            path = Path(folder) / "all.jsonl"
-            with path.open("w") as file:
-                texts = [(f"a{n:07}", compose(n, sentences)) for n in range(options.articles)]
-                for id, text in (*texts, *((query.id, query.text) for query, _, _ in queries)):
-                    file.write(json.dumps({"id": id, "text": text}) + "\n")
-            start = time.perf_counter()
-            batch = {(p.a, p.b, p.kind, p.jaccard, p.despun) for p in find([path], settings).found.pairs}
-            ours = {(p.a, p.b, p.kind, p.jaccard, p.despun) for r in [*results, *answers] for p in r.related}
-            print(
-                f"a batch run finds {len(batch):,} pairs in {time.perf_counter() - start:.0f} s; the stream found {len(ours):,}"
-            )
-            print(f"only in the batch run {len(batch - ours):,}, only in the stream {len(ours - batch):,}")
+            compare(Path(folder), options, settings, composer, pairs)
 
 
 if __name__ == "__main__":
