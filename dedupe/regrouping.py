@@ -50,7 +50,7 @@ class Regrouping:
         self._places = {
             record.article.id: (record.where.input, record.where.record) for record in corpus if record.article is not None
         }
-        grouping = grouping.within(self._places)
+        grouping = grouping.within(self._places, {cluster.canonical for cluster in found.clusters})
         self.clustering = part_linked(regroup(found, pairs, grouping, self._measure), grouping)
         before, after = (_removed(clustering) for clustering in (found, self.clustering))
         self.kept, self.set_aside = before - after, after - before

@@ -22,6 +22,7 @@ from dedupe.model import LINKING_KINDS, Article, Pair
 from dedupe.repair.endings import is_truncated
 from dedupe.repair.layout import count_body_words
 from dedupe.review.regroup import Grouping, part_linked, regroup
+from dedupe.standing import Earlier, add_copies
 from dedupe.text.lexicon import load_classes
 
 if TYPE_CHECKING:
@@ -72,15 +73,21 @@ class Reading:
     unreadable: int
 
 
-def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track, grouping: Grouping | None = None) -> Relations:
+def relate(
+    corpus: Corpus,
+    settings: Settings,
+    assess: Assess,
+    track: Track,
+    grouping: Grouping | None = None,
+    earlier: Earlier | None = None,
+) -> Relations:
     """All relations between the articles of the corpus, which is read once whole, and again where articles are related.
 
     `assess` tells of each related article, and its text without boilerplate, what the choice of a canonical must know.
-    `grouping` is what people decided on clusters earlier.
+    `grouping` is what people decided on clusters earlier. Who is a copy of `earlier` articles is that and nothing else.
     """
     reading = read_through(corpus, settings, track)
     profiles, ids, places = reading.profiles, reading.ids, reading.places
-    grouping = (grouping or Grouping()).within(places)
     verifier = Verifier(profiles, ids, settings.find)
     found = find_pairs(profiles, ids, verifier, settings.find, reading.sources)
 
@@ -96,7 +103,9 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track, gro
         traced = trace_passages(found, ids, read, settings.find)
         found, boilerplate, furniture = replace(found, pairs=traced.pairs), traced.boilerplate, traced.furniture
     found = replace(found, pairs=tuple(templates.mark(found.pairs)))
-    versions = [pair for pair in found.pairs if pair.kind not in LINKING_KINDS]
+    standing = earlier.find_copies(profiles, ids, templates.pages) if earlier else {}
+    grouping = (grouping or Grouping()).within(places, {copy.of for copy in standing.values()})
+    versions = [pair for pair in found.pairs if pair.kind not in LINKING_KINDS and standing.keys().isdisjoint((pair.a, pair.b))]
     copies = verifier.tell_copies(versions)
 
     def judge(article: Article) -> Candidate:
@@ -104,19 +113,24 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track, gro
         candidate = assess(article, cut_spans(article.text, spans) if spans else article.text)
         return replace(candidate, copy=True) if article.id in copies else candidate
 
-    concerned = {id for pair in versions for id in (pair.a, pair.b)} | grouping.articles
+    concerned = {id for pair in versions for id in (pair.a, pair.b)} | (grouping.articles & places.keys())
     candidates = {article.id: judge(article) for article in read(concerned)}
     clustering = choose_versions(versions, templates.guard(verifier.verify_with), candidates, settings)
-    clustering = regroup(clustering, versions, grouping, verifier.measure_decided)
+    found = replace(found, pairs=_by_id((*found.pairs, *(copy.pair for copy in standing.values()))))
+    clustering = regroup(add_copies(clustering, standing), versions, grouping, verifier.measure_decided)
     stories = Stories()
     if reading.terms:
         stories = find_stories(corpus, reading, clustering, templates, candidates, judge, settings)
         known = {(pair.a, pair.b) for pair in found.pairs}
-        pairs = (*found.pairs, *(pair for pair in stories.pairs if (pair.a, pair.b) not in known))
-        found = replace(found, pairs=tuple(sorted(pairs, key=lambda pair: (pair.a, pair.b))))
+        further = (pair for pair in stories.pairs if (pair.a, pair.b) not in known)
+        found = replace(found, pairs=_by_id((*found.pairs, *further)))
     linked = sorted((*templates.clusters, *stories.clusters), key=lambda cluster: (cluster.id, cluster.kind))
     clustering = part_linked(replace(clustering, linked=tuple(linked)), grouping)
     return Relations(places, found, clustering, candidates, boilerplate, reading.unreadable)
+
+
+def _by_id(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
+    return tuple(sorted(pairs, key=lambda pair: (pair.a, pair.b)))
 
 
 def read_through(corpus: Corpus, settings: Settings, track: Track) -> Reading:
@@ -231,7 +245,10 @@ def assess_spin(repairer: Repairer) -> Assess:
 
 def collect_witnesses(corpus: Corpus, relations: Relations) -> dict[str, list[str]]:
     """The texts of the other versions, for each canonical that is not clean: evidence of its original wording."""
-    spun = [c for c in relations.clustering.clusters if relations.candidates[c.canonical].verdict != "clean"]
+    candidates = relations.candidates
+    spun = [
+        c for c in relations.clustering.clusters if c.canonical in candidates and candidates[c.canonical].verdict != "clean"
+    ]
     canonical_of = {member: cluster.canonical for cluster in spun for member in cluster.members if member != cluster.canonical}
     texts: dict[str, list[str]] = {}
     for article in corpus.select({relations.places[id]: id for id in canonical_of}):

@@ -43,13 +43,22 @@ class Newcomer:
 class Meeting:
     """The relations of the newcomers of a batch to older texts; used inside a transaction of `index`.
 
-    profiles: those of the batch. keys: the band keys of each newcomer, `full` which belong to full buckets; both of
-    shape (newcomers, bands). related: the links of each newcomer to older texts, by number. texts: those of the index among the
-    newcomers and the related ones, and the survivors of these.
+    profiles: those of the batch, or of more; without `among` newcomers are related to texts of the index only. keys: the band
+    keys of each newcomer, `full` which belong to full buckets; both of shape (newcomers, bands). related: the links of each
+    newcomer to older texts, by number. texts: those of the index among the newcomers and the related ones, and the
+    survivors of these.
     """
 
-    def __init__(self, index: Index, profiles: Profiles, newcomers: Sequence[Newcomer], settings: FindSettings) -> None:
-        self._index, self._settings = index, settings
+    def __init__(
+        self,
+        index: Index,
+        profiles: Profiles,
+        newcomers: Sequence[Newcomer],
+        settings: FindSettings,
+        *,
+        among: bool = True,
+    ) -> None:
+        self._index, self._settings, self._among = index, settings, among
         self._newcomers = newcomers
         self._rows = np.array([newcomer.row for newcomer in newcomers], np.int64)
         self._numbers = np.array([newcomer.number for newcomer in newcomers], np.int64)
@@ -92,7 +101,7 @@ class Meeting:
         older = found.numbers < self._numbers[rows]
         pairs = [(self._numbers[rows[older & is_near]], found.numbers[older & is_near])]
         held = np.bincount(found.places, minlength=self.keys.size)
-        is_new = np.array([newcomer.known is None for newcomer in self._newcomers], np.bool_)
+        is_new = np.array([self._among and newcomer.known is None for newcomer in self._newcomers], np.bool_)
         full, a, b = meet_within(self.keys.ravel(), np.repeat(is_new, bands), held)
         self.full = full.reshape(self.keys.shape)
         is_near_within = b % bands < near_bands
