@@ -7,8 +7,9 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import numpy as np
 import pytest
 from conftest import CLEAN, HARBOUR, ROOT
 from hypothesis import given, settings
@@ -17,9 +18,10 @@ from pages import FRAMES, edit, fill
 
 from dedupe import Article, FindSettings, RepairSettings, Result, Settings, Stream, find, repair_text
 from dedupe.errors import IndexStateError, UsageError
-from dedupe.index.contract import Index
+from dedupe.index.contract import Index, Keys
 from dedupe.index.sqlite import SqliteIndex
-from dedupe.ingest.stream import STREAM_KINDS
+from dedupe.ingest import meeting
+from dedupe.ingest.scope import STREAM_KINDS
 
 PLAIN = Settings(find=FindSettings(kinds=STREAM_KINDS), repair=RepairSettings(enabled=False))
 NO_SPIN = replace(PLAIN, find=FindSettings(kinds=("exact", "near")))
@@ -128,6 +130,18 @@ def test_batches_make_no_difference(tmp_path: Path) -> None:
     told = [verdicts(feed(f"sqlite:{tmp_path}/{size}.db", articles, size)) for size in (1, 7, 1000)]
     assert told[0] == told[1] == told[2]
     assert dump(f"sqlite:{tmp_path}/1.db") == dump(f"sqlite:{tmp_path}/1000.db")
+
+
+def test_band_keys_that_fall_together_by_chance_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    articles = [*SEEDS, *versions(60)]
+    wanted = verdicts(feed(f"sqlite:{tmp_path}/wide.db", articles, 50))
+    wide = meeting.cut_keys
+
+    def cut_narrow_keys(*arguments: Any) -> Keys:
+        return wide(*arguments) & np.uint64(0xFFFF)  # of 160 keys, some of one text are then equal
+
+    monkeypatch.setattr(meeting, "cut_keys", cut_narrow_keys)
+    assert verdicts(feed(f"sqlite:{tmp_path}/narrow.db", articles, 50)) == wanted
 
 
 def test_full_buckets_are_the_same_however_the_stream_is_cut(tmp_path: Path) -> None:

@@ -103,6 +103,8 @@ class Meeting:
         held = np.bincount(found.places, minlength=self.keys.size)
         is_new = np.array([self._among and newcomer.known is None for newcomer in self._newcomers], np.bool_)
         full, a, b = meet_within(self.keys.ravel(), np.repeat(is_new, bands), held)
+        of_two = a // bands != b // bands  # two keys of one text may be the same by chance
+        a, b = a[of_two], b[of_two]
         self.full = full.reshape(self.keys.shape)
         is_near_within = b % bands < near_bands
         pairs.append((self._numbers[b[is_near_within] // bands], self._numbers[a[is_near_within] // bands]))
