@@ -15,6 +15,7 @@ from dedupe.repair.slips import find_slips
 from dedupe.repair.spans import Range, find_paragraphs, find_protected, find_quotations, merge_ranges, overlapping
 from dedupe.repair.spintax import Leftover, find_spintax
 from dedupe.text.lexicon import GateSettings, Lexicon
+from dedupe.text.spelling import POINTS, Leaning, Spellings
 
 # A paragraph as long as this can be an island of clean text in a spun one: a quoted statement, or a splice.
 _ISLAND_WORDS = 40
@@ -22,12 +23,16 @@ _ISLAND_WORDS = 40
 
 @dataclass(frozen=True)
 class Reading:
-    """The text of one field. `allowed` matches what no rule may touch. Spans are found when they are first asked for."""
+    """The text of one field. Spans are found when they are first asked for.
+
+    `allowed` matches what no rule may touch; `spellings` tells how the field spells.
+    """
 
     field: str
     text: str
     lexicon: Lexicon
     allowed: re.Pattern[str] | None
+    spellings: Spellings
 
     @cached_property
     def layout(self) -> Layout:
@@ -53,6 +58,16 @@ class Reading:
     def paragraphs(self) -> list[Range]:
         """The ranges of the lines that hold any text."""
         return find_paragraphs(self.text)
+
+    def fit_spelling(self, wording: str, is_name: bool) -> str:
+        """The wording spelled as the document spells; a name keeps its letters, but not the points of "U.S."."""
+        if not self.spellings.holds_any(wording):
+            return wording
+        return self.spellings.fit(wording, self._leaning, {POINTS} if is_name else None)
+
+    @cached_property
+    def _leaning(self) -> Leaning:
+        return self.spellings.lean(self.text)
 
     def place(self, start: int, end: int) -> Neighbourhood:
         """The words around [start, end), which lies within one paragraph."""

@@ -68,6 +68,8 @@ def regroup(clustering: Clustering, pairs: Iterable[Pair], grouping: Grouping, m
     `pairs` are the verified ones of the run. Where decisions exclude each other, two articles stay apart.
     """
     versions = {(pair.a, pair.b): pair for pair in pairs if pair.kind not in LINKING_KINDS}
+    if not grouping.articles:
+        return clustering
     homes: _Homes = {}
     for cluster in clustering.clusters:
         homes |= _separate(cluster, versions, clustering.links, grouping.apart)
@@ -85,7 +87,7 @@ def regroup(clustering: Clustering, pairs: Iterable[Pair], grouping: Grouping, m
     links |= _link(altered, versions, clustering.links, measure)
     clusters = [*untouched, *(_describe(canonical, altered[canonical], links, versions, grouping) for canonical in altered)]
     reasons = {
-        m: clustering.reasons.get(m, "") if c in untouched else _prefer(c.canonical, m, clustering, grouping)
+        m: clustering.reasons.get(m, "") if c.canonical not in altered else _prefer(c.canonical, m, clustering, grouping)
         for c in clusters
         for m in c.members
         if m != c.canonical
