@@ -1,10 +1,10 @@
 """The stream at size: speed at the start and at the end, bytes, memory, latency, recall and precision, against a batch run.
 
-    python benchmarks/stream.py --data DIR [--articles 50000] [--queries 5000] [--sentences 10-30] [--batch 1000]
+    python benchmarks/stream.py --data DIR [--articles 50000] [--queries 5000] [--words 200-600] [--batch 1000]
         [--kinds exact,near,spun] [--batch-run] [--folder DIR]
 
-Articles are put together from the sentences of `DIR/*.jsonl`, each of some 20 sentences drawn at random, so that no two are
-versions of each other. They go into a fresh index; then come queries, of which 30 % are copies of articles in the index: as
+Articles are walks over the words of the texts in `DIR/*.jsonl`: each word is followed by one that follows it somewhere there. So
+they share words and phrases as articles do, and however many there are, no two are versions of each other. They go into a fresh index; then come queries, of which 30 % are copies of articles in the index: as
 they are but for case and punctuation, edited (of Jaccard 0.7 at least, computed with plain sets), and spun by
 benchmarks/spinner. The last queries go one by one. Repair is off: it costs the same wherever it is done.
 """
@@ -19,7 +19,7 @@ import re
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
@@ -37,22 +37,26 @@ ONE_BY_ONE = 500
 Told = tuple[str, str, str, float, float | None]  # a pair
 
 
-def read_sentences(folder: Path) -> list[str]:
-    lines = [line for path in sorted(folder.glob("*.jsonl")) for line in path.read_text("utf-8").splitlines()]
-    found = [s for line in lines for s in re.split(r"(?<=[.!?])\s+", json.loads(line)["text"])]
-    return sorted({sentence for sentence in found if 8 <= len(sentence.split()) <= 50})
-
-
 class Composer:
     """Makes the articles: the same number is always the same article."""
 
-    def __init__(self, sentences: list[str], length: str) -> None:
-        self._sentences = sentences
+    def __init__(self, folder: Path, length: str) -> None:
         self._low, self._high = map(int, length.split("-"))
+        followers: defaultdict[str, list[str]] = defaultdict(list)
+        for path in sorted(folder.glob("*.jsonl")):
+            for line in path.read_text("utf-8").splitlines():
+                words = json.loads(line)["text"].split()
+                for word, following in itertools.pairwise([*words, words[0]]):
+                    followers[word].append(following)
+        self._followers, self._words = dict(followers), sorted(followers)
 
     def compose(self, number: int) -> str:
         pick = random.Random(number)
-        return " ".join(pick.choices(self._sentences, k=pick.randint(self._low, self._high)))
+        words = [pick.choice(self._words)]
+        for _ in range(pick.randint(self._low, self._high)):
+            following = self._followers[words[-1]]
+            words.append(following[int(pick.random() * len(following))])
+        return " ".join(words)
 
 
 def shingle_set(text: str) -> frozenset[tuple[str, ...]]:
@@ -102,6 +106,7 @@ def memory(name: str) -> float:
 def take_in(stream: Stream, options: argparse.Namespace, composer: Composer) -> set[Told]:
     """The pairs found among the articles on their way into the index."""
     pairs, speeds, duplicates = set[Told](), list[float](), 0
+    tenth = max(1, options.articles // options.batch // 10)
     for low in range(0, options.articles, options.batch):
         numbers = range(low, min(low + options.batch, options.articles))
         batch = [Article(f"a{n:07}", composer.compose(n)) for n in numbers]
@@ -110,9 +115,8 @@ def take_in(stream: Stream, options: argparse.Namespace, composer: Composer) -> 
         speeds.append(len(batch) / (time.perf_counter() - start))
         pairs.update(pairs_of(results))
         duplicates += sum(result.status == "duplicate" for result in results)
-    tenth = max(1, len(speeds) // 10)
-    by_tenth = [median(speeds[low : low + tenth]) for low in range(0, len(speeds), tenth)]
-    print(f"{options.articles:,} articles taken in; articles/s, median of each tenth: {' '.join(f'{s:.0f}' for s in by_tenth)}")
+        if len(speeds) % tenth == 0:
+            print(f"{numbers.stop:,} taken in; articles/s, median of the last tenth: {median(speeds[-tenth:]):.0f}", flush=True)
     print(f"false duplicates among the articles taken in: {duplicates:,}", flush=True)
     return pairs
 
@@ -166,13 +170,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with articles in *.jsonl")
     parser.add_argument("--articles", type=int, default=50_000)
     parser.add_argument("--queries", type=int, default=5_000)
-    parser.add_argument("--sentences", default="10-30", help="of an article, from and to")
+    parser.add_argument("--words", default="200-600", help="of an article, from and to")
     parser.add_argument("--batch", type=int, default=1000, help="articles of a batch")
     parser.add_argument("--kinds", default="exact,near,spun")
     parser.add_argument("--batch-run", action="store_true", help="compare the pairs with those of a batch run on the same")
     parser.add_argument("--folder", type=Path, help="where the index is made, and removed again")
     options = parser.parse_args()
-    composer = Composer(read_sentences(options.data), options.sentences)
+    composer = Composer(options.data, options.words)
     kinds = tuple(options.kinds.split(","))
     settings = Settings(find=FindSettings(kinds=kinds), repair=RepairSettings(enabled=False))
     words = [len(composer.compose(n).split()) for n in range(min(1000, options.articles))]
