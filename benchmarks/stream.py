@@ -3,10 +3,11 @@
     python benchmarks/stream.py --data DIR [--articles 50000] [--queries 5000] [--words 200-600] [--batch 1000]
         [--kinds exact,near,spun] [--batch-run] [--folder DIR]
 
-Articles are walks over the words of the texts in `DIR/*.jsonl`: each word is followed by one that follows it somewhere there. So
-they share words and phrases as articles do, and however many there are, no two are versions of each other. They go into a fresh index; then come queries, of which 30 % are copies of articles in the index: as
-they are but for case and punctuation, edited (of Jaccard 0.7 at least, computed with plain sets), and spun by
-benchmarks/spinner. The last queries go one by one. Repair is off: it costs the same wherever it is done.
+Articles are walks over the words of the texts in `DIR/*.jsonl`: each word is followed by one that follows it somewhere there.
+So they share words and phrases as articles do, and however many there are, no two are versions of each other. They go into a
+fresh index; then come queries, of which 30 % are copies of articles in the index: as they are but for case and punctuation,
+edited (of Jaccard 0.7 at least, computed with plain sets), and spun by benchmarks/spinner. The last queries go one by one.
+Repair is off: it costs the same wherever it is done.
 """
 
 from __future__ import annotations

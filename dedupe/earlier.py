@@ -1,4 +1,4 @@
-"""What stands already when a run begins: articles in an index, or in a reference corpus. Copies of them are duplicates.
+"""What came before a run: articles in an index, or in a reference corpus. Copies of them are duplicates.
 
     profile and find (no lock)  →  look up who is a copy  →  cluster the others, repair, emit  →  enter the survivors
 
@@ -15,11 +15,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +34,6 @@ from dedupe.ingest.bodies import cut_body
 from dedupe.ingest.meeting import Meeting, Newcomer, cut_keys, meet_within
 from dedupe.ingest.scope import index_settings, stream_settings
 from dedupe.model import Pair
-from dedupe.relate import Track
 from dedupe.standing import Copy
 from dedupe.text.lexicon import load_classes
 
@@ -45,38 +42,25 @@ _NAMED = frozenset({"txt", "html", "warc"})  # formats whose records are named b
 
 
 class Past:
-    """All that came before a run: what an index remembers, what a reference corpus holds, both or nothing.
+    """All that came before the run in the folder `out`: an index, a `reference` corpus, both or nothing.
 
-    A context manager: left before `take_in`, the index is as it was. `details` are for the manifest, `notes` for the user.
+    index: an URL, or empty; against: the inputs of the reference. A dry run makes no index where there is none. A context
+    manager: left before `take_in`, the index is as it was. `details` are for the manifest.
     """
 
-    def __init__(self, index: RunIndex | None = None, reference: Reference | None = None) -> None:
-        self._index, self._reference = index, reference
-        self._all = [some for some in (index, reference) if some]
-        self.details: dict[str, Any] = {name: value for some in self._all for name, value in some.details.items()}
-        self.notes = reference.notes if reference else []
-
-    @classmethod
-    def open(
-        cls, index: str, against: Sequence[str | Path], settings: Settings, out: Path, track: Track, *, dry_run: bool
-    ) -> Past:
-        """The past of the run in the folder `out`. A dry run makes no index where there is none."""
-        with ExitStack() as stack:
-            is_wanted = bool(index) and (not dry_run or index_exists(index))
-            memory = stack.enter_context(RunIndex(index, settings, out)) if is_wanted else None
-            corpus = open_corpus(against, settings, exclude=[out])[0] if against else None
-            past = cls(memory, Reference(corpus, settings, track) if corpus else None)
-            stack.pop_all()
-        return past
+    def __init__(self, index: str, against: Sequence[str | Path], settings: Settings, out: Path, *, dry_run: bool) -> None:
+        self.reference = open_corpus(against, settings, exclude=[out])[0] if against else None
+        self._index = RunIndex(index, settings, out) if index and (not dry_run or index_exists(index)) else None
+        self.details: dict[str, Any] = {"index": index} if index else {}
+        if self.reference:
+            self.details["against"] = [[input.name, input.size] for input in self.reference.inputs]
 
     def __enter__(self) -> Past:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        with ExitStack() as stack:
-            for some in self._all:
-                stack.push(some)
-            stack.__exit__(*error)
+        if self._index:
+            self._index.__exit__(*error)
 
     def is_finished(self, identity: Mapping[str, Any], corpus: Corpus) -> bool:
         """Whether a run whose output stands is finished: where there is an index, only if its ledger holds the run.
@@ -88,58 +72,13 @@ class Past:
         return self._index is None or self._index.is_entered(identity)
 
     def find_copies(self, profiles: Profiles, ids: Sequence[str], pages: Collection[str]) -> dict[str, Copy]:
-        """Which articles of the run are copies of earlier ones, by id; see `standing.Earlier`."""
-        return {id: copy for some in self._all for id, copy in some.find_copies(profiles, ids, pages).items()}
+        """Which articles of the run are copies of others in the index, by id; see `standing.Earlier`."""
+        return self._index.find_copies(profiles, ids, pages) if self._index else {}
 
     def take_in(self, survivors: Collection[str], identity: Mapping[str, Any], counts: Mapping[str, int]) -> None:
         """Let the index remember the survivors and the run, if there is one."""
         if self._index:
             self._index.take_in(survivors, identity, counts)
-
-
-class Reference:
-    """The articles of a reference corpus, in an index of their own for as long as the run takes.
-
-    `details` are for the manifest, `notes` for the user. Close it, or use it as a context manager.
-    """
-
-    def __init__(self, corpus: Corpus, settings: Settings, track: Track) -> None:
-        from dedupe.ingest.stream import Stream  # noqa: PLC0415 loads the whole of repair
-
-        self.details = {"against": [[input.name, input.size] for input in corpus.inputs]}
-        self.notes: list[str] = []
-        self._find, self._stack = stream_settings(settings.find), ExitStack()
-        with ExitStack() as stack:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="dedupe-"))
-            plain = replace(settings, repair=replace(settings.repair, enabled=False))
-            stream = stack.enter_context(Stream(plain, f"sqlite:{folder}/reference.db"))
-            records, unreadable = iter(track(corpus, "read the reference")), 0
-            while some := list(itertools.islice(records, _AT_ONCE)):
-                stream.process_batch([record.article for record in some if record.article is not None])
-                unreadable += sum(record.article is None and not record.rest for record in some)
-            self._index = stream.index
-            self._stack = stack.pop_all()
-        if unreadable:
-            self.notes.append(f"{unreadable:,} records of the reference could not be read")
-
-    def __enter__(self) -> Reference:
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._stack.close()
-
-    def find_copies(self, profiles: Profiles, ids: Sequence[str], pages: Collection[str]) -> dict[str, Copy]:
-        """Which articles of the run are copies of articles of the reference.
-
-        An article of the reference that has the id of one of the run is called ID~reference.
-        """
-        taken = set(ids)
-
-        def name(owner: str) -> str:
-            return f"{owner}~reference" if owner in taken else owner
-
-        with self._index.transaction():
-            return look_up(self._index, profiles, ids, pages, self._find, name, "the reference")
 
 
 class RunIndex:
@@ -150,7 +89,6 @@ class RunIndex:
     """
 
     def __init__(self, url: str, settings: Settings, out: Path) -> None:
-        self.details = {"index": url}
         self._find = stream_settings(settings.find)
         classes = load_classes(settings.repair.language).digest if "spun" in self._find.kinds else ""
         self._index = open_index(url, index_settings(self._find, classes), wait=settings.stream.wait)
@@ -174,12 +112,7 @@ class RunIndex:
         """Which articles of the run are copies of others in the index, which is locked from here on."""
         self._lock.enter_context(self._index.transaction())
         self._profiles, self._ids = profiles, ids
-        own = set(ids)
-
-        def name(owner: str) -> str:
-            return "" if owner in own else owner
-
-        return look_up(self._index, profiles, ids, pages, self._find, name, "the index")
+        return look_up(self._index, profiles, ids, pages, self._find)
 
     def take_in(self, survivors: Collection[str], identity: Mapping[str, Any], counts: Mapping[str, int]) -> None:
         """Enter the survivors, by id, and the run in the ledger; durable when this returns."""
@@ -236,23 +169,14 @@ def build_texts(index: Index, profiles: Profiles, rows: Numbers, number: int, se
 
 
 def look_up(
-    index: Index,
-    profiles: Profiles,
-    ids: Sequence[str],
-    pages: Collection[str],
-    settings: FindSettings,
-    name: Callable[[str], str],
-    place: str,
+    index: Index, profiles: Profiles, ids: Sequence[str], pages: Collection[str], settings: FindSettings
 ) -> dict[str, Copy]:
-    """Which articles are copies of texts in the index, by id; used inside a transaction.
-
-    name: what the run calls the owner of a text, empty if the text is to be left out of account.
-    """
+    """Which articles are copies of other articles' texts in the index, by id; used inside a transaction."""
     rows_of: defaultdict[bytes, list[int]] = defaultdict(list)
     for row in range(len(ids)):
         if profiles.words[row]:
             rows_of[profiles.digests[row].tobytes()].append(row)
-    copies, number, waiting = dict[str, Copy](), index.next_number(), iter(rows_of.items())
+    copies, own, number, waiting = dict[str, Copy](), set(ids), index.next_number(), iter(rows_of.items())
     while some := list(itertools.islice(waiting, _AT_ONCE)):
         known = index.find_digests(sorted(digest for digest, _ in some))
         newcomers = []
@@ -263,29 +187,28 @@ def look_up(
         meeting = Meeting(index, profiles, newcomers, settings, among=False)
         for newcomer, (_, rows) in zip(newcomers, some, strict=True):
             is_page = any(ids[row] in pages for row in rows)
-            found = _choose_survivor(meeting, newcomer, settings, name, is_page)
-            if found:
-                holder, link = name(found[0].owner), found[1]
-                copies |= {ids[row]: Copy(holder, _pair(ids[row], holder, link), place) for row in rows}
+            if found := _find_survivor(meeting, newcomer, settings, own, is_page=is_page):
+                holder, link = found[0].owner, found[1]
+                copies |= {ids[row]: Copy(holder, _pair(ids[row], holder, link), "the index") for row in rows}
     return copies
 
 
-def _choose_survivor(
-    meeting: Meeting, newcomer: Newcomer, settings: FindSettings, name: Callable[[str], str], is_page: bool
+def _find_survivor(
+    meeting: Meeting, newcomer: Newcomer, settings: FindSettings, own: Collection[str], *, is_page: bool
 ) -> tuple[Text, Link] | None:
-    """The oldest text that stands for a newcomer, and how they are related."""
+    """The oldest text that stands for a newcomer, and how they are related. own: the owners that are left out of account."""
     known, texts = newcomer.known, meeting.texts
     if known:
-        is_own = known.survivor == known.number and not name(known.owner)
+        is_mine = known.survivor == known.number and known.owner in own
         exact = known.link or Link("exact", 1.0, 1.0, 1.0 if "spun" in settings.kinds else None)
         holder = texts[known.survivor]
-        return (holder, exact) if not is_own and exact.kind in settings.kinds and name(holder.owner) else None
+        return (holder, exact) if not is_mine and exact.kind in settings.kinds and holder.owner not in own else None
     if is_page:
         return None
     links = meeting.related.get(newcomer.number, {})
     for survivor in sorted({texts[other].survivor for other in links}):
         link = links.get(survivor) or meeting.verify(newcomer.number, survivor)
-        if not link or not name(texts[survivor].owner):
+        if not link or texts[survivor].owner in own:
             continue
         if link.kind != "spun" or not meeting.is_copy_of(survivor, newcomer.number):
             return texts[survivor], link

@@ -64,7 +64,7 @@ def run(
     (2, 1, 1)
     """
     settings = settings or Settings()
-    with Past.open(index, against, settings, Path(out), track, dry_run=dry_run) as past:
+    with Past(index, against, settings, Path(out), dry_run=dry_run) as past:
         if dry_run:
             return clean(inputs, Path(out), None, settings, spooled, track, past)
         with OutputFolder(Path(out), overwrite=overwrite, repeat=bool(index)) as folder:
@@ -92,7 +92,7 @@ def clean(
     is_finished = past.is_finished(identity, corpus)
     if folder and folder.begin(identity) and is_finished:
         return load_summary(out)
-    relations = relate(corpus, settings, assess_spin(repairer), track, Grouping.read(ledger), past)
+    relations = relate(corpus, settings, assess_spin(repairer), track, Grouping.read(ledger), past, past.reference)
     witnesses, found = collect_witnesses(corpus, relations), relations.found
     emission = Emission(
         found.pairs, relations.clustering, describe_finding(found), notes, settings.emit.format, relations.boilerplate
@@ -106,7 +106,7 @@ def clean(
 
     def emit(writer: Writer) -> Summary:
         emit_records(writer, track(corpus, "repair and write"), emission, repair, ledger)
-        emission.notes += [*found.describe_hot(), *repairer.describe_skipped(), *past.notes]
+        emission.notes += [*found.describe_hot(), *repairer.describe_skipped(), *relations.notes]
         return finish_emission(writer, emission, ledger, details)
 
     if folder is None:

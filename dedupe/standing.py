@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from dedupe.detect.clusters import LOOSER, Clustering
+from dedupe.detect.clusters import LOOSER, Clustering, StandsFor, Verify, find_clusters
 from dedupe.detect.profile import Profiles
 from dedupe.model import Cluster, Pair
 
@@ -30,6 +30,33 @@ class Earlier(Protocol):
     def find_copies(self, profiles: Profiles, ids: Sequence[str], pages: Collection[str]) -> dict[str, Copy]:
         """Which articles of the run are copies, by id. ids: of each row of `profiles`; pages: those that fill a template."""
         ...
+
+
+def find_reference_copies(
+    pairs: Sequence[Pair], foreign: Collection[str], verify: Verify, stands_for: StandsFor
+) -> dict[str, Copy]:
+    """Which articles of a run are copies of articles of a reference, by id; each passes against that one itself.
+
+    pairs: the verified pairs of versions among both; foreign: the ids of the reference; verify, stands_for: as for
+    `find_clusters`. Of several articles of the reference that could stand for one, the smallest id does.
+    """
+    first_of = {pair.b: pair.a for pair in pairs if pair.kind == "exact"}
+    foreign_texts = {first_of.get(id, id) for id in foreign}
+    ids = sorted({id for pair in pairs for id in (pair.a, pair.b)}, key=lambda id: (id not in foreign, id))
+
+    def may_stand_for(survivor: str, pair: Pair) -> bool:
+        removed = pair.b if pair.a == survivor else pair.a
+        return survivor in foreign_texts and removed not in foreign_texts and stands_for(survivor, pair)
+
+    rank = {id: place for place, id in enumerate(ids)}
+    clustering = find_clusters(pairs, verify, rank, lambda members: "", may_stand_for)
+    return {
+        id: Copy(cluster.canonical, clustering.links[id], "the reference")
+        for cluster in clustering.clusters
+        if cluster.canonical in foreign
+        for id in cluster.members
+        if id not in foreign
+    }
 
 
 def add_copies(clustering: Clustering, copies: Mapping[str, Copy]) -> Clustering:
