@@ -195,7 +195,8 @@ def cut_keys(profiles: Profiles, rows: Numbers, settings: FindSettings) -> Keys:
 
 
 def _distinct(a: Numbers, b: Numbers) -> tuple[Numbers, Numbers]:
-    codes = np.unique(a << 32 | b)
+    codes = np.sort(a << 32 | b)
+    codes = codes[np.diff(codes, prepend=-1) != 0]
     return codes >> 32, codes & 0xFFFFFFFF
 
 
