@@ -117,6 +117,18 @@ def test_one_worker_at_a_time(reopen: Open) -> None:
         assert holders(one, 7) == [[1, 2]]
 
 
+def test_who_only_looks_waits_for_nobody_and_sees_what_was_committed(reopen: Open) -> None:
+    one, other = reopen(), reopen()
+    with one.transaction():
+        one.add([text(1, [7])], [("a", 1)])
+    with one.transaction():
+        one.add([text(2, [7])], [("b", 2)])
+        with other.snapshot():
+            assert (other.stats().texts, holders(other, 7), other.verify()) == (1, [[1]], [])
+    with other.snapshot():
+        assert holders(other, 7) == [[1, 2]]
+
+
 def test_a_claim_is_kept_once_and_the_first_owner_stays(reopen: Open) -> None:
     index = reopen()
     for _ in range(2):
@@ -285,6 +297,8 @@ def test_a_file_that_is_no_index_is_refused_and_left_alone(tmp_path: Path) -> No
     with pytest.raises(IndexStateError, match="no such index"):
         SqliteIndex(tmp_path / "missing.db")
     assert not (tmp_path / "missing.db").exists()
+    with pytest.raises(IndexStateError, match="folder that does not exist"):
+        SqliteIndex(tmp_path / "nowhere" / "index.db", SETTINGS)
 
 
 def test_a_forgotten_owner_is_not_in_the_bytes_of_the_file(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pages import FRAMES, edit, fill
 
-from dedupe import Article, FindSettings, RepairSettings, Result, Settings, Stream, find, repair_text
+from dedupe import Article, ChooseSettings, FindSettings, RepairSettings, Result, Settings, Stream, find, repair_text
 from dedupe.errors import IndexStateError, UsageError
 from dedupe.index.contract import Index, Keys
 from dedupe.index.sqlite import SqliteIndex
@@ -122,6 +122,23 @@ def test_the_pairs_are_those_of_a_batch_run(url: str, tmp_path: Path) -> None:
     assert sorted(found, key=lambda pair: (pair.a, pair.b)) == list(wanted)
     assert {pair.kind for pair in found} == {"exact", "near", "spun"}
     assert_sound(results, articles)
+
+
+def test_a_batch_run_that_prefers_who_came_first_keeps_the_same_articles(url: str, tmp_path: Path) -> None:
+    pick = random.Random(4)
+    articles = [article for seed in range(3) for article in versions(40, seed)]
+    pick.shuffle(articles)
+    articles = [replace(article, id=f"{n:04}.txt") for n, article in enumerate(articles)]
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    for article in articles:
+        (folder / article.id).write_text(article.text, "utf-8")
+    by_arrival = replace(NO_SPIN, choose=ChooseSettings(prefer=("smallest-id",)))
+    clusters = find([folder], by_arrival).clustering.clusters
+    wanted = {id: cluster.canonical for cluster in clusters for id in cluster.members if id != cluster.canonical}
+    told = {r.article.id: r.dup_of for r in feed(url, articles, 17, NO_SPIN) if r.dup_of}
+    assert told == wanted
+    assert len(set(told.values())) > 30
 
 
 def test_batches_make_no_difference(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ class Forgotten:
 
 
 class Index(Protocol):
-    """What an index does. All methods but the first four are called inside `transaction` only."""
+    """What an index does. All methods but the first five are called inside `transaction` only, some inside `snapshot`, too."""
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -136,6 +136,13 @@ class Index(Protocol):
         """All or nothing: what was done inside is durable at its end, or undone if an exception leaves it.
 
         Raises IndexStateError when another worker holds the index for longer than the index was opened to wait.
+        """
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """The index as it was last committed, however long one looks; waits for nobody, and nobody has to wait.
+
+        Everything that changes nothing may be asked inside.
         """
         ...
 

@@ -64,6 +64,7 @@ class SqliteIndex:
 
     def __init__(self, path: Path, settings: Mapping[str, str] | None = None, *, wait: float = 60.0) -> None:
         self._path, self._wait = path, wait
+        check_place(path)
         if settings is None and not path.is_file():
             raise IndexStateError("no such index", path=str(path))
         try:
@@ -84,8 +85,19 @@ class SqliteIndex:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing, and one worker at a time."""
+        with self._begin("BEGIN IMMEDIATE"):
+            yield
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """The index as it was last committed."""
+        with self._begin("BEGIN"):
+            yield
+
+    @contextmanager
+    def _begin(self, statement: str) -> Iterator[None]:
         with self._explained():
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(statement)
             try:
                 self._runs.refresh()
                 yield
@@ -317,6 +329,12 @@ _RULES: dict[str, str] = {
     "SELECT b.run, b.number FROM part b LEFT JOIN part a ON a.run = b.run AND a.number = b.number - 1"
     " WHERE b.first <> coalesce(a.first + a.records, 0)": "run {!r}: part {} does not follow on the one before",
 }
+
+
+def check_place(path: Path) -> None:
+    """Nothing, if an index can be at `path`; IndexStateError if there is no folder for it."""
+    if not path.absolute().parent.is_dir():
+        raise IndexStateError("lies in a folder that does not exist; make the folder first", path=str(path))
 
 
 def check_settings(made: Mapping[str, str], asked: Mapping[str, str], path: str = "") -> None:
