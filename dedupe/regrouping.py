@@ -62,7 +62,7 @@ class Regrouping:
         if self._repairer is None or not self._settings.repair.enabled:
             return Repair(article.id, "")
         cluster = next((c for c in self.clustering.clusters if c.canonical == article.id), None)
-        others = set(cluster.members) - {article.id} if cluster else ()
+        others = (self._places.keys() & cluster.members) - {article.id} if cluster else ()
         witnesses = list(self._texts(others)) if others and self._repairer.judge(article).verdict != "clean" else []
         return self._repairer.repair(article, witnesses)
 

@@ -286,6 +286,6 @@ def collect_witnesses(corpus: Corpus, relations: Relations) -> dict[str, list[st
     ]
     canonical_of = {member: cluster.canonical for cluster in spun for member in cluster.members if member != cluster.canonical}
     texts: dict[str, list[str]] = {}
-    for article in corpus.select({relations.places[id]: id for id in canonical_of}):
+    for article in corpus.select({relations.places[id]: id for id in canonical_of if id in relations.places}):
         texts.setdefault(canonical_of[article.id], []).append(article.text)
     return texts

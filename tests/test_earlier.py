@@ -349,14 +349,22 @@ def test_index_and_reference_go_together(tmp_path: Path, may: Path, june: Path, 
     assert owners(tmp_path / "i.db") == ["choir.txt", "harbour.txt", "strait.txt"], "nothing of the reference enters"
 
 
-def test_a_person_may_decide_that_a_copy_of_an_earlier_article_is_none(tmp_path: Path, may: Path, june: Path) -> None:
-    out = tmp_path / "out"
-    against(may, june, out)
-    append_decision(out, Decision('articles:["b_near.txt","harbour.txt"]', "different", by="ed", at="2026-01-01T00:00:00Z"))
-    apply_decisions(out)
-    assert canonical(out) == ["b_near.txt", "d_new.txt"]
+@pytest.mark.parametrize("way", ["index", "against"])
+def test_people_may_keep_what_is_a_copy_of_an_earlier_article(tmp_path: Path, may: Path, june: Path, way: str) -> None:
+    out, options = tmp_path / "out", {"against": [may]} if way == "against" else {"index": f"sqlite:{tmp_path}/i.db"}
+    if way == "index":
+        run([may], tmp_path / "may-out", PLAIN, index=f"sqlite:{tmp_path}/i.db")
+    run([june], out, PLAIN, **options)  # type: ignore[arg-type]
+    for target, verdict in {'articles:["b_near.txt","harbour.txt"]': "different", "canonical:c_spun.txt": "accept"}.items():
+        append_decision(out, Decision(target, verdict, by="ed", at="2026-01-01T00:00:00Z"))  # type: ignore[arg-type]
+    summary = apply_decisions(out)
+    assert summary.stale == ()
+    assert canonical(out) == ["b_near.txt", "c_spun.txt", "d_new.txt"]
     assert duplicates(out)["a_copy.txt"] == ("harbour.txt", "exact")
-    assert against(may, june, tmp_path / "out2", overwrite=True).counts["duplicate"] == 4
+    assert examine(out).faults == ()
+    again = run([june], out, PLAIN, overwrite=True, **options)  # type: ignore[arg-type]
+    assert (again.counts, again.stale) == (summary.counts, ())
+    assert canonical(out) == ["b_near.txt", "c_spun.txt", "d_new.txt"]
 
 
 def test_an_index_that_is_locked_says_so(tmp_path: Path, may: Path) -> None:
