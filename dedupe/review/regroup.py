@@ -48,11 +48,11 @@ class Grouping:
                 apart.add(split_articles(decision.target))
         return cls(tuple(sorted(same)), frozenset(apart), tuple(canonical))
 
-    def within(self, known: Collection[str]) -> Grouping:
-        """What concerns the known articles only."""
+    def within(self, known: Collection[str], standing: Collection[str] = ()) -> Grouping:
+        """What concerns the known articles only. From those `standing` elsewhere already they may be told apart, no more."""
         return Grouping(
             tuple(pair for pair in self.same if all(id in known for id in pair)),
-            frozenset(pair for pair in self.apart if all(id in known for id in pair)),
+            frozenset(pair for pair in self.apart if all(id in known or id in standing for id in pair)),
             tuple(id for id in self.canonical if id in known),
         )
 
