@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ARTICLES, CLEAN, ROOT, RULES, SPUN, Cli
+from conftest import ARTICLES, CLEAN, EXAMPLES, ROOT, RULES, SPUN, Cli
 from formats import compress
 from hypothesis import given
 from hypothesis import settings as examples
@@ -173,7 +173,7 @@ ODD = st.lists(
 ).map(" ".join)
 
 
-@examples(max_examples=60, deadline=None)
+@examples(max_examples=max(60, EXAMPLES), deadline=None)
 @given(st.lists(st.tuples(ODD, ODD, ODD), min_size=1, max_size=6), st.sampled_from(["jsonl", "csv", "txt", "html", "warc"]))
 def test_whatever_characters_come_nothing_is_lost(
     tmp_path_factory: pytest.TempPathFactory, fields: list[tuple[str, str, str]], format: str
