@@ -43,7 +43,8 @@ def make_notices(number: int) -> list[dict[str, str]]:
         town, topic, other = chance.choice(TOWNS), chance.choice(TOPICS), chance.choice(TOPICS)
         text = (
             f"Planning notice {at} of the borough of {town}. An application for {topic} at {at % 97 + 1} "
-            f"{chance.choice(TOWNS)} Road has been received on day {at % 28 + 1} of the month. Plans may be seen at the town hall from nine to five. "
+            f"{chance.choice(TOWNS)} Road has been received on day {at % 28 + 1} of the month. "
+            "Plans may be seen at the town hall from nine to five. "
             f"Anyone who wishes to object may write to the clerk of {town} within {chance.randrange(10, 40)} days, naming the "
             f"number {at * 7 + 13}. The committee, which last refused {other}, meets on the first Tuesday."
         )
@@ -129,7 +130,7 @@ MULTILINGUAL = {
     "ru": "порт закроется в понедельник сообщил представитель города",
     "el": "το λιμάνι θα κλείσει τη Δευτέρα είπε ο εκπρόσωπος",
     "de": "der Hafen schließt am Montag sagte der Sprecher in Köln",
-    "emoji": "harbour ships \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f3f3\ufe0f\u200d\U0001f308 \u2764\ufe0f \U0001f1f3",
+    "emoji": "ships \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f3f3\ufe0f\u200d\U0001f308 \u2764\ufe0f \U0001f1f3",
 }
 
 
