@@ -155,12 +155,12 @@ def parquet_row_of_a_gigabyte(folder: Path) -> None:
     pq.write_table(pa.table({"text": ["x" * (1 << 30)]}), folder / "a.parquet", use_dictionary=False)
 
 
-def parquet_dictionary_of_a_gigabyte(folder: Path) -> None:
+def parquet_dictionary_of_64_mebibytes(folder: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     row = pa.array(["x" * (1 << 20)]).dictionary_encode()
-    many = pa.DictionaryArray.from_arrays(pa.array([0] * 1024, pa.int32()), row.dictionary)
+    many = pa.DictionaryArray.from_arrays(pa.array([0] * 64, pa.int32()), row.dictionary)
     pq.write_table(pa.table({"text": many}), folder / "a.parquet")
 
 
@@ -250,7 +250,7 @@ BOMBS = [
     archive_record_of_a_gigabyte,
     archive_head_of_a_gigabyte,
     parquet_row_of_a_gigabyte,
-    parquet_dictionary_of_a_gigabyte,
+    parquet_dictionary_of_64_mebibytes,
     lists_nested_a_hundred_thousand_deep,
     objects_nested_a_hundred_thousand_deep,
     empty_lists_to_the_limit,

@@ -2,8 +2,8 @@
 
     python benchmarks/mutants.py
 
-Among them: an fsync dropped, the owner of a leftover not asked for, an escape left out. Prints a line a mutant; exit code 1 if one
-survives, or if the source no longer holds what is to be taken out. Needs what the tests need.
+Among them: an fsync dropped, the owner of a leftover not asked for, an escape left out. Prints a line a mutant; exit code 1 if
+one survives, or if the source no longer holds what is to be taken out. Needs what the tests need.
 """
 
 from __future__ import annotations
