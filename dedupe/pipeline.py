@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from dedupe.config import Settings
 from dedupe.corpus.fields import detect_fields
-from dedupe.corpus.folder import OutputFolder, identify_run
+from dedupe.corpus.folder import OutputFolder, identify_run, name_run
 from dedupe.corpus.inputs import Input, discover_inputs
 from dedupe.corpus.reader import Corpus, read_records
 from dedupe.corpus.writer import CorpusWriter
@@ -86,9 +86,8 @@ def clean(
         return load_summary(out)
     relations = relate(corpus, settings, assess_spin(repairer), track, Grouping.read(ledger))
     witnesses, found = collect_witnesses(corpus, relations), relations.found
-    emission = Emission(
-        found.pairs, relations.clustering, describe_finding(found), notes, settings.emit.format, relations.boilerplate
-    )
+    finding, run = describe_finding(found), name_run(details, corpus.inputs)
+    emission = Emission(found.pairs, relations.clustering, finding, notes, settings.emit.format, relations.boilerplate, run)
 
     def repair(article: Article) -> Repair:
         if settings.repair.enabled:

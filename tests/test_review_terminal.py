@@ -23,7 +23,8 @@ from dedupe import Settings, apply_decisions, run
 from dedupe.review.articles import ArticleStore
 from dedupe.review.ledger import FILE_NAME, Ledger
 from dedupe.review.queue import SAMPLE, Queue
-from dedupe.review.terminal import Painter, TerminalReview
+from dedupe.review.screen import Painter
+from dedupe.review.terminal import TerminalReview
 
 Texts = Callable[[Path], Mapping[str, str]]
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\u202egnp.exe\u2066\x9b31m"
@@ -50,6 +51,9 @@ class Scripted:
         if not self.keys:
             raise EOFError
         return self.keys.pop(0)
+
+    def size(self) -> tuple[int, int]:
+        return 200, 100
 
     def ask(self, question: str, default: str = "") -> str | None:
         self.questions.append(question)

@@ -138,10 +138,10 @@ class Queue:
         """The decision, on disk and in effect."""
         return self.take([Decision(target, verdict, replacement, self.reviewer, self._now(), note)])[-1]
 
-    def decide_all(self, targets: Iterable[str], verdict: Verdict) -> None:
+    def decide_all(self, targets: Iterable[str], verdict: Verdict, replacement: str | None = None) -> None:
         """The same verdict on several targets, written at once; one `undo` takes them all back."""
         at = self._now()
-        self.take([Decision(target, verdict, by=self.reviewer, at=at) for target in targets])
+        self.take([Decision(target, verdict, replacement, self.reviewer, at) for target in targets])
 
     def take(self, decisions: Sequence[Decision]) -> list[Decision]:
         """Decisions that are made already, on disk and in effect; with them what others decided meanwhile."""

@@ -27,7 +27,7 @@ from dedupe.model import LINKING_KINDS, Decision, Edit, Verdict
 from dedupe.review.articles import ArticleStore
 from dedupe.review.clusters import ClusterView, align_versions, load_clusters, tell_verdict
 from dedupe.review.filters import filter_edits
-from dedupe.review.ledger import articles_target, describe_conflict, encode_decision
+from dedupe.review.ledger import articles_target, describe_conflict, encode_decision, word_edit
 from dedupe.review.marks import Mark, mark_changes
 from dedupe.review.queue import SAMPLE, Group, Queue
 from dedupe.review.report import EditView
@@ -152,18 +152,20 @@ class _Pages:
         return jsonify(total=len(groups), groups=[self._tell_group(group) for group in groups[start:end]])
 
     def get_edits(self) -> Response:
-        """Edits of a rule, or of all, that pass a filter."""
-        queue, rule, words = self._queue, request.args.get("rule", ""), request.args.get("filter", "")
+        """Edits of a rule, or of all, that pass a filter: the first page, or that behind an edit, and how many are left."""
+        queue, rule, after = self._queue, request.args.get("rule", ""), request.args.get("after", "")
         if rule:
             numbers: Sequence[int] = queue.group_of[rule].members if rule in queue.group_of else ()
         else:
             numbers = [number for group in queue.groups for number in group.members]
-        if words:
-            passed = self._filter(words)
-            numbers = [number for number in numbers if number in passed]
-        start, end = _page()
         group = self._tell_group(queue.group_of[rule]) if rule in queue.group_of else None
-        return jsonify(total=len(numbers), group=group, edits=self._tell_edits(numbers[start:end]))
+        passing = self._passing(numbers, request.args.get("filter", ""))
+        waiting = sum(queue.status(number) == "pending" for number in passing)
+        if after in queue.place and queue.place[after] in numbers:
+            behind = set(numbers[numbers.index(queue.place[after]) + 1 :])
+            passing = [number for number in passing if number in behind]
+        shown = passing[: min(_count("limit", _PAGE), _MOST)]
+        return jsonify(group=group, waiting=waiting, edits=self._tell_edits(shown), rest=len(passing) - len(shown))
 
     def get_article(self) -> Response:
         """The field of an article around an edit, in pieces: text, and edits with what is to become of them."""
@@ -212,7 +214,7 @@ class _Pages:
         """How many edits a decision on a target would decide, and ten of them at random."""
         queue, target = self._queue, request.args.get("target", "")
         queue.check_target(target)
-        waiting = self._waiting(target)
+        waiting = self._waiting(target, request.args.get("filter", ""))
         return jsonify(target=target, waiting=len(waiting), edits=self._tell_edits(queue.sample(waiting)))
 
     def get_download(self) -> Response:
@@ -228,12 +230,18 @@ class _Pages:
         body = _read_body()
         target, verdict = _text(body, "target"), _text(body, "verdict")
         replacement = _text(body, "replacement") if body.get("replacement") is not None else None
-        kind = target.partition(":")[0].partition("@")[0]
+        kind, words = target.partition(":")[0].partition("@")[0], _text(body, "filter")
         self._queue.check_target(target)
-        if kind in {"pair", "rule", "article"} and verdict != "revert" and body.get("count") != len(self._waiting(target)):
+        on_many = kind in {"pair", "rule", "article"} and verdict != "revert"
+        waiting = self._waiting(target, words) if on_many else []
+        if on_many and body.get("count") != len(waiting):
             abort(409, "the number of edits that wait has changed; look again")
-        decision = self._queue.decide(target, _as_verdict(verdict), replacement, _text(body, "note"))
-        return jsonify(decision=_tell_decision(decision), state=self._state())
+        if on_many and words:
+            edits = [f"edit:{self._queue.items[number].id}" for number in waiting]
+            self._queue.decide_all(edits, _as_verdict(verdict), replacement)
+        else:
+            self._queue.decide(target, _as_verdict(verdict), replacement, _text(body, "note"))
+        return jsonify(state=self._state())
 
     def post_undo(self) -> Response:
         """Take back the reviewer's last decision, or that on the target named."""
@@ -280,8 +288,17 @@ class _Pages:
             "linked": sum(cluster.kind in LINKING_KINDS for cluster in self._clusters),
         }
 
-    def _waiting(self, target: str) -> list[int]:
-        return [number for number in self._queue.concerned(target) if self._queue.status(number) == "pending"]
+    def _passing(self, numbers: Sequence[int], words: str) -> Sequence[int]:
+        """Those of the edits that pass a filter, in their order."""
+        if not words:
+            return numbers
+        passed = self._filter(words)
+        return [number for number in numbers if number in passed]
+
+    def _waiting(self, target: str, words: str) -> list[int]:
+        """The edits that a target speaks of and that wait, if there is a filter those that pass it."""
+        concerned = self._passing(self._queue.concerned(target), words)
+        return [number for number in concerned if self._queue.status(number) == "pending"]
 
     def _tell_group(self, group: Group) -> dict[str, Any]:
         queue = self._queue
@@ -312,6 +329,7 @@ class _Pages:
             "right": view.right,
             "source": view.source,
             "marks": _tell_marks(marks),
+            "words": word_edit(edit, decision)[:_SHOWN],
             "status": self._queue.status(number),
             "decision": _tell_decision(decision) if decision else None,
         }
