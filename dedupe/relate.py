@@ -17,6 +17,7 @@ from dedupe.detect.passages import cut_spans, trace_passages
 from dedupe.detect.profile import PASSAGE_KINDS, Profiler, Profiles
 from dedupe.detect.relation import Verifier
 from dedupe.detect.terms import TermProfiler
+from dedupe.discount import Discount
 from dedupe.linking import Stories, StoryFinder, Templates, find_templates
 from dedupe.model import LINKING_KINDS, Article, Pair
 from dedupe.repair.endings import is_truncated
@@ -107,6 +108,9 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track, gro
     concerned = {id for pair in versions for id in (pair.a, pair.b)} | grouping.articles
     candidates = {article.id: judge(article) for article in read(concerned)}
     clustering = choose_versions(versions, templates.guard(verifier.verify_with), candidates, settings)
+    discount = Discount(grouping, clustering, found.pairs, read, settings)
+    found = replace(found, pairs=discount.drop_overlaps(found.pairs))
+    grouping = discount.put_apart(clustering, grouping)
     clustering = regroup(clustering, versions, grouping, verifier.measure_decided)
     stories = Stories()
     if reading.terms:

@@ -19,7 +19,7 @@ LAYERS = [
     {"text"},
     {"corpus", "detect", "repair", "index"},
     {"review"},
-    {"emit", "relate", "linking", "pipeline", "apply", "regrouping", "explanation", "texts", "evaluate", "ingest"},
+    {"emit", "relate", "linking", "pipeline", "apply", "regrouping", "discount", "explanation", "texts", "evaluate", "ingest"},
     {"adapters"},
     {"cli"},
 ]
