@@ -15,7 +15,7 @@ from dedupe.review.queue import Queue
 from dedupe.review.screen import Line, Painter, Span, Terminal, break_lines, fill_line
 
 _NARROW = 60  # columns, below which versions stand one in the other
-_KEYS = "y same · n not · x keep this one · b boilerplate · u undo · j k space - · 1 edits · ? q"
+_KEYS = "y same · n not · x keep this · b boilerplate · u undo · j k · space - · 1 edits · ? q"
 _HELP = """\
  y         the same text: this version goes for the one that is kept
  n         not the same: both are kept, and the next run keeps them apart
