@@ -251,12 +251,16 @@ class Queue:
 
     def _arrange(self, numbers: list[int]) -> list[int]:
         """A random sample, then the rest by pair, the most frequent first, and those in quotations before others."""
-        sample = sorted(numbers, key=lambda number: self.items[number].id)[:SAMPLE]
-        rest = sorted(set(numbers).difference(sample))
-        sizes = Counter(self.items[number].pair for number in numbers)
-        return sample + sorted(
-            rest, key=lambda n: (-sizes[self.items[n].pair], self.items[n].pair, not self.items[n].in_quote, n)
-        )
+        items = self.items
+        order = sorted(numbers, key=lambda number: items[number].id)[:SAMPLE]
+        sampled = set(order)
+        by_pair = defaultdict[tuple[str, str], list[int]](list)
+        for number in numbers:
+            by_pair[items[number].before, items[number].after].append(number)
+        for _, found in sorted(by_pair.items(), key=lambda entry: (-len(entry[1]), entry[0])):
+            rest = [number for number in found if number not in sampled]
+            order += sorted(rest, key=lambda number: not items[number].in_quote)
+        return order
 
 
 _STATES: dict[Verdict, str] = {"accept": "accepted", "reject": "rejected", "replace": "replaced"}

@@ -15,6 +15,8 @@ import dataclasses
 import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -68,7 +70,7 @@ def make_app(
     """
     app = Flask("dedupe", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
-    pages = _Pages(Queue(out, reviewer), articles, apply)
+    pages = _Pages(out, reviewer, articles, apply)
     gate = _Gate(token, port)
     app.before_request(gate.check)
     app.after_request(_add_headers)
@@ -115,10 +117,16 @@ class _Gate:
 class _Pages:
     """What the page can ask for. Each answer is small, however many edits wait."""
 
-    def __init__(self, queue: Queue, articles: ArticleStore, apply: Callable[[], Mapping[str, Any]]) -> None:
-        self._queue, self._articles, self._apply = queue, articles, apply
-        self._clusters = load_clusters(queue.out)
+    def __init__(self, out: Path, reviewer: str, articles: ArticleStore, apply: Callable[[], Mapping[str, Any]]) -> None:
+        self._articles, self._apply = articles, apply
+        self._clusters = load_clusters(out)
+        self._loading = ThreadPoolExecutor(1).submit(Queue, out, reviewer)
         self._passed: tuple[str, set[int]] = ("", set())
+
+    @cached_property
+    def _queue(self) -> Queue:
+        """The queue; it is read in the background, while the browser starts."""
+        return self._loading.result()
 
     def answer(self, view: Callable[[], Response]) -> Callable[[], Response]:
         """The view, one request at a time; what needs articles first waits until they are read."""
@@ -282,6 +290,7 @@ class _Pages:
             "reviewer": queue.reviewer,
             "counts": dataclasses.asdict(queue.counts()),
             "decisions": len(queue.live.ledger),
+            "lines": len(queue.live.history),
             "conflicts": conflicts,
             "rules": len(queue.groups),
             "clusters": sum(cluster.kind not in LINKING_KINDS for cluster in self._clusters),

@@ -106,6 +106,7 @@ const keyed = (text, key, press, facts = {}) => make("button", { type: "button",
 // ---- totals
 
 function drawState(state) {
+  if (page.state && state.lines < page.state.lines) return; // overtaken by a later answer
   page.state = state;
   $("run").textContent = state.run;
   const { all, pending, accepted, rejected, replaced } = state.counts;
@@ -312,7 +313,7 @@ function focusEdit(scroll = true) {
 }
 
 async function moveTo(place) {
-  if (place >= page.edits.length - PAGE / 5 && page.rest) {
+  if (place >= page.edits.length - PAGE / 2 && page.rest) {
     const coming = loadMore();
     if (place >= page.edits.length) await coming;
     else coming.catch(() => {}); // it is asked for again when it is needed
