@@ -95,13 +95,14 @@ def make_run(folder: Path, out: Path, edits: int) -> None:
     print(f"run: {summary.counts['read']:,} articles, {sum(summary.edits.values()):,} edits, {time.monotonic() - begin:.0f} s")
 
 
-def measure_terminal(out: Path, edits: int, keys: int) -> tuple[float, list[float], float]:
-    """Seconds until the first edit, seconds of each key, the most memory in MB; of a review in a pseudo-terminal."""
+def measure_terminal(out: Path, edits: int, keys: int) -> tuple[float, float, list[float], float]:
+    """Of a review in a pseudo-terminal: seconds until the first edit, and of them those of the processor; seconds of each key;
+    the most memory, in MB."""
     (out / "decisions.jsonl").unlink(missing_ok=True)
     begin = time.monotonic()
     process, terminal = open_terminal([*COMMAND, str(out), "--by", "Ann"])
     wait_for(terminal, f"pending {edits:,} ")
-    opened = time.monotonic() - begin
+    opened, busy = time.monotonic() - begin, read_processor(process.pid)
     took = []
     for number in range(1, keys + 1):
         begin = time.monotonic()
@@ -112,7 +113,7 @@ def measure_terminal(out: Path, edits: int, keys: int) -> tuple[float, list[floa
     os.write(terminal, b"q")
     process.wait(30)
     os.close(terminal)
-    return opened, took, memory
+    return opened, busy, took, memory
 
 
 def open_terminal(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], int]:
@@ -135,7 +136,7 @@ def wait_for(terminal: int, text: str) -> None:
             seen += os.read(terminal, 65536).decode("utf-8", "replace")
 
 
-def measure_web(out: Path, edits: int, keys: int) -> tuple[float, list[float], float]:
+def measure_web(out: Path, edits: int, keys: int) -> tuple[float, float, list[float], float]:
     """The same of the page, in Chromium; the browser itself is started before and its memory not counted."""
     from playwright.sync_api import sync_playwright
 
@@ -153,7 +154,7 @@ def measure_web(out: Path, edits: int, keys: int) -> tuple[float, list[float], f
         assert address
         page.goto(address[0])
         page.wait_for_selector("#list [data-id]")
-        opened = time.monotonic() - begin
+        opened, busy = time.monotonic() - begin, read_processor(process.pid)
         page.wait_for_selector("body[data-ready]")
         took = []
         for _ in range(keys):
@@ -168,7 +169,13 @@ def measure_web(out: Path, edits: int, keys: int) -> tuple[float, list[float], f
         browser.close()
         process.send_signal(signal.SIGINT)
         process.wait(30)
-    return opened, took, memory
+    return opened, busy, took, memory
+
+
+def read_processor(pid: int) -> float:
+    """The seconds that a process has had of the processor so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def read_memory(pid: int) -> float:
@@ -183,15 +190,16 @@ def check_ledger(out: Path, keys: int) -> str:
     return "each decision once" if len(targets) == len(set(targets)) == keys else f"LEDGER WRONG: {len(targets)} lines"
 
 
-def report(name: str, opened: float, took: list[float], memory: float, ledger: str) -> None:
+def report(name: str, opened: float, busy: float, took: list[float], memory: float, ledger: str) -> None:
     """Print the figures, with a mark where a goal was missed."""
     values = {"open": opened, "key": max(took), "memory": memory}
     missed = [goal for goal, limit in GOALS.items() if values[goal] > limit]
     quantiles = statistics.quantiles(took, n=100)
     slow = [f"{number}: {seconds * 1000:.0f}" for number, seconds in enumerate(took, 1) if seconds > GOALS["key"]]
+    keys = f"median {statistics.median(took) * 1000:.0f} ms, 99th percentile {quantiles[98] * 1000:.0f} ms"
     print(
-        f"{name:<9} open {opened:.2f} s; key to next item: median {statistics.median(took) * 1000:.0f} ms, 99th percentile"
-        f" {quantiles[98] * 1000:.0f} ms, longest {max(took) * 1000:.0f} ms; {memory:.0f} MB; {ledger}"
+        f"{name:<9} open {opened:.2f} s ({busy:.2f} s of processor); key to next item: {keys},"
+        f" longest {max(took) * 1000:.0f} ms; {memory:.0f} MB; {ledger}"
         + (f"; MISSED: {', '.join(missed)}; slow keys, in ms: {', '.join(slow) or 'none'}" if missed else "")
     )
 

@@ -207,6 +207,13 @@ def test_own_words_for_the_rest_of_a_rule_or_a_pair_are_asked_once(finished: Pat
     assert "Photo: Reuters" in canonical_texts(finished)["spun"]
 
 
+def test_what_passes_a_filter_is_decided_at_once_whatever_rule_it_is_of(finished: Path) -> None:
+    terminal = review(finished, "fAu", "Velsing", "y")
+    assert "accept 3 edits of all rules that pass the filter?" in "\n".join(terminal.screens)
+    assert [kind for kind, verdict, _ in decisions(finished) if verdict == "accept"] == ["edit"] * 3
+    assert len(Ledger.load(finished)) == 0
+
+
 def test_own_words_that_are_refused_decide_nothing(finished: Path) -> None:
     review(finished, "RREe", None, "told", "n", None, None)
     assert decisions(finished) == []

@@ -96,6 +96,16 @@ def test_the_rest_of_a_rule_that_passes_a_filter_is_decided_edit_by_edit(page: B
     assert (decision.target.partition(":")[0], decision.verdict, decision.replacement) == ("edit", "replace", "told")
 
 
+def test_everything_that_passes_a_filter_is_decided_at_once(page: Browser, finished: Path) -> None:
+    assert page.get("sample", target="everything", filter="Velsing")["waiting"] == 3
+    assert page.refusal("decide", target="everything", verdict="accept", count=8)[0] == 400
+    assert page.refusal("decide", target="everything", filter="Velsing", verdict="accept", count=8)[0] == 409
+    page.post("decide", target="everything", filter="Velsing", verdict="accept", count=3)
+    assert [decision.target.partition(":")[0] for decision in Ledger.load(finished)] == ["edit"] * 3
+    page.post("undo")
+    assert len(Ledger.load(finished)) == 0
+
+
 def test_own_words_for_a_rule_begin_as_the_text_does(page: Browser, finished: Path, canonical_texts: Texts) -> None:
     page.post("decide", target="rule:my.getty", verdict="replace", replacement="agency pictures", count=1)
     (edit,) = page.get("edits", rule="my.getty")["edits"]

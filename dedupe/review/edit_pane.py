@@ -24,10 +24,10 @@ _KEYS = "y n e · a d R rest of rule · p P E pair · u undo · j k c v / · 2 c
 _HELP = """\
  y n e     accept, reject, your own words; and on to the next that waits
  a d R     the same for the rest of this rule, or of it what passes the filter
+ A D       accept, reject what passes the filter, of all rules
  p P E     the same for this pair of wordings everywhere
  s space   skip for now           m    mark for a second reader, with a note
- u         take back your last decision
- U         take back your last decision on this rule or pair
+ u U       take back your last decision; that on this rule or pair
  j k J K   next, previous that waits; next, previous of all
  / f       search words or /expression/, filter    g  go to a number
  c w i v   whole article, characters, spaces, marked or original or final
@@ -75,6 +75,8 @@ class EditPane(Pane):
             "a": lambda: self._decide_rest("accept"),
             "d": lambda: self._decide_rest("reject"),
             "R": lambda: self._decide_rest("replace"),
+            "A": lambda: self._decide_passing("accept"),
+            "D": lambda: self._decide_passing("reject"),
             "p": lambda: self._decide_pair("accept"),
             "P": lambda: self._decide_pair("reject"),
             "E": lambda: self._decide_pair("replace"),
@@ -218,6 +220,13 @@ class EditPane(Pane):
             what = f"of rule {group.rule} that pass the filter"
         else:
             targets, what = [f"rule:{group.rule}"], f"that wait of rule {group.rule}"
+        self._decide_many(targets, verdict, members, what)
+
+    def _decide_passing(self, verdict: Verdict) -> None:
+        """All that waits and passes the filter, of whatever rule, edit by edit."""
+        members = self._waiting(self._order)
+        targets = [f"edit:{self.queue.items[number].id}" for number in members]
+        what = "of all rules that pass the filter" if self._filter else "of all rules"
         self._decide_many(targets, verdict, members, what)
 
     def _decide_pair(self, verdict: Verdict) -> None:

@@ -93,6 +93,7 @@ class Queue:
         with self.lock:
             self._signature = _sign_file(path)
             self.items = list(_read_items(path))
+            self.made = sum(item.made for item in self.items)
             self.place = {item.id: number for number, item in enumerate(self.items)}
             articles, pairs, rules = (defaultdict[Any, list[int]](list) for _ in range(3))
             for number, item in enumerate(self.items):

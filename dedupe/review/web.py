@@ -35,6 +35,7 @@ from dedupe.review.queue import SAMPLE, Group, Queue
 from dedupe.review.report import EditView
 
 TOKEN = "X-Dedupe-Token"
+EVERYTHING = "everything"  # that passes the filter, whatever rule it is of
 _ASSETS = {
     "/": ("static/review.html", "text/html; charset=utf-8"),
     "/review.js": ("static/review.js", "text/javascript; charset=utf-8"),
@@ -221,7 +222,6 @@ class _Pages:
     def get_sample(self) -> Response:
         """How many edits a decision on a target would decide, and ten of them at random."""
         queue, target = self._queue, request.args.get("target", "")
-        queue.check_target(target)
         waiting = self._waiting(target, request.args.get("filter", ""))
         return jsonify(target=target, waiting=len(waiting), edits=self._tell_edits(queue.sample(waiting)))
 
@@ -239,11 +239,12 @@ class _Pages:
         target, verdict = _text(body, "target"), _text(body, "verdict")
         replacement = _text(body, "replacement") if body.get("replacement") is not None else None
         kind, words = target.partition(":")[0].partition("@")[0], _text(body, "filter")
-        self._queue.check_target(target)
-        on_many = kind in {"pair", "rule", "article"} and verdict != "revert"
+        on_many = kind in {"pair", "rule", "article", EVERYTHING} and verdict != "revert"
         waiting = self._waiting(target, words) if on_many else []
         if on_many and body.get("count") != len(waiting):
             abort(409, "the number of edits that wait has changed; look again")
+        if not on_many:
+            self._queue.check_target(target)
         if on_many and words:
             edits = [f"edit:{self._queue.items[number].id}" for number in waiting]
             self._queue.decide_all(edits, _as_verdict(verdict), replacement)
@@ -291,6 +292,7 @@ class _Pages:
             "counts": dataclasses.asdict(queue.counts()),
             "decisions": len(queue.live.ledger),
             "lines": len(queue.live.history),
+            "made": queue.made,
             "conflicts": conflicts,
             "rules": len(queue.groups),
             "clusters": sum(cluster.kind not in LINKING_KINDS for cluster in self._clusters),
@@ -305,9 +307,16 @@ class _Pages:
         return [number for number in numbers if number in passed]
 
     def _waiting(self, target: str, words: str) -> list[int]:
-        """The edits that a target speaks of and that wait, if there is a filter those that pass it."""
-        concerned = self._passing(self._queue.concerned(target), words)
-        return [number for number in concerned if self._queue.status(number) == "pending"]
+        """The edits that a target speaks of and that wait, if there is a filter those that pass it.
+
+        EVERYTHING is a target where there is a filter. Raises UsageError for a target that the run does not hold.
+        """
+        if target == EVERYTHING and words:
+            concerned: Sequence[int] = range(len(self._queue.items))
+        else:
+            self._queue.check_target(target)
+            concerned = self._queue.concerned(target)
+        return [number for number in self._passing(concerned, words) if self._queue.status(number) == "pending"]
 
     def _tell_group(self, group: Group) -> dict[str, Any]:
         queue = self._queue

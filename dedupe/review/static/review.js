@@ -7,7 +7,7 @@ const TYPED_ABOVE = 1000;
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u00a0]/gu;
 const KEYS = [
   ["y n e", "accept, reject, your own words; and on to the next that waits"], ["a d R", "the same for the rest of this rule"],
-  ["p P E", "the same for this pair of wordings everywhere"], ["j k", "next, previous"], ["s", "skip for now"],
+  ["A D", "accept, reject everything that passes the filter, of all rules"], ["p P E", "the same for this pair of wordings everywhere"], ["j k", "next, previous"], ["s", "skip for now"],
   ["m", "mark for a second reader"], ["u", "take back my last decision"], ["c", "the article around the edit"],
   ["v", "inline, side by side, original, final"], ["[ ]", "previous, next rule"], ["/", "search"], ["1 2 3", "edits, clusters, history"],
   ["Esc", "close; leave a field"],
@@ -110,9 +110,10 @@ function drawState(state) {
   page.state = state;
   $("run").textContent = state.run;
   const { all, pending, accepted, rejected, replaced } = state.counts;
-  const cards = [[pending, "wait"], [accepted, "accepted"], [rejected, "rejected"], [replaced, "in your words"], [all, "edits in all"],
+  const cards = [[pending, "wait"], [accepted, "accepted"], [rejected, "rejected"], [replaced, "in your words"], [all, `edits in all, ${number(page.state.made)} made`],
     [state.clusters, "clusters"], [state.linked, "linked groups"], [state.decisions, "decisions in force"]];
-  $("totals").replaceChildren(...cards.map(([n, label]) => make("li", {}, make("b", {}, number(n)), label)));
+  const shown = cards.filter(([n], place) => n || place === 0);
+  $("totals").replaceChildren(...shown.map(([n, label]) => make("li", {}, make("b", {}, number(n)), label)));
   document.title = `${number(pending)} wait · dedupe review`;
   $("conflicts").hidden = !state.conflicts.length;
   $("conflicts").textContent = state.conflicts.length
@@ -130,6 +131,13 @@ const loadRules = guard(async (more = false, limit = RULES) => {
   page.rulesTotal = told.total;
   drawRules();
 });
+
+// Scrolls a box until an element in it can be seen; `scrollIntoView` would move the page as well.
+function showInside(box, element) {
+  const above = element.offsetTop - box.offsetTop - box.scrollTop;
+  if (above < 0) box.scrollTop += above;
+  else if (above + element.offsetHeight > box.clientHeight) box.scrollTop += above + element.offsetHeight - box.clientHeight;
+}
 
 const tellWaiting = ({ pending, all }) => (pending === all ? `${number(all)} wait` : `${number(pending)} of ${number(all)} wait`);
 const sayRules = () => say(plural(page.rulesTotal, "rule") + (page.filter ? " with edits that pass the filter" : ""));
@@ -150,7 +158,7 @@ function drawRules() {
   $("rules").querySelector("ul").replaceChildren(...rows);
   $("rules").querySelector(".more").hidden = page.rules.length >= page.rulesTotal;
   const current = rows.find((row) => row.firstChild.hasAttribute("aria-current"));
-  if (current) current.scrollIntoView({ block: "nearest" });
+  if (current) showInside($("rules"), current);
 }
 
 const CONTEXT = 60; // characters on each side that a run keeps; there the cut may be within a word
@@ -165,7 +173,7 @@ async function openRule(rule) {
   page.place = Math.max(0, page.edits.findIndex((edit) => edit.status === "pending"));
   markPlace();
   drawRules();
-  focusEdit(false);
+  focusEdit(matchMedia("(max-width: 48rem)").matches); // there the edit is below the rules
 }
 
 const stepRule = guard(async (step) => {
@@ -405,8 +413,9 @@ const decideMany = guard(async (target, verdict, filter = "") => {
   const rest = told.waiting > told.edits.length ? `${told.edits.length} of them at random:` : "All of them:";
   const body = [make("p", {}, make("code", {}, show(target + (filter && ` that pass ${filter}`)))), make("p", {}, rest), samples];
   if (verdict === "replace") body.unshift(make("p", {}, make("label", { for: "own-words" }, "Your own words "), field));
-  const title = `${{ accept: "Accept", reject: "Reject", replace: "Your own words in" }[verdict]} ${plural(told.waiting, "edit")}?`;
-  if (!(await confirmed(title, body, told.waiting > TYPED_ABOVE ? told.waiting : 0))) return say("nothing was decided");
+  const act = { accept: "Accept", reject: "Reject", replace: "Replace" }[verdict];
+  const typed = told.waiting > TYPED_ABOVE ? told.waiting : 0;
+  if (!(await confirmed(`${act} ${plural(told.waiting, "edit")}?`, body, act, typed))) return say("nothing was decided");
   const replacement = verdict === "replace" ? field.value : null;
   const done = await send("decide", { target, verdict, replacement, filter, count: told.waiting });
   drawState(done.state);
@@ -415,9 +424,15 @@ const decideMany = guard(async (target, verdict, filter = "") => {
   return say(`${STATES[verdict]} ${plural(told.waiting, "edit")}; u takes it back`);
 });
 
+function drawFilterActs() {
+  const acts = page.filter ? [["Accept", "A", "accept"], ["Reject", "D", "reject"]] : [];
+  $("filter-acts").replaceChildren(...acts.map(([text, key, verdict]) => keyed(`${text} all that pass`, key, () => decidePassing(verdict))));
+}
+
+const decidePassing = (verdict) => (page.filter ? decideMany("everything", verdict, page.filter) : say("set a filter first"));
 const decideRest = (verdict) => decideMany(`rule:${page.rule}`, verdict, page.filter);
 
-function confirmed(title, body, typed) {
+function confirmed(title, body, act, typed = 0) {
   const dialog = $("ask");
   $("ask-title").textContent = title;
   $("ask-body").replaceChildren(...body);
@@ -425,6 +440,7 @@ function confirmed(title, body, typed) {
   $("ask-type").firstElementChild.textContent = `Type ${typed} to decide them all:`;
   $("ask-count").value = "";
   $("ask-yes").disabled = Boolean(typed);
+  $("ask-yes").textContent = act;
   $("ask-count").oninput = () => { $("ask-yes").disabled = $("ask-count").value.replace(/\D/g, "") !== String(typed); };
   dialog.returnValue = "no";
   dialog.showModal();
@@ -634,6 +650,7 @@ function openTab(name) {
 const search = guard(async () => {
   page.filter = $("filter").value.trim();
   page.edits = []; // so that no key decides on an edit that is about to go
+  drawFilterActs();
   await loadRules();
   if (!page.rules.some((group) => group.rule === page.rule)) page.rule = page.rules.length ? page.rules[0].rule : null;
   page.place = 0;
@@ -679,7 +696,7 @@ function setLayout(layout) {
 
 const note = guard(async (edit) => {
   const field = make("input", { "aria-label": "Note for the second reader", autocomplete: "off" });
-  if (await confirmed("Mark for a second reader", [make("p", {}, make("label", {}, "Note ", field))], 0)) await decide(edit, "flag", null, field.value);
+  if (await confirmed("Mark for a second reader", [make("p", {}, make("label", {}, "Note ", field))], "Mark")) await decide(edit, "flag", null, field.value);
 });
 
 function pressInEdits(key) {
@@ -694,7 +711,7 @@ function pressInEdits(key) {
   if (edit) {
     Object.assign(acts, {
       y: () => decide(edit, "accept"), n: () => decide(edit, "reject"), e: () => openReplace(item, edit), c: () => openArticle(edit),
-      m: () => note(edit), a: () => decideRest("accept"), d: () => decideRest("reject"), R: () => decideRest("replace"),
+      m: () => note(edit), a: () => decideRest("accept"), d: () => decideRest("reject"), R: () => decideRest("replace"), A: () => decidePassing("accept"), D: () => decidePassing("reject"),
       ...Object.fromEntries([["p", "accept"], ["P", "reject"], ["E", "replace"]].map(([key, verdict]) =>
         [key, () => decideMany(`pair:${edit.before}→${edit.after}`, verdict)])),
     });
@@ -722,7 +739,11 @@ function pressInClusters(key) {
 
 document.addEventListener("keydown", (event) => {
   const inField = event.target.matches("input:not([type=radio]), textarea");
-  if (event.key === "Escape" && inField) event.target.blur();
+  if (event.key === "Escape" && event.target.type === "search") {
+    event.preventDefault(); // which would empty the field
+    event.target.blur();
+    if (!$("edits").hidden) focusEdit(false);
+  }
   if (inField || event.ctrlKey || event.metaKey || event.altKey || $("ask").open) return;
   if ($("sheet").open) {
     const step = { j: 1, k: -1 }[event.key];
