@@ -168,7 +168,7 @@ function addFilters() {
   left.setAttribute("aria-live", "polite");
   const keys = document.createElement("span");
   keys.className = "quiet";
-  keys.textContent = "/ searches, j and k go through the edits";
+  keys.textContent = "/ searches, j and k go through the edits, y accepts, n rejects, e puts in your own words";
   filters.append(labelled("Search ", search), labelled("Tier ", tier), labelled("State ", state), labelled("Quotations ", quoted), left, keys);
   document.getElementById("edits").after(filters);
   const apply = () => {
@@ -226,6 +226,12 @@ if (edits.length) addFilters();
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
   if (event.key === "j" || event.key === "k") go(event.key === "j" ? 1 : -1);
+  const verdict = { y: "accept", n: "reject", e: "replace" }[event.key];
+  const here = document.activeElement.closest("[data-edit]");
+  if (verdict && here) {
+    here.querySelector(`[data-verdict="${verdict}"]`).click();
+    go(1);
+  }
   if (event.key === "/" && edits.length) {
     event.preventDefault();
     document.getElementById("search").focus();

@@ -360,7 +360,8 @@ def _edits(summary: Summary, data: ReportData) -> str:
         )
     total = sum(summary.rules.values())
     if data.pages:
-        ways = f'<a href="{_PAGE.format(1)}">all {total:,} edits on {data.pages:,} pages</a>'
+        pages = f"{data.pages:,} pages" if data.pages > 1 else "one page"
+        ways = f'<a href="{_PAGE.format(1)}">all {total:,} edits on {pages}</a>'
         blocks.insert(0, f"<p>Of each rule the first {EDITS_PER_RULE} are shown here; {ways}.</p>")
     return _section("edits", f"Edits by rule: {total:,} in {len(groups):,} rules", "".join(blocks))
 

@@ -105,15 +105,18 @@ const keyed = (text, key, press, facts = {}) => make("button", { type: "button",
 
 // ---- totals
 
+const COUNTED = new Set(["cluster", "linked group", "decision"]);
+
 function drawState(state) {
   if (page.state && state.lines < page.state.lines) return; // overtaken by a later answer
   page.state = state;
   $("run").textContent = state.run;
   const { all, pending, accepted, rejected, replaced } = state.counts;
   const cards = [[pending, "wait"], [accepted, "accepted"], [rejected, "rejected"], [replaced, "in your words"], [all, `edits in all, ${number(page.state.made)} made`],
-    [state.clusters, "clusters"], [state.linked, "linked groups"], [state.decisions, "decisions in force"]];
+    [state.clusters, "cluster"], [state.linked, "linked group"],
+    [state.decisions, "decision"]];
   const shown = cards.filter(([n], place) => n || place === 0);
-  $("totals").replaceChildren(...shown.map(([n, label]) => make("li", {}, make("b", {}, number(n)), label)));
+  $("totals").replaceChildren(...shown.map(([n, label]) => make("li", {}, make("b", {}, number(n)), n > 1 && COUNTED.has(label) ? `${label}s` : label)));
   document.title = `${number(pending)} wait · dedupe review`;
   $("conflicts").hidden = !state.conflicts.length;
   $("conflicts").textContent = state.conflicts.length
@@ -139,7 +142,11 @@ function showInside(box, element) {
   else if (above + element.offsetHeight > box.clientHeight) box.scrollTop += above + element.offsetHeight - box.clientHeight;
 }
 
-const tellWaiting = ({ pending, all }) => (pending === all ? `${number(all)} wait` : `${number(pending)} of ${number(all)} wait`);
+function tellWaiting({ pending, all }) {
+  if (!pending) return `${number(all)} decided`;
+  return pending === all ? `${number(all)} wait` : `${number(pending)} of ${number(all)} wait`;
+}
+
 const sayRules = () => say(plural(page.rulesTotal, "rule") + (page.filter ? " with edits that pass the filter" : ""));
 
 function drawRules() {
@@ -339,7 +346,8 @@ async function moveOn() {
   }
   if (await openWaitingRule()) return say(`on to ${page.rule}`);
   focusEdit();
-  return say(page.state.counts.pending > 1 ? "nothing further waits here" : "that was the last one; Apply writes the corpus");
+  const last = page.filter ? "nothing further waits that passes the filter; empty it to see the rest" : "that was the last one";
+  return say(`${last}; Apply writes the corpus`);
 }
 
 const STATES = { accept: "accepted", reject: "rejected", replace: "replaced" };
