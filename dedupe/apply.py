@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dedupe.corpus.folder import OutputFolder
+from dedupe.corpus.folder import OutputFolder, name_run
 from dedupe.corpus.manifest import load_manifest
 from dedupe.corpus.staging import MANIFEST, is_interrupted
 from dedupe.corpus.undo import read_back
@@ -62,9 +62,8 @@ def _emit_again(target: OutputFolder) -> Summary:
     earlier = json.loads((folder / SUMMARY).read_text("utf-8"))
     notes = [note for note in earlier["notes"] if note != UNREPAIRED]
     boilerplate = [CommonPassage(**{**line, "examples": tuple(line["examples"])}) for line in _read_lines(folder / BOILERPLATE)]
-    emission = Emission(
-        pairs, regrouping.clustering, earlier["finding"], notes + regrouping.notes, manifest.layout, boilerplate
-    )
+    notes, run = notes + regrouping.notes, name_run(manifest.details, manifest.inputs)
+    emission = Emission(pairs, regrouping.clustering, earlier["finding"], notes, manifest.layout, boilerplate, run)
     emission.withheld = {id: repairs[id] for id in regrouping.set_aside if id in repairs}
 
     def stored_repair(article: Article) -> Repair:

@@ -94,7 +94,10 @@ class DryRun:
 
 
 class Emission:
-    """What emission knows before it starts, and the numbers and examples it gathers on its way."""
+    """What emission knows before it starts, and the numbers and examples it gathers on its way.
+
+    `run` is the name of the run (`corpus.folder.name_run`), by which a browser knows the pages of its report.
+    """
 
     def __init__(
         self,
@@ -104,6 +107,7 @@ class Emission:
         notes: Sequence[str],
         format: EmitFormat,
         boilerplate: Sequence[CommonPassage] = (),
+        run: str = "",
     ) -> None:
         self.pairs, self.clustering, self.finding, self.boilerplate = pairs, clustering, finding, boilerplate
         self.notes, self.corpus = list(notes), corpus_name(format)
@@ -113,7 +117,7 @@ class Emission:
         self.known_edits: set[str] = set()
         self.known_articles = {id for pair in pairs for id in (pair.a, pair.b)}  # and those that decisions name
         self.withheld: Mapping[str, Repair] = {}  # of articles that were set aside by a decision, to be known again
-        self.report, self.edit_pages = ReportData.of_clusters(clustering.clusters), EditPages()
+        self.report, self.edit_pages = ReportData.of_clusters(clustering.clusters, run), EditPages(run)
 
     def note_repair(self, article: Article, repair: Repair, made: Sequence[Edit]) -> list[EditView]:
         """Count what was proposed and made; the edits as they are shown, each with some text around it."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dedupe.config import Settings
-from dedupe.corpus.folder import OutputFolder, identify_run
+from dedupe.corpus.folder import OutputFolder, identify_run, name_run
 from dedupe.corpus.inputs import Input
 from dedupe.corpus.opening import open_corpus
 from dedupe.corpus.writer import CorpusWriter
@@ -98,9 +98,8 @@ def clean(
         return load_summary(out)
     relations = relate(corpus, settings, assess_spin(repairer), track, Grouping.read(ledger), past, past.reference)
     witnesses, found = collect_witnesses(corpus, relations), relations.found
-    emission = Emission(
-        found.pairs, relations.clustering, describe_finding(found), notes, settings.emit.format, relations.boilerplate
-    )
+    finding, run = describe_finding(found), name_run(details, corpus.inputs)
+    emission = Emission(found.pairs, relations.clustering, finding, notes, settings.emit.format, relations.boilerplate, run)
 
     def repair(article: Article) -> Repair:
         if settings.repair.enabled:

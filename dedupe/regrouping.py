@@ -18,6 +18,7 @@ from dedupe.corpus.reader import Corpus
 from dedupe.detect.clusters import Clustering
 from dedupe.detect.profile import profile_texts
 from dedupe.detect.verify import measure_pairs
+from dedupe.discount import Discount
 from dedupe.emit import run_details
 from dedupe.errors import UsageError
 from dedupe.model import Article, Pair, Repair
@@ -51,6 +52,7 @@ class Regrouping:
             record.article.id: (record.where.input, record.where.record) for record in corpus if record.article is not None
         }
         grouping = grouping.within(self._places, {cluster.canonical for cluster in found.clusters})
+        grouping = Discount(grouping, found, (), self._select, self._settings).put_apart(found, grouping)
         self.clustering = part_linked(regroup(found, pairs, grouping, self._measure), grouping)
         before, after = (_removed(clustering) for clustering in (found, self.clustering))
         self.kept, self.set_aside = before - after, after - before
@@ -94,7 +96,8 @@ class Regrouping:
         return (article.text for article in self._select(ids))
 
     def _select(self, ids: Collection[str]) -> Iterator[Article]:
-        return self._corpus.select({self._places[id]: id for id in ids})
+        # of what only an index knows there is no text
+        return self._corpus.select({self._places[id]: id for id in ids if id in self._places})
 
 
 def _removed(clustering: Clustering) -> set[str]:

@@ -18,6 +18,7 @@ from dedupe.detect.passages import cut_spans, trace_passages
 from dedupe.detect.profile import PASSAGE_KINDS, Profiler, Profiles
 from dedupe.detect.relation import Verifier
 from dedupe.detect.terms import TermProfiler
+from dedupe.discount import Discount
 from dedupe.linking import Stories, StoryFinder, Templates, find_templates
 from dedupe.model import LINKING_KINDS, Article, Pair
 from dedupe.repair.endings import is_truncated
@@ -100,7 +101,8 @@ def relate(
     found = find_pairs(profiles, ids, verifier, settings.find, reading.sources)
 
     def read(wanted: Collection[str]) -> Iterator[Article]:
-        return source.select({places[id]: id for id in wanted})
+        # of what only an index knows there is no text
+        return source.select({places[id]: id for id in wanted if id in places})
 
     templates = Templates()
     if "template" in settings.find.kinds:
@@ -130,6 +132,9 @@ def relate(
     grouping = grouping.within(own, {copy.of for copy in standing.values()})
     versions = [pair for pair in versions if own.keys() - standing.keys() >= {pair.a, pair.b}]
     clustering = add_copies(choose_versions(versions, verify, candidates, settings), standing)
+    discount = Discount(grouping, clustering, found.pairs, read, settings)
+    found = replace(found, pairs=discount.drop_overlaps(found.pairs))
+    grouping = discount.put_apart(clustering, grouping)
     clustering = regroup(clustering, versions, grouping, verifier.measure_decided)
     stories = Stories()
     if reading.terms:

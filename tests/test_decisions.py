@@ -258,6 +258,11 @@ def test_what_was_exported_says_the_same_when_taken_in_elsewhere(
             "wrote 0 rules, 1 allowed phrases, 1 rules switched off",
             ["Getty Pictures", "drone assault", "foreign minister"],
         ),
+        (
+            [("--rule", "my.drone", "--replace", "strike"), ("--rule", "my.said", "--replace", "told")],
+            "wrote 2 rules, 0 allowed phrases, 0 rules switched off",
+            ["A drone strike on the depot", "he told, and", "foreign minister"],
+        ),
     ],
 )
 def test_the_next_crawl_is_not_asked_again(

@@ -28,6 +28,7 @@ LAYERS = [
         "pipeline",
         "apply",
         "regrouping",
+        "discount",
         "explanation",
         "repairing",
         "texts",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import REPAIRED, SPUN, Cli
+from conftest import CLEAN, HARBOUR, REPAIRED, SPUN, Cli
 
 from dedupe import Decision, Settings, append_decision, apply_decisions, run, undo
 from dedupe.detect.clusters import Clustering
@@ -177,6 +177,65 @@ def test_when_the_tables_changed_it_is_kept_as_it_came_and_that_is_told(
         summary = apply_decisions(tmp_path / "out")
         assert len([note for note in summary.notes if "rule tables changed" in note]) == 1
     assert canonical_texts(tmp_path / "out")["spun"] == SPUN
+
+
+MENU = (
+    "Home news politics business sport weather video podcasts newsletters puzzles recipes travel property jobs shop help "
+    "contact terms privacy cookies accessibility sitemap advertise careers licensing archive corrections and complaints "
+    "horoscopes crosswords obituaries letters cartoons events deals coupons apps radio live radar traffic lottery. "
+)
+BODIES = {
+    "m1": "The ferry to Orm sank at its berth.",
+    "m2": "Two bakers in Velsing won a prize.",
+    "m3": "A bridge in Tarn will be painted green.",
+    "m4": "A bridge in Tarn will be painted green!",
+}
+
+
+def test_marked_boilerplate_counts_for_no_pair_and_taken_back_counts_again(
+    tmp_path: Path, settings: Settings, canonical_texts: Texts
+) -> None:
+    rows = [{"id": id, "text": MENU + body} for id, body in BODIES.items()]
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    out = tmp_path / "out"
+    run([tmp_path / "pages.jsonl"], out, settings)
+    assert len(canonical_texts(out)) == 1
+    decide(out, articles_target("m1", "m2"), "boilerplate")
+    apply_decisions(out)
+    assert set(canonical_texts(out)) in ({"m1", "m2", "m3"}, {"m1", "m2", "m4"})
+    applied = canonical_texts(out)
+    run([tmp_path / "pages.jsonl"], out, settings, overwrite=True)
+    assert canonical_texts(out) == applied
+    rows.append({"id": "m5", "text": MENU + "Rain is likely on Friday in the hills."})
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    run([tmp_path / "pages.jsonl"], out, settings, overwrite=True)
+    assert set(canonical_texts(out)) == {*applied, "m5"}
+    decide(out, articles_target("m1", "m2"), "revert")
+    run([tmp_path / "pages.jsonl"], out, settings, overwrite=True)
+    assert len(canonical_texts(out)) == 1
+
+
+def test_an_overlap_that_is_marked_boilerplate_is_not_reported_again(
+    tmp_path: Path, settings: Settings, read_lines: Lines
+) -> None:
+    note = (
+        "The figures for the quarter were collected by the statistics office of the province from all firms that pay into the "
+        "common fund, and weighted by the number of people who worked there on the last day of the month before the count, "
+        "as the law on public registers has asked since the reform of the year in which the two offices were joined."
+    )
+    bodies = [HARBOUR, SPUN, CLEAN]
+    rows = [{"id": f"o{n}", "text": f"{body}\n{note}"} for n, body in enumerate(bodies)]
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    out = tmp_path / "out"
+    run([tmp_path / "pages.jsonl"], out, settings)
+    assert [(pair["a"], pair["b"], pair["kind"]) for pair in read_lines(out / "pairs.jsonl")] == [
+        ("o0", "o1", "overlap"),
+        ("o0", "o2", "overlap"),
+        ("o1", "o2", "overlap"),
+    ]
+    decide(out, articles_target("o0", "o1"), "boilerplate")
+    run([tmp_path / "pages.jsonl"], out, settings, overwrite=True)
+    assert read_lines(out / "pairs.jsonl") == []
 
 
 def test_decisions_on_articles_that_are_gone_are_stale(finished: Path, cli: Cli) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -15,9 +16,10 @@ from typing import Any
 import pytest
 from conftest import Cli
 
-from dedupe import Settings, apply_decisions, run
+from dedupe import FindSettings, Settings, apply_decisions, run
 from dedupe.review.articles import ArticleStore
 from dedupe.review.ledger import FILE_NAME, Ledger
+from dedupe.review.report import EDITS_SHOWN
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 if not os.environ.get("NEED_BROWSER"):
@@ -145,7 +147,7 @@ def test_from_loading_to_the_corpus_by_keyboard_alone(site: Site, finished: Path
     site.status("the corpus is written: 2 kept, 1 repaired")
     text = canonical_texts(finished)["spun"]
     assert [words in text for words in ("mentioned", "more talks", "Getty Images", "drone attack")] == [True] * 4
-    assert sorted(decided(finished).values()) == ["reject", "replace"]
+    assert sorted(decided(finished).values()) == ["reject", "reject", "replace"]
 
 
 def test_one_key_decides_and_goes_on_at_once(site: Site, finished: Path) -> None:
@@ -166,7 +168,7 @@ def test_clusters_are_compared_and_decided(site: Site, finished: Path, canonical
     site.page.wait_for_selector("#sheet[open] .aligned")
     expect(site.page.locator(".aligned del").first).to_have_text("could ")
     site.press("Escape", "n")
-    expect(site.page.locator(".member .tag")).to_have_text("not a duplicate: both are kept")
+    expect(site.page.locator(".member .tag")).to_have_text("not the same: both are kept")
     site.page.get_by_role("button", name="Keep this version").first.click()
     expect(site.page.locator(".member .tag").first).to_have_text("to be kept instead")
     site.page.click("#apply")
@@ -278,3 +280,39 @@ def test_a_verdict_given_in_the_static_report_reaches_the_ledger(
     text = canonical_texts(finished)["spun"]
     assert ("mentioned" in text, "additional talks" in text) == (True, True)
     assert {decision.by for decision in Ledger.load(finished)} == {"Bo"}
+
+
+@pytest.mark.parametrize("keeps", [True, False], ids=["storage", "no storage"])
+def test_the_verdicts_of_all_pages_of_a_report_come_in_one_file(
+    keeps: bool, jsonl_file: Path, settings: Settings, chromium: Browser, tmp_path: Path, cli: Cli
+) -> None:
+    line = json.loads(jsonl_file.read_text("utf-8").splitlines()[-1])
+    many = [{**line, "id": f"spun{number}", "text": f"{number} " + line["text"]} for number in range(EDITS_SHOWN // 7 + 1)]
+    jsonl_file.write_text("".join(json.dumps(row) + "\n" for row in many), "utf-8")
+    run([jsonl_file], tmp_path / "out", dataclasses.replace(settings, find=FindSettings(kinds=("exact",))))
+    context = chromium.new_context(accept_downloads=True)
+    if not keeps:
+        context.add_init_script("Storage.prototype.getItem = Storage.prototype.setItem = () => { throw new Error('none') }")
+    page = context.new_page()
+    page.on("dialog", lambda dialog: dialog.accept("of my own"))
+    page.goto((tmp_path / "out/report.html").as_uri())
+    page.get_by_label("Your name").fill("Bo")
+    page.locator("details[data-rule='my.said'] summary").click()
+    page.locator("details[data-rule='my.said'] button", has_text="replace").first.click()
+    page.get_by_role("link", name=re.compile("on 2 pages")).click()
+    page.wait_for_url("**/edits-0001.html")
+    for key in "jyyky":  # the second verdict is taken back
+        page.keyboard.press(key)
+    page.get_by_role("link", name="Later").click()
+    page.wait_for_url("**/edits-0002.html")
+    page.locator("[data-edit] button", has_text="reject").last.click()
+    page.get_by_role("link", name="Report").click()
+    page.wait_for_url("**/report.html")
+    assert page.get_by_label("Your name").input_value() == "Bo"
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download decisions.jsonl (3)").click()
+    download.value.save_as(tmp_path / "sent.jsonl")
+    context.close()
+    assert cli("decide", tmp_path / "out", "--import", tmp_path / "sent.jsonl").out.startswith("took in 3 decisions")
+    given = [(d.target.partition(":")[0], d.verdict, d.replacement, d.by) for d in Ledger.load(tmp_path / "out")]
+    assert given == [("rule", "replace", "of my own", "Bo"), ("edit", "accept", None, "Bo"), ("edit", "reject", None, "Bo")]

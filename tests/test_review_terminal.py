@@ -23,7 +23,8 @@ from dedupe import Settings, apply_decisions, run
 from dedupe.review.articles import ArticleStore
 from dedupe.review.ledger import FILE_NAME, Ledger
 from dedupe.review.queue import SAMPLE, Queue
-from dedupe.review.terminal import Painter, TerminalReview
+from dedupe.review.screen import Painter
+from dedupe.review.terminal import TerminalReview
 
 Texts = Callable[[Path], Mapping[str, str]]
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\u202egnp.exe\u2066\x9b31m"
@@ -42,6 +43,7 @@ class Scripted:
         self.keys, self.answers = list(keys), list(answers)
         self.screens: list[str] = []
         self.questions: list[str] = []
+        self.columns_and_rows = (200, 100)
 
     def show(self, text: str) -> None:
         self.screens.append(text)
@@ -51,13 +53,17 @@ class Scripted:
             raise EOFError
         return self.keys.pop(0)
 
+    def size(self) -> tuple[int, int]:
+        return self.columns_and_rows
+
     def ask(self, question: str, default: str = "") -> str | None:
         self.questions.append(question)
         return self.answers.pop(0) if self.answers else None
 
 
-def review(out: Path, keys: str, *answers: str | None, colour: bool = False) -> Scripted:
+def review(out: Path, keys: str, *answers: str | None, colour: bool = False, size: tuple[int, int] = (200, 100)) -> Scripted:
     terminal, articles = Scripted(keys, *answers), ArticleStore(out)
+    terminal.columns_and_rows = size
     try:
         TerminalReview(Queue(out, "Ann"), articles, terminal, Painter(colour)).run()
     finally:
@@ -191,6 +197,105 @@ def test_what_is_no_terminal_is_told_the_command_to_use(finished: Path, cli: Cli
     assert "dedupe decide" in outcome.err
 
 
+def test_own_words_for_the_rest_of_a_rule_or_a_pair_are_asked_once(finished: Path, canonical_texts: Texts) -> None:
+    terminal = review(finished, "RfE", "told", "y", "rule:my.getty", "Reuters", "y")
+    assert decisions(finished) == [("rule", "replace", "told"), ("pair", "replace", "Reuters")]
+    assert terminal.questions == ["your words", "y or n", "filter (nothing: all)", "your words", "y or n"]
+    assert sum("{+told+}" in screen for screen in terminal.screens) == 1
+    apply_decisions(finished)
+    assert canonical_texts(finished)["spun"].count("told") == 2
+    assert "Photo: Reuters" in canonical_texts(finished)["spun"]
+
+
+def test_what_passes_a_filter_is_decided_at_once_whatever_rule_it_is_of(finished: Path) -> None:
+    terminal = review(finished, "fAu", "Velsing", "y")
+    assert "accept 3 edits of all rules that pass the filter?" in "\n".join(terminal.screens)
+    assert [kind for kind, verdict, _ in decisions(finished) if verdict == "accept"] == ["edit"] * 3
+    assert len(Ledger.load(finished)) == 0
+
+
+def test_own_words_that_are_refused_decide_nothing(finished: Path) -> None:
+    review(finished, "RREe", None, "told", "n", None, None)
+    assert decisions(finished) == []
+
+
+def test_a_screen_fits_and_lines_break_between_words(finished: Path) -> None:
+    for columns, rows in [(60, 20), (80, 24)]:
+        screens = review(finished, "cvvv", size=(columns, rows)).screens
+        screens += review(finished, "2cv", size=(columns, rows)).screens
+        assert all(len(line) <= columns for screen in screens for line in screen.splitlines())
+        assert all(len(screen.splitlines()) <= rows for screen in screens)
+    shown = review(finished, "", size=(40, 24)).screens[0]
+    assert all(line.rstrip() == line for line in shown.splitlines())
+    assert {"international", "minister"} <= set(re.split(r"[^a-z]+", shown))
+
+
+# Clusters.
+
+
+def test_versions_are_shown_aligned_and_only_where_they_differ(finished: Path) -> None:
+    terminal = review(finished, "2Jcv")
+    assert "cluster 1/1 · version 2/2 · near · Jaccard" in terminal.screens[2]
+    assert "kept: harbour\nthis: harbour3 (waits)" in terminal.screens[2]
+    assert re.search(r"repairs \[-could +│ Engineers.* repairs take two\n-\]take two years\. +│ years\.", terminal.screens[2])
+    assert "paragraph is the same; c shows all" in terminal.screens[2]
+    assert "Fishing boats" not in terminal.screens[2]
+    assert terminal.screens[3].count("Fishing boats") == 2
+    assert terminal.screens[4].count("Fishing boats") == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "kept"),
+    [
+        ("2n", {"harbour", "harbour2"}),
+        ("2Jn", {"harbour", "harbour3"}),
+        ("2nn", {"harbour", "harbour2", "harbour3"}),
+        ("2x", {"harbour2"}),
+        ("2Jb", {"harbour", "harbour3"}),
+        ("2yy", {"harbour"}),
+        ("2nnuu", {"harbour"}),
+    ],
+)
+def test_a_key_decides_on_two_versions_and_the_corpus_follows(
+    keys: str, kept: set[str], finished: Path, canonical_texts: Texts
+) -> None:
+    review(finished, keys)
+    apply_decisions(finished)
+    assert set(canonical_texts(finished)) == {"choir", "spun", *kept}
+
+
+def test_after_a_verdict_the_next_version_that_waits_is_shown(finished: Path) -> None:
+    terminal = review(finished, "2ny")
+    assert "version 2/2" in terminal.screens[2]
+    assert "harbour2 decided: not the same, both are kept; u takes it back" in terminal.screens[2]
+    assert "every version is decided" in terminal.screens[3]
+
+
+def test_clusters_are_searched_and_undo_reaches_from_one_pane_into_the_other(finished: Path) -> None:
+    terminal = review(finished, "2ff/1y2ufg", "nothing", "harbour", "", "", "9")
+    assert "no cluster has 'nothing'" in terminal.screens[2]
+    assert "filter harbour (2)" in terminal.screens[3]
+    assert "taken back: accept on this edit" in terminal.screens[8]
+    assert len(Ledger.load(finished)) == 0
+
+
+def test_a_run_without_clusters_says_so(tmp_path: Path, settings: Settings) -> None:
+    (tmp_path / "a.txt").write_text("Nothing to mend.\n")
+    run([tmp_path / "a.txt"], tmp_path / "out", settings)
+    assert "no two articles are versions of one text" in review(tmp_path / "out", "2ynxbjJ?c").screens[1]
+    assert decisions(tmp_path / "out") == []
+
+
+def test_articles_that_are_only_linked_cannot_be_swapped(finished: Path) -> None:
+    lines = [json.loads(line) for line in (finished / "clusters.jsonl").read_text("utf-8").splitlines()]
+    text = "".join(json.dumps({**line, "kind": "story", "links": {}}) + "\n" for line in lines)
+    (finished / "clusters.jsonl").write_text(text, "utf-8")
+    terminal = review(finished, "2xn")
+    assert "leads: harbour" in terminal.screens[1]
+    assert "all of them are kept" in terminal.screens[2]
+    assert [verdict for _, verdict, _ in decisions(finished)] == ["different"]
+
+
 # In a real terminal.
 
 
@@ -303,6 +408,38 @@ def test_a_dumb_terminal_gets_no_escape_sequences(finished: Path, screen: Callab
     it.press("q")
     it.wait_for("edits wait")
     assert "\x1b" not in it.seen
+
+
+def test_clusters_are_decided_in_a_real_terminal(finished: Path, screen: Callable[..., Screen], canonical_texts: Texts) -> None:
+    it = screen()
+    it.wait_for("pending 8")
+    it.press("2")
+    it.wait_for("version 1/2")
+    it.press("n")
+    it.wait_for("version 2/2")
+    it.press("b")
+    it.wait_for("every version is decided")
+    it.press("q")
+    it.wait_for("2 decisions made")
+    assert it.end() == 0
+    apply_decisions(finished)
+    assert set(canonical_texts(finished)) == {"choir", "harbour", "harbour2", "harbour3", "spun"}
+
+
+def test_two_at_one_folder_see_each_other_and_corrupt_nothing(finished: Path, screen: Callable[..., Screen]) -> None:
+    ann, bob = screen(), screen()
+    for it in (ann, bob):
+        it.wait_for("pending 8")
+    for number, it in enumerate((ann, bob, ann, bob), 1):
+        it.press("j" * (number > 1))  # sees what the other decided
+        it.press("y")
+        it.wait_for(f"pending {8 - number}")
+    os.killpg(bob.process.pid, signal.SIGKILL)
+    ann.press("u")
+    ann.wait_for("taken back")
+    lines = [json.loads(line)["verdict"] for line in (finished / FILE_NAME).read_text("utf-8").splitlines()]
+    assert lines == ["accept"] * 4 + ["revert"]
+    assert len(Ledger.load(finished)) == 3
 
 
 def test_killing_the_process_loses_and_doubles_nothing(finished: Path, screen: Callable[..., Screen]) -> None:

@@ -75,7 +75,43 @@ def test_rules_and_edits_come_in_pages(page: Browser) -> None:
     }
     edits = page.get("edits", rule="my.said")
     assert [edit["marks"] for edit in edits["edits"]] == [[["gone", "mentioned"], ["new", "said"]]] * 2
-    assert page.get("edits", rule="nothing")["total"] == 0
+    assert page.get("edits", rule="nothing")["edits"] == []
+
+
+def test_a_page_begins_behind_an_edit_whatever_was_decided_before_it(page: Browser) -> None:
+    first, second = page.get("edits", rule="my.said", filter="status:pending")["edits"]
+    told = page.get("edits", rule="my.said", filter="status:pending", limit=1)
+    assert (told["edits"], told["rest"], told["waiting"]) == ([first], 1, 2)
+    page.post("decide", target=f"edit:{first['id']}", verdict="reject")
+    told = page.get("edits", rule="my.said", filter="status:pending", after=first["id"])
+    assert (told["edits"], told["rest"], told["waiting"]) == ([second], 0, 1)
+
+
+def test_the_rest_of_a_rule_that_passes_a_filter_is_decided_edit_by_edit(page: Browser, finished: Path) -> None:
+    words = "Velsing"
+    assert page.get("sample", target="rule:my.said", filter=words)["waiting"] == 1
+    assert page.refusal("decide", target="rule:my.said", verdict="reject", filter=words, count=2)[0] == 409
+    page.post("decide", target="rule:my.said", verdict="replace", replacement="told", filter=words, count=1)
+    (decision,) = Ledger.load(finished)
+    assert (decision.target.partition(":")[0], decision.verdict, decision.replacement) == ("edit", "replace", "told")
+
+
+def test_everything_that_passes_a_filter_is_decided_at_once(page: Browser, finished: Path) -> None:
+    assert page.get("sample", target="everything", filter="Velsing")["waiting"] == 3
+    assert page.refusal("decide", target="everything", verdict="accept", count=8)[0] == 400
+    assert page.refusal("decide", target="everything", filter="Velsing", verdict="accept", count=8)[0] == 409
+    page.post("decide", target="everything", filter="Velsing", verdict="accept", count=3)
+    assert [decision.target.partition(":")[0] for decision in Ledger.load(finished)] == ["edit"] * 3
+    page.post("undo")
+    assert len(Ledger.load(finished)) == 0
+
+
+def test_own_words_for_a_rule_begin_as_the_text_does(page: Browser, finished: Path, canonical_texts: Texts) -> None:
+    page.post("decide", target="rule:my.getty", verdict="replace", replacement="agency pictures", count=1)
+    (edit,) = page.get("edits", rule="my.getty")["edits"]
+    assert edit["words"] == "Agency Pictures"
+    page.post("apply")
+    assert "Photo: Agency Pictures" in canonical_texts(finished)["spun"]
 
 
 @pytest.mark.parametrize(
@@ -91,14 +127,14 @@ def test_rules_and_edits_come_in_pages(page: Browser) -> None:
     ],
 )
 def test_filters_find_edits(words: str, number: int, page: Browser) -> None:
-    assert page.get("edits", filter=words)["total"] == number
+    assert len(page.get("edits", filter=words)["edits"]) == number
 
 
 def test_a_filter_by_status_follows_the_verdicts(page: Browser) -> None:
     edit = page.get("edits", filter="status:pending", limit=1)["edits"][0]
     page.post("decide", target=f"edit:{edit['id']}", verdict="accept")
-    assert page.get("edits", filter="status:pending")["total"] == 7
-    assert page.get("edits", filter="status:accepted")["total"] == 1
+    assert len(page.get("edits", filter="status:pending")["edits"]) == 7
+    assert len(page.get("edits", filter="status:accepted")["edits"]) == 1
 
 
 def test_verdicts_go_to_the_ledger_and_into_the_corpus(page: Browser, finished: Path, canonical_texts: Texts) -> None:
@@ -111,7 +147,7 @@ def test_verdicts_go_to_the_ledger_and_into_the_corpus(page: Browser, finished: 
     assert page.post("apply")["summary"]["counts"]["repaired"] == 1
     text = canonical_texts(finished)["spun"]
     assert ("more talks" in text, "mentioned" in text, "Getty Images" in text) == (True, True, True)
-    assert page.get("edits", filter="status:decided")["total"] == 3
+    assert len(page.get("edits", filter="status:decided")["edits"]) == 3
 
 
 def test_a_decision_on_many_is_refused_when_their_number_is_not_named_or_has_changed(page: Browser, finished: Path) -> None:

@@ -31,7 +31,9 @@ _VERDICTS: tuple[Verdict, ...] = ("accept", "reject", "skip", "flag", "revert")
 @click.option("--revert", "verdict", flag_value="revert", help="take your last decision on this back")
 @click.option("--same", nargs=2, metavar="ID ID", help="the two articles are versions of one text")
 @click.option("--different", nargs=2, metavar="ID ID", help="the two articles are not; both are kept, in the next run too")
-@click.option("--boilerplate", nargs=2, metavar="ID ID", help="what the two share is boilerplate; both are kept")
+@click.option(
+    "--boilerplate", nargs=2, metavar="ID ID", help="what the two share is boilerplate, and counts for no pair; both are kept"
+)
 @click.option("--canonical", metavar="ID", help="the version to keep of its cluster")
 @click.option("--import", "file", type=click.Path(path_type=Path), help="take in a file of decisions; conflicts are listed")
 @click.option("--by", help="who decides  [default: the login name]")

@@ -6,6 +6,7 @@ import getpass
 import importlib
 import os
 import select
+import shutil
 import sys
 import termios
 import tty
@@ -19,7 +20,8 @@ from dedupe.errors import UsageError
 from dedupe.review.articles import ArticleStore
 from dedupe.review.markup import show_invisible
 from dedupe.review.queue import Queue
-from dedupe.review.terminal import Painter, TerminalReview
+from dedupe.review.screen import Painter
+from dedupe.review.terminal import TerminalReview
 
 _SEQUENCE_SECONDS = 0.02  # within which the rest of an escape sequence follows its first character
 
@@ -27,14 +29,15 @@ _SEQUENCE_SECONDS = 0.02  # within which the rest of an escape sequence follows 
 @click.command("review")
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--web", is_flag=True, help="in the browser: edits, and clusters as well; needs article-dedupe[web]")
+@click.option("--clusters", is_flag=True, help="in the terminal: begin with the clusters; keys 1 and 2 change between the two")
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="port for --web  [default: any free one]")
 @click.option("--browser/--no-browser", default=True, help="open the browser, or only print the address  [default: open]")
 @click.option("--by", help="your name, which signs your decisions  [default: the login name]")
-def command(out: Path, web: bool, port: int, browser: bool, by: str | None) -> None:
-    """Decide on the edits of the run in OUT, one key each; every decision is saved at once.
+def command(out: Path, web: bool, clusters: bool, port: int, browser: bool, by: str | None) -> None:
+    """Decide on the edits and clusters of the run in OUT, one key each; every decision is saved at once.
 
     The edits come by rule, the riskiest first. Nothing changes in the corpus before `dedupe apply OUT`. With --web a page on
-    this machine does the same, and shows clusters and articles whole; nobody without the printed address can reach it.
+    this machine does the same; nobody without the printed address can reach it.
 
     \b
     Examples:
@@ -45,10 +48,10 @@ def command(out: Path, web: bool, port: int, browser: bool, by: str | None) -> N
     if web:
         review_in_browser(out, reviewer, port, browser)
     else:
-        review_in_terminal(out, reviewer)
+        review_in_terminal(out, reviewer, clusters=clusters)
 
 
-def review_in_terminal(out: Path, reviewer: str) -> None:
+def review_in_terminal(out: Path, reviewer: str, *, clusters: bool = False) -> None:
     """The review at this terminal, if it is one."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
@@ -60,7 +63,7 @@ def review_in_terminal(out: Path, reviewer: str) -> None:
     articles.start()
     try:
         with Console(clear=not is_plain) as console:
-            decided = TerminalReview(queue, articles, console, Painter(colour=not is_plain)).run()
+            decided = TerminalReview(queue, articles, console, Painter(colour=not is_plain), clusters=clusters).run()
     finally:
         articles.close()
     counts = queue.counts()
@@ -118,6 +121,10 @@ class Console:
         while raw[0] == 0x1B and select.select([self._input], [], [], _SEQUENCE_SECONDS)[0]:
             raw += self._read()
         return raw.decode("utf-8", "replace")
+
+    def size(self) -> tuple[int, int]:
+        """Columns and rows."""
+        return shutil.get_terminal_size()
 
     def ask(self, question: str, default: str = "") -> str | None:
         """A line of text; None after Ctrl-C."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -93,3 +95,8 @@ class OutputFolder:
 def identify_run(details: Mapping[str, Any], inputs: Iterable[Sized]) -> dict[str, Any]:
     """What makes two runs the same: version, settings and rules (the manifest's `details`), and the inputs."""
     return {"details": dict(details), "inputs": [[input.name, input.size] for input in inputs]}
+
+
+def name_run(details: Mapping[str, Any], inputs: Iterable[Sized]) -> str:
+    """A name for a run, the same for every run of the same inputs in the same way, and for `apply` after it: 16 hex digits."""
+    return hashlib.sha256(json.dumps(identify_run(details, inputs)).encode()).hexdigest()[:16]

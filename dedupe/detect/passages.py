@@ -13,13 +13,14 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from dedupe.config import FindSettings
 from dedupe.detect.align import Aligner, Run
-from dedupe.detect.boilerplate import LEAST_RUN, NO_BOILERPLATE, Boilerplate, CommonPassage
+from dedupe.detect.boilerplate import HOLDERS, LEAST_RUN, NO_BOILERPLATE, Boilerplate, CommonPassage, make_boilerplate
 from dedupe.detect.find import Found
 from dedupe.detect.fingerprints import SURE_WORDS
 from dedupe.detect.shingles import hash_in_order
@@ -128,6 +129,49 @@ def align_texts(a: str, b: str, settings: FindSettings) -> tuple[Passage, ...]:
     spans.ask_runs("a", "b", runs)
     spans.locate(lambda ids: [article for article in articles if article.id in ids], ())
     return tuple(spans.passage(pair, run) for run in runs)
+
+
+def find_shared(pairs: Iterable[tuple[str, str]], settings: FindSettings) -> Boilerplate:
+    """The shingles of the passages that the two texts of each pair share, as boilerplate."""
+    pieces = [a[passage.a_start : passage.a_end] for a, b in pairs for passage in align_texts(a, b, settings)]
+    hashes = np.unique(hash_in_order(tokenize(pieces), settings.shingle_words, settings.hash)[0])
+    counts = np.full(len(hashes), 2, np.int64), np.zeros(len(hashes), np.int64)
+    return make_boilerplate(hashes, *counts, np.full((len(hashes), HOLDERS), -1, np.int64))
+
+
+def cut_boilerplate(
+    articles: Iterable[Article], boilerplate: Boilerplate, settings: FindSettings
+) -> Iterator[tuple[Article, str]]:
+    """The articles whose texts hold passages of boilerplate, each with its text without them.
+
+    >>> menu = "home news sport weather video podcasts shop jobs help contact terms"
+    >>> articles = [Article("a", f"{menu}. The port shut."), Article("b", "Home and news.")]
+    >>> shared = find_shared([(menu, menu)], FindSettings())
+    >>> [(article.id, cut) for article, cut in cut_boilerplate(articles, shared, FindSettings())]
+    [('a', ' The port shut.')]
+    """
+    for batch in _in_batches(articles):
+        spans = _Spans()
+        held = {}
+        for id, reading in _read_in_order(batch, boilerplate, settings):
+            if stretches := _find_stretches(reading.common):
+                held[id] = stretches
+                for begin, words in stretches:
+                    spans.ask(id, begin, words)
+        holders = [article for article in batch if article.id in held]
+        spans.locate(partial(_ignore_ids, holders), ())
+        for article in holders:
+            yield article, cut_spans(article.text, [spans.span(article.id, *stretch) for stretch in held[article.id]])
+
+
+def _ignore_ids(articles: Sequence[Article], ids: Collection[str]) -> Sequence[Article]:
+    return articles
+
+
+def is_overlap(a: str, b: str, settings: FindSettings) -> bool:
+    """Whether two texts share a passage that is long enough for an overlap, nothing left out of account."""
+    words = int(tokenize([a, b]).counts().min())
+    return any(passage.words >= _count_enough(words) for passage in align_texts(a, b, settings))
 
 
 def _choose_closest(pairs: Iterable[Pair]) -> list[Pair]:
@@ -239,14 +283,18 @@ def _other(pair: Pair, id: str) -> str:
 
 def _choose_enough(runs: Iterable[Run], a: _Reading, b: _Reading) -> list[Run]:
     """The runs that are long enough for an overlap without the boilerplate in them."""
-    shorter = min(len(a.common), len(b.common))
-    enough = min(ENOUGH_WORDS, max(SURE_WORDS, ENOUGH_SHARE * shorter))
+    enough = _count_enough(min(len(a.common), len(b.common)))
 
     def count_own(run: Run) -> int:
         of_a, of_b = a.common[run.a : run.a + run.words], b.common[run.b : run.b + run.words]
         return run.words - int(np.count_nonzero(of_a | of_b))
 
     return [run for run in runs if run.words >= enough and count_own(run) >= enough]
+
+
+def _count_enough(shorter: int) -> float:
+    """The words that make an overlap with a text of so many words."""
+    return min(ENOUGH_WORDS, max(SURE_WORDS, ENOUGH_SHARE * shorter))
 
 
 def _mark_wrapping(

@@ -4,6 +4,7 @@
     pair replaced               the same; of the tier of the rule that it corrects, where that acts in other texts, too
     pair rejected               a phrase of allow.tsv
     rule accepted               its row in reviewed.tsv, made to act by itself
+    rule replaced               the same, with the reviewer's words for its own
     rule rejected               an entry of `disable` in reviewed.toml
 
 What already acts by itself needs no row. Verdicts on single edits, articles and sources say nothing of other articles.
@@ -20,11 +21,13 @@ from pathlib import Path
 from dedupe.config import RepairSettings, Settings, with_values
 from dedupe.corpus.manifest import load_manifest
 from dedupe.model import AUTOMATIC_TIERS, Decision, Rule
+from dedupe.repair.grammar import match_case
 from dedupe.review.queue import Queue
 from dedupe.text.lexicon import RULE_COLUMNS, load_lexicon
 
 TABLE, ALLOW, SETTINGS = "reviewed.tsv", "allow.tsv", "reviewed.toml"
 _HEAD = "# Made of the verdicts of a review by `dedupe decisions export`; it is written anew each time.\n"
+_HIT = re.compile(r"\[\[(.*?)=>.*?\]\]")  # where a rule acts, in an example
 _WORDS = re.compile(r"\w+(?:[ '’-]\w+)*")  # what a table can hold: words, not line ends or marks of its own notation
 
 
@@ -55,6 +58,10 @@ def export_rules(out: str | Path, folder: str | Path) -> Exported:
             disabled.append(name)
         elif kind == "rule" and decision.verdict == "accept" and name in known:
             rows += [_promote(known[name])] if known[name].tier not in AUTOMATIC_TIERS else []
+        elif (
+            kind == "rule" and decision.verdict == "replace" and name in known and _WORDS.fullmatch(decision.replacement or "")
+        ):
+            rows.append(_reword(known[name], decision.replacement or ""))
         elif kind == "pair" and _WORDS.fullmatch(before := name.partition("→")[0]):
             after = decision.replacement if decision.verdict == "replace" else name.partition("→")[2]
             if decision.verdict == "reject":
@@ -75,10 +82,20 @@ def export_rules(out: str | Path, folder: str | Path) -> Exported:
     return Exported(len({row[0] for row in rows}), len(allowed), tuple(disabled), left)
 
 
-def _promote(rule: Rule) -> tuple[str, ...]:
-    """The row of a rule that only asks, as one that acts in spun text."""
+def _promote(rule: Rule, tier: str = "spun") -> tuple[str, ...]:
+    """The row of a rule, as one of a tier that acts by itself."""
     cells = (" ; ".join(rule.when), " ; ".join(rule.unless), " || ".join(rule.example), " || ".join(rule.counterexample))
-    return (rule.id, rule.spun, "|".join(rule.originals), "spun", *cells, rule.source)
+    return (rule.id, rule.spun, "|".join(rule.originals), tier, *cells, rule.source)
+
+
+def _reword(rule: Rule, words: str) -> tuple[str, ...]:
+    """The row of a rule that puts in the reviewer's words, with examples that say so."""
+
+    def reword(match: re.Match[str]) -> str:
+        return f"[[{match[1]}=>{match_case(match[1], words)}]]"
+
+    example = tuple(_HIT.sub(reword, text) for text in rule.example)
+    return _promote(replace(rule, originals=(words,), example=example), rule.tier if rule.tier in AUTOMATIC_TIERS else "spun")
 
 
 def _row(before: str, after: str, number: int) -> tuple[str, ...]:

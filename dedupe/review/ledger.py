@@ -29,6 +29,7 @@ from typing import Any, BinaryIO, Protocol, get_args
 
 from dedupe.errors import InputError, UsageError, did_you_mean
 from dedupe.model import Decision, Edit, Verdict, as_dict
+from dedupe.repair.grammar import match_case
 
 FILE_NAME = "decisions.jsonl"
 _ON_EDITS: tuple[Verdict, ...] = ("accept", "reject", "replace", "skip", "flag", "revert")
@@ -136,9 +137,7 @@ class Ledger:
         for edit, decision in sorted(((e, self.find(e, source)) for e in edits), key=_urgency):
             accepted = edit.automatic if decision is None else decision.verdict != "reject"
             if accepted and _take_place(places.setdefault(edit.field, []), (edit.start, edit.end)):
-                replaced = decision is not None and decision.verdict == "replace"
-                after = decision.replacement or "" if decision and replaced else edit.after
-                taken.append(dataclasses.replace(edit, after=after))
+                taken.append(dataclasses.replace(edit, after=word_edit(edit, decision)))
         return sorted(taken, key=lambda edit: (edit.field, edit.start, edit.end))
 
     def articles(self) -> set[str]:
@@ -289,6 +288,21 @@ def targets_of(edit: Proposed, source: str) -> list[str]:
     pair = f"{edit.before}→{edit.after}"
     targets = [f"edit:{edit.id}", f"article:{edit.article}", f"pair@{source}:{pair}", f"pair:{pair}"]
     return targets + [f"rule@{source}:{rule}" for rule in edit.rules] + [f"rule:{rule}" for rule in edit.rules]
+
+
+def word_edit(edit: Edit, decision: Decision | None) -> str:
+    """What an edit puts in under the decision that governs it: its own wording, or the reviewer's.
+
+    Words for all that a rule proposes begin as each place of the text begins: with a capital, or with none.
+
+    >>> edit = Edit("a", "text", 0, 5, "Extra", "Additional", ("word.extra",), "ask")
+    >>> word_edit(edit, Decision("rule:word.extra", "replace", "more")), word_edit(edit, Decision("edit:1", "replace", "more"))
+    ('More', 'more')
+    """
+    if decision is None or decision.verdict != "replace":
+        return edit.after
+    words = decision.replacement or ""
+    return match_case(edit.before, words) if decision.target.startswith("rule") else words
 
 
 def articles_target(a: str, b: str) -> str:

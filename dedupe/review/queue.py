@@ -93,6 +93,7 @@ class Queue:
         with self.lock:
             self._signature = _sign_file(path)
             self.items = list(_read_items(path))
+            self.made = sum(item.made for item in self.items)
             self.place = {item.id: number for number, item in enumerate(self.items)}
             articles, pairs, rules = (defaultdict[Any, list[int]](list) for _ in range(3))
             for number, item in enumerate(self.items):
@@ -138,10 +139,10 @@ class Queue:
         """The decision, on disk and in effect."""
         return self.take([Decision(target, verdict, replacement, self.reviewer, self._now(), note)])[-1]
 
-    def decide_all(self, targets: Iterable[str], verdict: Verdict) -> None:
+    def decide_all(self, targets: Iterable[str], verdict: Verdict, replacement: str | None = None) -> None:
         """The same verdict on several targets, written at once; one `undo` takes them all back."""
         at = self._now()
-        self.take([Decision(target, verdict, by=self.reviewer, at=at) for target in targets])
+        self.take([Decision(target, verdict, replacement, self.reviewer, at) for target in targets])
 
     def take(self, decisions: Sequence[Decision]) -> list[Decision]:
         """Decisions that are made already, on disk and in effect; with them what others decided meanwhile."""
@@ -251,12 +252,16 @@ class Queue:
 
     def _arrange(self, numbers: list[int]) -> list[int]:
         """A random sample, then the rest by pair, the most frequent first, and those in quotations before others."""
-        sample = sorted(numbers, key=lambda number: self.items[number].id)[:SAMPLE]
-        rest = sorted(set(numbers).difference(sample))
-        sizes = Counter(self.items[number].pair for number in numbers)
-        return sample + sorted(
-            rest, key=lambda n: (-sizes[self.items[n].pair], self.items[n].pair, not self.items[n].in_quote, n)
-        )
+        items = self.items
+        order = sorted(numbers, key=lambda number: items[number].id)[:SAMPLE]
+        sampled = set(order)
+        by_pair = defaultdict[tuple[str, str], list[int]](list)
+        for number in numbers:
+            by_pair[items[number].before, items[number].after].append(number)
+        for _, found in sorted(by_pair.items(), key=lambda entry: (-len(entry[1]), entry[0])):
+            rest = [number for number in found if number not in sampled]
+            order += sorted(rest, key=lambda number: not items[number].in_quote)
+        return order
 
 
 _STATES: dict[Verdict, str] = {"accept": "accepted", "reject": "rejected", "replace": "replaced"}

@@ -1,6 +1,7 @@
 """Regrouping: the clusters as people decided them. The same function serves a run and `apply`, so both give the same.
 
-    different, boilerplate   the two are not in one cluster; the one that leaves is kept
+    different, boilerplate   the two are not in one cluster; the one that leaves is kept (what follows from boilerplate for
+                             other articles: dedupe/discount.py)
     same                     their clusters become one
     canonical                the article survives, of whatever cluster it is in
 
@@ -24,10 +25,14 @@ _LOOSER: tuple[RelationKind, ...] = ("exact", "near", "spun", "contained", "same
 
 @dataclass(frozen=True)
 class Grouping:
-    """What people decided on clusters: pairs of articles (a < b) that are the same, or apart; canonicals, the latest last."""
+    """What people decided on clusters: pairs of articles (a < b) that are the same, or apart; canonicals, the latest last.
+
+    Of those apart, the ones in `boilerplate` share nothing that counts.
+    """
 
     same: tuple[tuple[str, str], ...] = ()
     apart: frozenset[tuple[str, str]] = frozenset()
+    boilerplate: frozenset[tuple[str, str]] = frozenset()
     canonical: tuple[str, ...] = ()
 
     @classmethod
@@ -36,9 +41,9 @@ class Grouping:
 
         >>> from dedupe.model import Decision
         >>> Grouping.read(Ledger([Decision('articles:["a","b"]', "different"), Decision("canonical:c", "accept")]))
-        Grouping(same=(), apart=frozenset({('a', 'b')}), canonical=('c',))
+        Grouping(same=(), apart=frozenset({('a', 'b')}), boilerplate=frozenset(), canonical=('c',))
         """
-        same, apart, canonical = list[tuple[str, str]](), set[tuple[str, str]](), list[str]()
+        same, apart, marked, canonical = list[tuple[str, str]](), set[tuple[str, str]](), set[tuple[str, str]](), list[str]()
         for decision in ledger:
             if decision.target.startswith("canonical:"):
                 canonical.append(decision.target.partition(":")[2])
@@ -46,13 +51,16 @@ class Grouping:
                 same.append(split_articles(decision.target))
             elif decision.target.startswith("articles:") and decision.verdict in {"different", "boilerplate"}:
                 apart.add(split_articles(decision.target))
-        return cls(tuple(sorted(same)), frozenset(apart), tuple(canonical))
+                if decision.verdict == "boilerplate":
+                    marked.add(split_articles(decision.target))
+        return cls(tuple(sorted(same)), frozenset(apart), frozenset(marked), tuple(canonical))
 
     def within(self, known: Collection[str], standing: Collection[str] = ()) -> Grouping:
         """What concerns the known articles only. From those `standing` elsewhere already they may be told apart, no more."""
         return Grouping(
             tuple(pair for pair in self.same if all(id in known for id in pair)),
             frozenset(pair for pair in self.apart if all(id in known or id in standing for id in pair)),
+            frozenset(pair for pair in self.boilerplate if all(id in known for id in pair)),
             tuple(id for id in self.canonical if id in known),
         )
 

@@ -1,30 +1,68 @@
 // Verdicts in the static report: kept in this browser, taken away as decisions.jsonl. Texts are only ever set as text.
 "use strict";
 
+// All pages of a run share its verdicts: by the browser's storage where that serves them all, and by what a link from page to
+// page carries along where each file has a storage of its own, or none. Of two verdicts on one target the later counts; one
+// that was taken back stays as a line without verdict, so that it does not come back from another page.
 const key = `dedupe decisions ${document.documentElement.dataset.run}`;
-const verdicts = read();
+let verdicts = merge(merge({}, readStored()), readCarried());
 let unsaved = false;
 
-function read() {
+function merge(one, other) {
+  const both = { ...one };
+  for (const [target, line] of Object.entries(other)) {
+    if (!both[target] || both[target].at < line.at) both[target] = line;
+  }
+  return both;
+}
+
+function readStored() {
   try {
-    return JSON.parse(localStorage.getItem(key)) || {};
+    return checked(JSON.parse(localStorage.getItem(key)));
   } catch {
     return {};
   }
 }
 
-function decide(target, verdict, replacement = null) {
-  const line = { target, verdict, replacement, by: name.value.trim(), at: new Date().toISOString().replace(/(\.\d+)Z$/, "$1000Z"), note: "" };
-  if (verdicts[target] && verdicts[target].verdict === verdict && verdict !== "replace") delete verdicts[target];
-  else verdicts[target] = line;
-  unsaved = true;
+function readCarried() {
+  const found = /^#verdicts=(.*)$/.exec(location.hash);
+  if (!found || location.protocol !== "file:") return {}; // elsewhere the storage serves all pages, and others can make links
+  history.replaceState(null, "", location.pathname + location.search);
+  try {
+    return checked(JSON.parse(decodeURIComponent(found[1])));
+  } catch {
+    return {};
+  }
+}
+
+// Only what a verdict given here looks like.
+function checked(lines) {
+  const fits = ([target, line]) => line && line.target === target && /^(edit|rule):/.test(target) && typeof line.at === "string"
+    && [null, "accept", "reject", "replace"].includes(line.verdict) && typeof line.by === "string"
+    && (line.replacement === null || typeof line.replacement === "string");
+  return Object.fromEntries(Object.entries(lines || {}).filter(fits));
+}
+
+function store() {
+  verdicts = merge(readStored(), verdicts);
   try {
     localStorage.setItem(key, JSON.stringify(verdicts));
   } catch {
     // A browser that keeps nothing still lets the file be downloaded; leaving the page asks first.
   }
+}
+
+function decide(target, verdict, replacement = null) {
+  const earlier = verdicts[target];
+  const again = earlier && earlier.verdict === verdict && verdict !== "replace";
+  const at = new Date().toISOString().replace(/(\.\d+)Z$/, "$1000Z");
+  verdicts[target] = { target, verdict: again ? null : verdict, replacement, by: name.value.trim(), at, note: "" };
+  unsaved = true;
+  store();
   draw();
 }
+
+const given = () => Object.values(verdicts).filter((line) => line.verdict);
 
 function addButtons(place, target) {
   const group = document.createElement("span");
@@ -37,13 +75,18 @@ function addButtons(place, target) {
     button.dataset.verdict = verdict;
     button.addEventListener("click", (event) => {
       event.preventDefault();
-      const words = verdict === "replace" ? prompt("Your own words") : null;
+      const words = verdict === "replace" ? prompt("Your own words", proposed(button)) : null;
       if (verdict !== "replace" || words !== null) decide(target, verdict, words);
     });
     group.append(" ", button);
   }
-  if (target.startsWith("rule:")) group.lastChild.remove();
   place.append(group);
+}
+
+// What the edit, or the first one of the rule, would put in.
+function proposed(button) {
+  const words = button.closest("[data-edit], details").querySelector("ins");
+  return words ? words.textContent : "";
 }
 
 function draw() {
@@ -53,7 +96,7 @@ function draw() {
     button.setAttribute("aria-pressed", String(pressed));
     button.title = pressed && line.replacement !== null ? line.replacement : "";
   }
-  const number = Object.keys(verdicts).length;
+  const number = given().length;
   save.textContent = `Download decisions.jsonl (${number})`;
   save.disabled = number === 0;
 }
@@ -64,12 +107,13 @@ const label = document.createElement("label");
 label.textContent = "Your name ";
 const name = document.createElement("input");
 name.autocomplete = "name";
+name.value = given().reduce((by, line) => line.by || by, "");
 label.append(name);
 const save = document.createElement("button");
 save.type = "button";
 save.id = "download";
 save.addEventListener("click", () => {
-  const lines = Object.values(verdicts).map((line) => `${JSON.stringify({ ...line, by: line.by || name.value.trim() })}\n`);
+  const lines = given().map((line) => `${JSON.stringify({ ...line, by: line.by || name.value.trim() })}\n`);
   const link = document.createElement("a");
   link.download = "decisions.jsonl";
   link.href = URL.createObjectURL(new Blob(lines, { type: "application/x-ndjson" }));
@@ -79,7 +123,7 @@ save.addEventListener("click", () => {
 });
 const hint = document.createElement("span");
 hint.className = "quiet";
-hint.textContent = " then: dedupe decide OUT --import decisions.jsonl";
+hint.textContent = " then: dedupe decide OUT --import decisions.jsonl; the file holds the verdicts of all pages";
 bar.append(label, " ", save, hint);
 document.querySelector("header").append(bar);
 
@@ -91,8 +135,22 @@ for (const rule of document.querySelectorAll("[data-rule]")) {
   addButtons(line, `rule:${rule.dataset.rule}`);
   rule.querySelector("summary").after(line);
 }
+store();
 draw();
-addEventListener("beforeunload", (event) => { if (unsaved) event.preventDefault(); });
+addEventListener("storage", (event) => {
+  if (event.key !== key) return;
+  verdicts = merge(verdicts, readStored());
+  draw();
+});
+let leaving = false; // for another page of this report, which the verdicts come along to
+for (const link of document.querySelectorAll("nav a:not([href^='#']), main a:not([href^='#'])")) {
+  link.addEventListener("click", () => {
+    leaving = true;
+    if (location.protocol === "file:" && Object.keys(verdicts).length) link.hash = `verdicts=${encodeURIComponent(JSON.stringify(verdicts))}`;
+  });
+}
+addEventListener("pageshow", () => { leaving = false; });
+addEventListener("beforeunload", (event) => { if (unsaved && !leaving) event.preventDefault(); });
 
 // Filters: which edits are shown. Groups without any are hidden; how many are left is said aloud.
 const edits = [...document.querySelectorAll("[data-edit]")].map((line) => ({ line, words: line.textContent.toLowerCase(), group: line.closest("details") }));
@@ -110,7 +168,7 @@ function addFilters() {
   left.setAttribute("aria-live", "polite");
   const keys = document.createElement("span");
   keys.className = "quiet";
-  keys.textContent = "/ searches, j and k go through the edits";
+  keys.textContent = "/ searches, j and k go through the edits, y accepts, n rejects, e puts in your own words";
   filters.append(labelled("Search ", search), labelled("Tier ", tier), labelled("State ", state), labelled("Quotations ", quoted), left, keys);
   document.getElementById("edits").after(filters);
   const apply = () => {
@@ -168,6 +226,12 @@ if (edits.length) addFilters();
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
   if (event.key === "j" || event.key === "k") go(event.key === "j" ? 1 : -1);
+  const verdict = { y: "accept", n: "reject", e: "replace" }[event.key];
+  const here = document.activeElement.closest("[data-edit]");
+  if (verdict && here) {
+    here.querySelector(`[data-verdict="${verdict}"]`).click();
+    go(1);
+  }
   if (event.key === "/" && edits.length) {
     event.preventDefault();
     document.getElementById("search").focus();

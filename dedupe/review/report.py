@@ -73,7 +73,7 @@ class ReportData:
 
     `wanted` are the articles whose `texts` are to be aligned; `scores` counts suspect and spun articles by their spin score,
     rounded; `sources` tells of each source how many articles were read and how many set aside; `pages` is the number of
-    pages that hold all edits, 0 if the report itself does.
+    pages that hold all edits, 0 if the report itself does; `run` the name of the run.
     """
 
     wanted: frozenset[str] = frozenset()
@@ -81,6 +81,7 @@ class ReportData:
     scores: Counter[int] = field(default_factory=Counter)
     sources: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     pages: int = 0
+    run: str = ""
     by_rule: dict[str, list[EditView]] = field(default_factory=dict)
     articles: list[Repair] = field(default_factory=list)
     quarantined: list[tuple[Where, str]] = field(default_factory=list)
@@ -88,10 +89,10 @@ class ReportData:
     unreadable: int = 0
 
     @classmethod
-    def of_clusters(cls, clusters: Sequence[Cluster]) -> ReportData:
+    def of_clusters(cls, clusters: Sequence[Cluster], run: str = "") -> ReportData:
         """A report, still empty, that will align versions of the first of these clusters."""
         ids = (id for cluster in clusters[:_CLUSTERS_ALIGNED] for id in (cluster.canonical, *_aligned_members(cluster)))
-        return cls(frozenset(ids))
+        return cls(frozenset(ids), run=run)
 
     def add_text(self, article: Article) -> None:
         """Keep the beginning of a text that is to be aligned."""
@@ -146,15 +147,13 @@ def build_report(summary: Summary, clusters: Sequence[Cluster], data: ReportData
             "</main>",
         ]
     )
-    return build_page(
-        "What was done to this corpus", body, _name_run(view for views in data.by_rule.values() for view in views)
-    )
+    return build_page("What was done to this corpus", body, data.run)
 
 
 def build_page(title: str, body: str, run: str) -> str:
     """An HTML page around `body` with the style sheet and the script, and a policy that lets nothing else in.
 
-    By the name `run` a browser keeps the verdicts on this page apart from others.
+    By the name of the `run` a browser keeps the verdicts on its pages together, and apart from others.
     """
     style, script = ((files("dedupe.review") / name).read_text("utf-8") for name in ("report.css", "report.js"))
     policy = (
@@ -171,7 +170,8 @@ def build_page(title: str, body: str, run: str) -> str:
 class EditPages:
     """All edits in the order of the corpus, on as many pages as it takes; only one page is held at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: str = "") -> None:
+        self._run = run
         self._views: list[EditView] = []
         self.number = 0
 
@@ -198,19 +198,13 @@ class EditPages:
             f'<header><h1>{title}</h1><nav aria-label="Pages">{"".join(ways)}</nav></header>'
             f'<main><section aria-labelledby="edits"><h2 id="edits">In the order of the corpus</h2>{lines}</section></main>'
         )
-        run, self._views = _name_run(self._views), []
-        return _PAGE.format(self.number), build_page(title, body, run)
+        self._views = []
+        return _PAGE.format(self.number), build_page(title, body, self._run)
 
 
 def _source(content: str) -> str:
     """What a content security policy calls this content, and nothing else."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
-
-
-def _name_run(views: Iterable[EditView]) -> str:
-    """A name for what is shown."""
-    ids = "".join(view.edit.id for view in views)
-    return hashlib.sha256(ids.encode()).hexdigest()[:16]
 
 
 def _totals(summary: Summary) -> str:
@@ -366,7 +360,8 @@ def _edits(summary: Summary, data: ReportData) -> str:
         )
     total = sum(summary.rules.values())
     if data.pages:
-        ways = f'<a href="{_PAGE.format(1)}">all {total:,} edits on {data.pages:,} pages</a>'
+        pages = f"{data.pages:,} pages" if data.pages > 1 else "one page"
+        ways = f'<a href="{_PAGE.format(1)}">all {total:,} edits on {pages}</a>'
         blocks.insert(0, f"<p>Of each rule the first {EDITS_PER_RULE} are shown here; {ways}.</p>")
     return _section("edits", f"Edits by rule: {total:,} in {len(groups):,} rules", "".join(blocks))
 

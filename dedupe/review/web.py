@@ -15,6 +15,8 @@ import dataclasses
 import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -27,12 +29,13 @@ from dedupe.model import LINKING_KINDS, Decision, Edit, Verdict
 from dedupe.review.articles import ArticleStore
 from dedupe.review.clusters import ClusterView, align_versions, load_clusters, tell_verdict
 from dedupe.review.filters import filter_edits
-from dedupe.review.ledger import articles_target, describe_conflict, encode_decision
+from dedupe.review.ledger import articles_target, describe_conflict, encode_decision, word_edit
 from dedupe.review.marks import Mark, mark_changes
 from dedupe.review.queue import SAMPLE, Group, Queue
 from dedupe.review.report import EditView
 
 TOKEN = "X-Dedupe-Token"
+EVERYTHING = "everything"  # that passes the filter, whatever rule it is of
 _ASSETS = {
     "/": ("static/review.html", "text/html; charset=utf-8"),
     "/review.js": ("static/review.js", "text/javascript; charset=utf-8"),
@@ -68,7 +71,7 @@ def make_app(
     """
     app = Flask("dedupe", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
-    pages = _Pages(Queue(out, reviewer), articles, apply)
+    pages = _Pages(out, reviewer, articles, apply)
     gate = _Gate(token, port)
     app.before_request(gate.check)
     app.after_request(_add_headers)
@@ -115,10 +118,16 @@ class _Gate:
 class _Pages:
     """What the page can ask for. Each answer is small, however many edits wait."""
 
-    def __init__(self, queue: Queue, articles: ArticleStore, apply: Callable[[], Mapping[str, Any]]) -> None:
-        self._queue, self._articles, self._apply = queue, articles, apply
-        self._clusters = load_clusters(queue.out)
+    def __init__(self, out: Path, reviewer: str, articles: ArticleStore, apply: Callable[[], Mapping[str, Any]]) -> None:
+        self._articles, self._apply = articles, apply
+        self._clusters = load_clusters(out)
+        self._loading = ThreadPoolExecutor(1).submit(Queue, out, reviewer)
         self._passed: tuple[str, set[int]] = ("", set())
+
+    @cached_property
+    def _queue(self) -> Queue:
+        """The queue; it is read in the background, while the browser starts."""
+        return self._loading.result()
 
     def answer(self, view: Callable[[], Response]) -> Callable[[], Response]:
         """The view, one request at a time; what needs articles first waits until they are read."""
@@ -152,18 +161,20 @@ class _Pages:
         return jsonify(total=len(groups), groups=[self._tell_group(group) for group in groups[start:end]])
 
     def get_edits(self) -> Response:
-        """Edits of a rule, or of all, that pass a filter."""
-        queue, rule, words = self._queue, request.args.get("rule", ""), request.args.get("filter", "")
+        """Edits of a rule, or of all, that pass a filter: the first page, or that behind an edit, and how many are left."""
+        queue, rule, after = self._queue, request.args.get("rule", ""), request.args.get("after", "")
         if rule:
             numbers: Sequence[int] = queue.group_of[rule].members if rule in queue.group_of else ()
         else:
             numbers = [number for group in queue.groups for number in group.members]
-        if words:
-            passed = self._filter(words)
-            numbers = [number for number in numbers if number in passed]
-        start, end = _page()
         group = self._tell_group(queue.group_of[rule]) if rule in queue.group_of else None
-        return jsonify(total=len(numbers), group=group, edits=self._tell_edits(numbers[start:end]))
+        passing = self._passing(numbers, request.args.get("filter", ""))
+        waiting = sum(queue.status(number) == "pending" for number in passing)
+        if after in queue.place and queue.place[after] in numbers:
+            behind = set(numbers[numbers.index(queue.place[after]) + 1 :])
+            passing = [number for number in passing if number in behind]
+        shown = passing[: min(_count("limit", _PAGE), _MOST)]
+        return jsonify(group=group, waiting=waiting, edits=self._tell_edits(shown), rest=len(passing) - len(shown))
 
     def get_article(self) -> Response:
         """The field of an article around an edit, in pieces: text, and edits with what is to become of them."""
@@ -211,8 +222,7 @@ class _Pages:
     def get_sample(self) -> Response:
         """How many edits a decision on a target would decide, and ten of them at random."""
         queue, target = self._queue, request.args.get("target", "")
-        queue.check_target(target)
-        waiting = self._waiting(target)
+        waiting = self._waiting(target, request.args.get("filter", ""))
         return jsonify(target=target, waiting=len(waiting), edits=self._tell_edits(queue.sample(waiting)))
 
     def get_download(self) -> Response:
@@ -228,12 +238,19 @@ class _Pages:
         body = _read_body()
         target, verdict = _text(body, "target"), _text(body, "verdict")
         replacement = _text(body, "replacement") if body.get("replacement") is not None else None
-        kind = target.partition(":")[0].partition("@")[0]
-        self._queue.check_target(target)
-        if kind in {"pair", "rule", "article"} and verdict != "revert" and body.get("count") != len(self._waiting(target)):
+        kind, words = target.partition(":")[0].partition("@")[0], _text(body, "filter")
+        on_many = kind in {"pair", "rule", "article", EVERYTHING} and verdict != "revert"
+        waiting = self._waiting(target, words) if on_many else []
+        if on_many and body.get("count") != len(waiting):
             abort(409, "the number of edits that wait has changed; look again")
-        decision = self._queue.decide(target, _as_verdict(verdict), replacement, _text(body, "note"))
-        return jsonify(decision=_tell_decision(decision), state=self._state())
+        if not on_many:
+            self._queue.check_target(target)
+        if on_many and words:
+            edits = [f"edit:{self._queue.items[number].id}" for number in waiting]
+            self._queue.decide_all(edits, _as_verdict(verdict), replacement)
+        else:
+            self._queue.decide(target, _as_verdict(verdict), replacement, _text(body, "note"))
+        return jsonify(state=self._state())
 
     def post_undo(self) -> Response:
         """Take back the reviewer's last decision, or that on the target named."""
@@ -274,14 +291,32 @@ class _Pages:
             "reviewer": queue.reviewer,
             "counts": dataclasses.asdict(queue.counts()),
             "decisions": len(queue.live.ledger),
+            "lines": len(queue.live.history),
+            "made": queue.made,
             "conflicts": conflicts,
             "rules": len(queue.groups),
             "clusters": sum(cluster.kind not in LINKING_KINDS for cluster in self._clusters),
             "linked": sum(cluster.kind in LINKING_KINDS for cluster in self._clusters),
         }
 
-    def _waiting(self, target: str) -> list[int]:
-        return [number for number in self._queue.concerned(target) if self._queue.status(number) == "pending"]
+    def _passing(self, numbers: Sequence[int], words: str) -> Sequence[int]:
+        """Those of the edits that pass a filter, in their order."""
+        if not words:
+            return numbers
+        passed = self._filter(words)
+        return [number for number in numbers if number in passed]
+
+    def _waiting(self, target: str, words: str) -> list[int]:
+        """The edits that a target speaks of and that wait, if there is a filter those that pass it.
+
+        EVERYTHING is a target where there is a filter. Raises UsageError for a target that the run does not hold.
+        """
+        if target == EVERYTHING and words:
+            concerned: Sequence[int] = range(len(self._queue.items))
+        else:
+            self._queue.check_target(target)
+            concerned = self._queue.concerned(target)
+        return [number for number in self._passing(concerned, words) if self._queue.status(number) == "pending"]
 
     def _tell_group(self, group: Group) -> dict[str, Any]:
         queue = self._queue
@@ -312,6 +347,7 @@ class _Pages:
             "right": view.right,
             "source": view.source,
             "marks": _tell_marks(marks),
+            "words": word_edit(edit, decision)[:_SHOWN],
             "status": self._queue.status(number),
             "decision": _tell_decision(decision) if decision else None,
         }

@@ -2,18 +2,20 @@
 "use strict";
 
 const PAGE = 50;
+const RULES = 100;
 const TYPED_ABOVE = 1000;
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u00a0]/gu;
 const KEYS = [
-  ["j k", "next, previous"], ["y n", "accept, reject, and on to the next that waits"], ["e", "your own words instead"],
-  ["s", "skip for now"], ["m", "mark for a second reader"], ["a d", "accept, reject the rest of this rule"],
-  ["p P", "accept, reject this pair everywhere"], ["u", "take back my last decision"], ["c", "the article around the edit"],
-  ["v", "inline, side by side, original, final"], ["[ ]", "previous, next rule"], ["/", "search"], ["1 2 3", "edits, duplicates, history"],
-  ["Esc", "close; leave a field"], ["in duplicates", "j k move, y same, n not a duplicate, x keep this version, b shared boilerplate, c side by side"],
+  ["y n e", "accept, reject, your own words; and on to the next that waits"], ["a d R", "the same for the rest of this rule"],
+  ["A D", "accept, reject everything that passes the filter, of all rules"], ["p P E", "the same for this pair of wordings everywhere"], ["j k", "next, previous"], ["s", "skip for now"],
+  ["m", "mark for a second reader"], ["u", "take back my last decision"], ["c", "the article around the edit"],
+  ["v", "inline, side by side, original, final"], ["[ ]", "previous, next rule"], ["/", "search"], ["1 2 3", "edits, clusters, history"],
+  ["Esc", "close; leave a field"],
+  ["in clusters", "j k move, c side by side, y the same text, n not the same, x keep this version, b what they share is boilerplate"],
 ];
 
 const $ = (id) => document.getElementById(id);
-const page = { rules: [], rule: null, edits: [], total: 0, place: 0, filter: "", layout: "inline", clusters: [], member: 0, lines: 0 };
+const page = { rules: [], rule: null, edits: [], rest: 0, coming: null, place: 0, filter: "", layout: "inline", clusters: [], member: 0, lines: 0 };
 const token = takeToken();
 
 function takeToken() {
@@ -99,16 +101,22 @@ const number = (n) => n.toLocaleString("en");
 const plural = (n, word) => `${number(n)} ${word}${n === 1 ? "" : "s"}`;
 const percent = (share) => `${Math.round(share * 100)} %`;
 const button = (text, press, facts = {}) => make("button", { type: "button", press, ...facts }, text);
+const keyed = (text, key, press, facts = {}) => make("button", { type: "button", press, "aria-keyshortcuts": key, ...facts }, text, make("kbd", { "aria-hidden": "true" }, key));
 
 // ---- totals
 
+const COUNTED = new Set(["cluster", "linked group", "decision"]);
+
 function drawState(state) {
+  if (page.state && state.lines < page.state.lines) return; // overtaken by a later answer
   page.state = state;
   $("run").textContent = state.run;
   const { all, pending, accepted, rejected, replaced } = state.counts;
-  const cards = [[pending, "wait"], [accepted, "accepted"], [rejected, "rejected"], [replaced, "in your words"], [all, "edits in all"],
-    [state.clusters, "clusters of versions"], [state.decisions, "decisions in force"]];
-  $("totals").replaceChildren(...cards.map(([n, label]) => make("li", {}, make("b", {}, number(n)), label)));
+  const cards = [[pending, "wait"], [accepted, "accepted"], [rejected, "rejected"], [replaced, "in your words"], [all, `edits in all, ${number(page.state.made)} made`],
+    [state.clusters, "cluster"], [state.linked, "linked group"],
+    [state.decisions, "decision"]];
+  const shown = cards.filter(([n], place) => n || place === 0);
+  $("totals").replaceChildren(...shown.map(([n, label]) => make("li", {}, make("b", {}, number(n)), n > 1 && COUNTED.has(label) ? `${label}s` : label)));
   document.title = `${number(pending)} wait · dedupe review`;
   $("conflicts").hidden = !state.conflicts.length;
   $("conflicts").textContent = state.conflicts.length
@@ -119,13 +127,25 @@ const refreshState = guard(async () => drawState(await ask("state")));
 
 // ---- rules
 
-const loadRules = guard(async (more = false) => {
+const loadRules = guard(async (more = false, limit = RULES) => {
   const offset = more ? page.rules.length : 0;
-  const told = await ask("groups", { filter: page.filter, offset, limit: 100 });
+  const told = await ask("groups", { filter: page.filter, offset, limit });
   page.rules = more ? page.rules.concat(told.groups) : told.groups;
   page.rulesTotal = told.total;
   drawRules();
 });
+
+// Scrolls a box until an element in it can be seen; `scrollIntoView` would move the page as well.
+function showInside(box, element) {
+  const above = element.offsetTop - box.offsetTop - box.scrollTop;
+  if (above < 0) box.scrollTop += above;
+  else if (above + element.offsetHeight > box.clientHeight) box.scrollTop += above + element.offsetHeight - box.clientHeight;
+}
+
+function tellWaiting({ pending, all }) {
+  if (!pending) return `${number(all)} decided`;
+  return pending === all ? `${number(all)} wait` : `${number(pending)} of ${number(all)} wait`;
+}
 
 const sayRules = () => say(plural(page.rulesTotal, "rule") + (page.filter ? " with edits that pass the filter" : ""));
 
@@ -139,11 +159,13 @@ function drawRules() {
     const group = page.rules[place];
     row.firstChild.append(
       make("del", {}, show(cut(group.before, 30))), " ", make("ins", {}, show(cut(group.after, 30))),
-      make("small", {}, show(group.rule), ` · ${group.tiers.join(" ")} · ${number(group.counts.pending)} of ${number(group.counts.all)} wait`),
+      make("small", {}, show(group.rule), ` · ${group.tiers.join(" ")} · ${tellWaiting(group.counts)}`),
     );
   });
   $("rules").querySelector("ul").replaceChildren(...rows);
   $("rules").querySelector(".more").hidden = page.rules.length >= page.rulesTotal;
+  const current = rows.find((row) => row.firstChild.hasAttribute("aria-current"));
+  if (current) showInside($("rules"), current);
 }
 
 const CONTEXT = 60; // characters on each side that a run keeps; there the cut may be within a word
@@ -158,33 +180,66 @@ async function openRule(rule) {
   page.place = Math.max(0, page.edits.findIndex((edit) => edit.status === "pending"));
   markPlace();
   drawRules();
-  focusEdit(false);
+  focusEdit(matchMedia("(max-width: 48rem)").matches); // there the edit is below the rules
 }
 
 const stepRule = guard(async (step) => {
   const place = page.rules.findIndex((group) => group.rule === page.rule) + step;
+  if (place >= page.rules.length && page.rules.length < page.rulesTotal) await loadRules(true);
   if (page.rules[place]) await openRule(page.rules[place].rule);
 });
 
+// The next rule of which an edit waits, behind this one or, when there is none, from the first on.
+async function openWaitingRule() {
+  while (page.rules.length < page.rulesTotal && !page.rules.at(-1).counts.pending) await loadRules(true);
+  const here = page.rules.findIndex((group) => group.rule === page.rule);
+  for (const group of [...page.rules.slice(here + 1), ...page.rules.slice(0, here)]) {
+    if (!group.counts.pending) continue;
+    await openRule(group.rule);
+    if (page.edits.some((edit) => edit.status === "pending")) return true;
+  }
+  return false;
+}
+
 // ---- edits
 
-const loadEdits = guard(async (more = false) => {
+const loadEdits = guard(async () => {
+  page.coming = null;
   if (!page.rule) {
     page.edits = [];
-    page.total = 0;
+    page.rest = 0;
     drawEdits();
     return;
   }
-  const told = await ask("edits", { rule: page.rule, filter: page.filter, offset: more ? page.edits.length : 0, limit: PAGE });
-  page.edits = more ? page.edits.concat(told.edits) : told.edits;
-  page.total = told.total;
+  const told = await ask("edits", { rule: page.rule, filter: page.filter, limit: PAGE });
+  page.edits = told.edits;
+  page.rest = told.rest;
   page.group = told.group;
+  page.waiting = told.waiting;
   drawEdits();
 });
 
+// The next page of edits at the end of the list. Asked for once, however often.
+function loadMore() {
+  if (!page.coming) {
+    const asked = ask("edits", { rule: page.rule, filter: page.filter, after: page.edits.at(-1).id, limit: PAGE });
+    const coming = asked.then((told) => {
+      if (page.coming !== coming) return;
+      const first = page.edits.length;
+      page.edits.push(...told.edits);
+      page.rest = told.rest;
+      page.coming = null;
+      $("list").append(...told.edits.map((edit, place) => drawEdit(edit, first + place)));
+      $("more").hidden = !page.rest;
+    });
+    page.coming = coming;
+  }
+  return page.coming;
+}
+
 function drawEdits() {
   $("list").replaceChildren(...page.edits.map(drawEdit));
-  $("more").hidden = page.edits.length >= page.total;
+  $("more").hidden = !page.rest;
   drawBar();
   markPlace();
 }
@@ -195,16 +250,17 @@ function drawBar() {
     $("bar").replaceChildren(make("p", {}, page.filter ? "No edit passes the filter." : "The run made no edits."));
     return;
   }
-  const { pending, accepted, rejected, replaced, all } = group.counts;
-  const counts = make("p", {}, make("code", {}, show(group.rule)), ` ${number(pending)} of ${number(all)} wait; ${number(accepted)} accepted, `
-    + `${number(rejected)} rejected, ${number(replaced)} in own words. `);
+  const { pending, accepted, rejected, replaced } = group.counts;
+  const told = [[accepted, "accepted"], [rejected, "rejected"], [replaced, "in own words"]].filter(([n]) => n).map(([n, what]) => `${number(n)} ${what}`);
+  const counts = make("p", {}, make("code", {}, show(group.rule)), ` ${[tellWaiting(group.counts), ...told].join("; ")}. `);
   if (group.bound && group.bound.accepted >= 10 && pending) {
     counts.append(make("strong", {}, `${number(group.bound.accepted)} of the random sample of ${group.sample} accepted, none rejected: `
       + `at most ${percent(group.bound.share)} of this rule’s edits are wrong (95 %).`));
   }
-  const acts = [["accept", "a"], ["reject", "d"]].map(([verdict, key]) =>
-    button(`${verdict === "accept" ? "Accept" : "Reject"} the ${number(pending)} that wait`, () => decideMany(`rule:${group.rule}`, verdict),
-      { title: `asks first, with a sample (${key})`, disabled: !pending }));
+  const acts = page.waiting ? [
+    keyed(`Accept the ${number(page.waiting)} that wait${page.filter ? " and pass the filter" : ""}`, "a", () => decideRest("accept")),
+    keyed("Reject", "d", () => decideRest("reject")), keyed("Own words", "R", () => decideRest("replace")),
+  ] : [];
   $("bar").replaceChildren(counts, ...acts);
 }
 
@@ -217,11 +273,10 @@ function drawEdit(edit, place) {
 }
 
 function fillEdit(item, edit) {
-  const decision = edit.decision;
-  const words = decision && decision.verdict === "replace" ? decision.replacement : edit.after;
-  const marks = decision && decision.verdict === "replace" ? [["gone", edit.before], ["new", words]] : edit.marks;
+  const replaced = edit.decision && edit.decision.verdict === "replace";
+  const marks = replaced ? [["gone", edit.before], ["new", edit.words]] : edit.marks;
   item.className = `item ${edit.status}`;
-  item.replaceChildren(drawWording(edit, marks, words), make("p", { class: "facts" }, ...tellFacts(edit)), drawActs(item, edit));
+  item.replaceChildren(drawWording(edit, marks, edit.words), make("p", { class: "facts" }, ...tellFacts(edit)), drawActs(item, edit));
 }
 
 function drawWording(edit, marks, words) {
@@ -248,12 +303,13 @@ function tellFacts(edit) {
 function drawActs(item, edit) {
   const pair = `pair:${edit.before}→${edit.after}`;
   return make("div", { class: "acts" },
-    button("Accept", () => decide(edit, "accept"), { title: "y", "aria-pressed": String(edit.status === "accepted") }),
-    button("Reject", () => decide(edit, "reject"), { title: "n", "aria-pressed": String(edit.status === "rejected") }),
-    button("Replace", () => openReplace(item, edit), { title: "e", "aria-pressed": String(edit.status === "replaced") }),
-    button("Pair everywhere: accept", () => decideMany(pair, "accept"), { title: "p" }),
-    button("reject", () => decideMany(pair, "reject"), { title: "P", "aria-label": "Pair everywhere: reject" }),
-    button("Article", () => openArticle(edit), { title: "c" }));
+    keyed("Accept", "y", () => decide(edit, "accept"), { "aria-pressed": String(edit.status === "accepted") }),
+    keyed("Reject", "n", () => decide(edit, "reject"), { "aria-pressed": String(edit.status === "rejected") }),
+    keyed("Own words", "e", () => openReplace(item, edit), { "aria-pressed": String(edit.status === "replaced") }),
+    keyed("Article", "c", () => openArticle(edit)),
+    make("span", { class: "group", role: "group", "aria-label": "This pair of wordings everywhere" }, "this pair everywhere:",
+      keyed("accept", "p", () => decideMany(pair, "accept")), keyed("reject", "P", () => decideMany(pair, "reject")),
+      keyed("own words", "E", () => decideMany(pair, "replace"))));
 }
 
 function markPlace() {
@@ -272,43 +328,53 @@ function focusEdit(scroll = true) {
 }
 
 async function moveTo(place) {
-  if (place >= page.edits.length && page.edits.length < page.total) await loadEdits(true);
+  if (place >= page.edits.length - PAGE / 2 && page.rest) {
+    const coming = loadMore();
+    if (place >= page.edits.length) await coming;
+    else coming.catch(() => {}); // it is asked for again when it is needed
+  }
   if (place < 0 || place >= page.edits.length) return say("there is none further in this rule; ] goes to the next");
   page.place = place;
-  focusEdit();
+  return focusEdit();
 }
 
 async function moveOn() {
   for (let place = page.place + 1; ; place++) {
-    if (place >= page.edits.length && page.edits.length < page.total) await loadEdits(true);
+    if (place >= page.edits.length && page.rest) await loadMore();
     if (place >= page.edits.length) break;
     if (page.edits[place].status === "pending") return moveTo(place);
   }
+  if (await openWaitingRule()) return say(`on to ${page.rule}`);
   focusEdit();
-  return say("nothing further waits in this rule; ] goes to the next");
+  const last = page.filter ? "nothing further waits that passes the filter; empty it to see the rest" : "that was the last one";
+  return say(`${last}; Apply writes the corpus`);
 }
 
 const STATES = { accept: "accepted", reject: "rejected", replace: "replaced" };
 
 const decide = guard(async (edit, verdict, replacement = null, note = "") => {
   const place = page.edits.findIndex((e) => e.id === edit.id);
-  const earlier = { status: edit.status, decision: edit.decision };
+  const rule = page.rule;
+  const earlier = { status: edit.status, decision: edit.decision, words: edit.words };
   page.place = place;
   if (STATES[verdict]) {
     edit.status = STATES[verdict];
     edit.decision = { verdict, replacement, by: page.state.reviewer, target: `edit:${edit.id}` };
+    edit.words = verdict === "replace" ? replacement : edit.after;
   }
   redraw(place);
   const saved = send("decide", { target: `edit:${edit.id}`, verdict, replacement, note });
+  const group = page.rules.find((known) => known.rule === rule);
+  if (group && earlier.status === "pending" && STATES[verdict]) group.counts.pending -= 1;
   const moved = moveOn();
   try {
     const told = await saved;
     drawState(told.state);
     await moved;
-    await refreshGroup();
+    await refreshGroup(rule);
   } catch (error) {
     Object.assign(edit, earlier);
-    redraw(place);
+    redraw(page.edits.indexOf(edit));
     throw error;
   }
 });
@@ -318,11 +384,11 @@ function redraw(place) {
   if (item) fillEdit(item, page.edits[place]);
 }
 
-const refreshGroup = guard(async () => {
-  const told = await ask("edits", { rule: page.rule, filter: page.filter, limit: 1 });
-  page.group = told.group;
-  const place = page.rules.findIndex((group) => group.rule === page.rule);
-  if (place >= 0 && told.group) page.rules[place] = told.group;
+const refreshGroup = guard(async (rule) => {
+  const { group, waiting } = await ask("edits", { rule, filter: page.filter, limit: 1 });
+  const place = page.rules.findIndex((known) => known.rule === rule);
+  if (place >= 0 && group) page.rules[place] = group;
+  if (page.rule === rule) Object.assign(page, { group, waiting });
   drawBar();
   drawRules();
 });
@@ -342,21 +408,39 @@ function openReplace(item, edit) {
 }
 
 // A decision on many edits: the number and a sample are shown first, and the server is told the number.
-const decideMany = guard(async (target, verdict) => {
-  const told = await ask("sample", { target });
+const decideMany = guard(async (target, verdict, filter = "") => {
+  const told = await ask("sample", { target, filter });
   if (!told.waiting) return say("nothing of it waits");
-  const rows = told.edits.map((edit) => make("li", {}, show(cutStart(edit.left)), ...edit.marks.map(mark), show(cutEnd(edit.right))));
-  const rest = told.waiting > rows.length ? `${rows.length} of them at random:` : "All of them:";
-  const body = [make("p", {}, make("code", {}, show(target))), make("p", {}, rest), make("ul", {}, ...rows)];
-  const title = `${verdict === "accept" ? "Accept" : "Reject"} ${plural(told.waiting, "edit")}?`;
-  if (!(await confirmed(title, body, told.waiting > TYPED_ABOVE ? told.waiting : 0))) return say("nothing was decided");
-  const done = await send("decide", { target, verdict, count: told.waiting });
+  const field = make("input", { autocomplete: "off", id: "own-words" });
+  field.value = told.edits[0].after;
+  const samples = make("ul", {});
+  const draw = () => samples.replaceChildren(...told.edits.map((edit) => make("li", {}, show(cutStart(edit.left)),
+    ...(verdict === "replace" ? [["gone", edit.before], ["new", field.value]] : edit.marks).map(mark), show(cutEnd(edit.right)))));
+  draw();
+  field.addEventListener("input", draw);
+  const rest = told.waiting > told.edits.length ? `${told.edits.length} of them at random:` : "All of them:";
+  const body = [make("p", {}, make("code", {}, show(target + (filter && ` that pass ${filter}`)))), make("p", {}, rest), samples];
+  if (verdict === "replace") body.unshift(make("p", {}, make("label", { for: "own-words" }, "Your own words "), field));
+  const act = { accept: "Accept", reject: "Reject", replace: "Replace" }[verdict];
+  const typed = told.waiting > TYPED_ABOVE ? told.waiting : 0;
+  if (!(await confirmed(`${act} ${plural(told.waiting, "edit")}?`, body, act, typed))) return say("nothing was decided");
+  const replacement = verdict === "replace" ? field.value : null;
+  const done = await send("decide", { target, verdict, replacement, filter, count: told.waiting });
   drawState(done.state);
   await reloadEdits();
+  if (!page.edits.some((edit) => edit.status === "pending") && !page.rest) await openWaitingRule();
   return say(`${STATES[verdict]} ${plural(told.waiting, "edit")}; u takes it back`);
 });
 
-function confirmed(title, body, typed) {
+function drawFilterActs() {
+  const acts = page.filter ? [["Accept", "A", "accept"], ["Reject", "D", "reject"]] : [];
+  $("filter-acts").replaceChildren(...acts.map(([text, key, verdict]) => keyed(`${text} all that pass`, key, () => decidePassing(verdict))));
+}
+
+const decidePassing = (verdict) => (page.filter ? decideMany("everything", verdict, page.filter) : say("set a filter first"));
+const decideRest = (verdict) => decideMany(`rule:${page.rule}`, verdict, page.filter);
+
+function confirmed(title, body, act, typed = 0) {
   const dialog = $("ask");
   $("ask-title").textContent = title;
   $("ask-body").replaceChildren(...body);
@@ -364,28 +448,32 @@ function confirmed(title, body, typed) {
   $("ask-type").firstElementChild.textContent = `Type ${typed} to decide them all:`;
   $("ask-count").value = "";
   $("ask-yes").disabled = Boolean(typed);
+  $("ask-yes").textContent = act;
   $("ask-count").oninput = () => { $("ask-yes").disabled = $("ask-count").value.replace(/\D/g, "") !== String(typed); };
   dialog.returnValue = "no";
   dialog.showModal();
-  (typed ? $("ask-count") : $("ask-yes")).focus();
+  const field = $("ask-body").querySelector("input");
+  (field || (typed ? $("ask-count") : $("ask-yes"))).focus();
+  if (field) field.select();
   return new Promise((settle) => dialog.addEventListener("close", () => settle(dialog.returnValue === "yes"), { once: true }));
 }
 
 async function reloadEdits() {
   const kept = page.edits[page.place];
-  const shown = Math.max(PAGE, page.edits.length);
+  const shown = page.edits.length;
   await loadEdits();
-  while (page.edits.length < Math.min(shown, page.total)) await loadEdits(true);
+  while (page.edits.length < shown && page.rest) await loadMore();
   page.place = Math.max(0, page.edits.findIndex((edit) => kept && edit.id === kept.id));
-  drawEdits();
+  drawBar();
   focusEdit(false);
-  await loadRules();
+  await loadRules(false, Math.max(RULES, page.rules.length));
 }
 
 const undo = guard(async (target = "") => {
   const told = await send("undo", { target });
   drawState(told.state);
   await reloadAll();
+  if ($("sheet").open) await stepVersions(0);
   say(told.undone.length ? `taken back: ${told.undone[0].verdict} on ${told.undone[0].target}` : "there is nothing of yours to take back");
 });
 
@@ -425,9 +513,11 @@ function drawPiece(piece, view, id) {
 }
 
 function openSheet(title, body) {
+  page.versions = false;
   $("sheet-title").replaceChildren(show(title));
   $("sheet-body").replaceChildren(body);
   if (!$("sheet").open) $("sheet").showModal();
+  $("sheet-body").scrollTop = 0;
   $("sheet-body").focus();
 }
 
@@ -443,45 +533,89 @@ const loadClusters = guard(async (more = false) => {
   say(`${plural(told.total, "cluster")}`);
 });
 
-const CLUSTER_WORDS = { different: "not a duplicate: both are kept", same: "the same", boilerplate: "shares boilerplate only: both are kept", canonical: "to be kept instead" };
+const CLUSTER_WORDS = {
+  different: "not the same: both are kept", same: "the same text", boilerplate: "they share boilerplate: it no longer counts", canonical: "to be kept instead",
+};
+
+function tellLink(member) {
+  return member.kind ? `${member.kind}, Jaccard ${member.jaccard.toFixed(2)}, containment ${member.containment.toFixed(2)}` : "";
+}
 
 function drawCluster(cluster) {
   const members = cluster.members.map((member) => {
-    const link = member.kind ? ` · ${member.kind}, Jaccard ${member.jaccard.toFixed(2)}, containment ${member.containment.toFixed(2)}` : "";
     const row = make("li", { class: "member", tabindex: "-1", "data-a": cluster.canonical, "data-b": member.id },
-      make("span", { class: "id" }, show(member.id)), make("span", { class: "quiet" }, show(link)), " ",
-      member.verdict ? make("span", { class: "tag" }, CLUSTER_WORDS[member.verdict] || member.verdict) : "",
-      make("div", { class: "acts" },
-        button("Side by side", () => openVersions(cluster.canonical, member.id), { title: "c" }),
-        button("Same", () => decideCluster(member.target, "same"), { title: "y" }),
-        button("Not a duplicate", () => decideCluster(member.target, "different"), { title: "n" }),
-        button("Shared boilerplate", () => decideCluster(member.target, "boilerplate"), { title: "b" }),
-        button("Keep this version", () => decideCluster(`canonical:${member.id}`, "accept"), { title: "x", disabled: cluster.linked }),
-        member.verdict ? button("Undo", () => undo(member.verdict === "canonical" ? `canonical:${member.id}` : member.target)) : ""));
+      make("span", { class: "id" }, show(member.id)), " ", make("span", { class: "quiet" }, show(tellLink(member))), " ", drawVerdict(member),
+      make("div", { class: "acts" }, keyed("Side by side", "c", () => openVersions(cluster, member)), ...clusterActs(cluster, member)));
     row.member = { cluster, member };
     return row;
   });
   const rest = cluster.number - 1 - members.length;
   return make("li", { class: "cluster" },
-    make("h3", {}, make("span", { class: "id" }, show(cluster.canonical)), " ", make("span", { class: "tag" }, cluster.kind),
+    make("h3", {}, cluster.linked ? "Leads: " : "Kept: ", make("span", { class: "id" }, show(cluster.canonical)), " ", make("span", { class: "tag" }, cluster.kind),
       cluster.chosen ? make("span", { class: "tag" }, "chosen by a reviewer") : ""),
-    make("p", { class: "quiet" }, show(cluster.reason)), make("ul", {}, ...members),
+    make("p", { class: "quiet" }, show(cluster.reason)), make("ul", { "aria-label": cluster.linked ? "Kept as well" : "Set aside" }, ...members),
     rest > 0 ? make("p", { class: "quiet" }, `and ${number(rest)} more`) : "");
+}
+
+function drawVerdict(member) {
+  return member.verdict ? make("span", { class: "tag" }, CLUSTER_WORDS[member.verdict] || member.verdict) : "";
+}
+
+// What can be said of a member beside the version that is kept. Of a group that is only linked none is set aside yet.
+function clusterActs(cluster, member) {
+  const say = (verdict) => () => decideCluster(member.target, verdict);
+  return [
+    keyed(cluster.linked ? "Same text: set aside" : "The same text", "y", say("same")),
+    keyed(cluster.linked ? "Does not belong" : "Not the same", "n", say("different")),
+    keyed("Keep this version", "x", () => decideCluster(`canonical:${member.id}`, "accept"), { disabled: cluster.linked }),
+    keyed("They share boilerplate", "b", say("boilerplate")),
+    member.verdict ? button("Undo", () => undo(member.verdict === "canonical" ? `canonical:${member.id}` : member.target)) : "",
+  ];
 }
 
 const decideCluster = guard(async (target, verdict) => {
   const told = await send("decide", { target, verdict });
   drawState(told.state);
+  const open = $("sheet").open;
   await loadClusters();
-  say(`${verdict} ${target}: from the next apply on; u takes it back`);
+  if (open) await stepVersions(1);
+  else moveToMember(nextWaiting());
+  return say(`${CLUSTER_WORDS[target.startsWith("canonical:") ? "canonical" : verdict]} (from the next apply on; u takes it back)`);
 });
 
-const openVersions = guard(async (a, b) => {
-  const told = await ask("versions", { a, b });
-  const heads = told.heads.map((head) => make("th", {}, show([head.id, head.title, head.source, head.date].filter(Boolean).join(" · "))));
+const openVersions = guard(async (cluster, member) => {
+  page.member = members().findIndex((row) => row.dataset.a === cluster.canonical && row.dataset.b === member.id);
+  const told = await ask("versions", { a: cluster.canonical, b: member.id });
+  const heads = told.heads.map((head, side) => make("th", { scope: "col" },
+    side ? "" : cluster.linked ? "Leads: " : "Kept: ", show([head.id, head.title, head.source, head.date].filter(Boolean).join(" · "))));
   const rows = told.rows.map((halves) => make("tr", {}, ...halves.map((marks) => make("td", {}, ...marks.map(mark)))));
-  openSheet(`${a} and ${b}`, make("table", { class: "aligned" }, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows)));
+  const table = make("table", { class: "aligned" }, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows));
+  const acts = make("div", { class: "acts" }, drawVerdict(member), ...clusterActs(cluster, member),
+    keyed("Next", "j", () => stepVersions(1)), keyed("Previous", "k", () => stepVersions(-1)));
+  openSheet(`${cluster.canonical} and ${member.id}`, make("div", {}, make("p", { class: "quiet" }, show(tellLink(member) || cluster.reason)), acts, table));
+  page.versions = true;
 });
+
+// The next member of the same or another cluster, beside the version that is kept.
+async function stepVersions(step) {
+  const rows = members();
+  const row = rows[page.member + step];
+  if (!row) return say("there is no other");
+  page.member += step;
+  markMember();
+  return openVersions(row.member.cluster, row.member.member);
+}
+
+function nextWaiting() {
+  const rows = members();
+  const behind = rows.findIndex((row, place) => place > page.member && !row.member.member.verdict);
+  return behind < 0 ? page.member : behind;
+}
+
+function moveToMember(place) {
+  page.member = Math.max(0, Math.min(place, members().length - 1));
+  markMember(true);
+}
 
 const members = () => [...$("cluster-list").querySelectorAll(".member")];
 
@@ -524,6 +658,7 @@ function openTab(name) {
 const search = guard(async () => {
   page.filter = $("filter").value.trim();
   page.edits = []; // so that no key decides on an edit that is about to go
+  drawFilterActs();
   await loadRules();
   if (!page.rules.some((group) => group.rule === page.rule)) page.rule = page.rules.length ? page.rules[0].rule : null;
   page.place = 0;
@@ -569,7 +704,7 @@ function setLayout(layout) {
 
 const note = guard(async (edit) => {
   const field = make("input", { "aria-label": "Note for the second reader", autocomplete: "off" });
-  if (await confirmed("Mark for a second reader", [make("p", {}, make("label", {}, "Note ", field))], 0)) await decide(edit, "flag", null, field.value);
+  if (await confirmed("Mark for a second reader", [make("p", {}, make("label", {}, "Note ", field))], "Mark")) await decide(edit, "flag", null, field.value);
 });
 
 function pressInEdits(key) {
@@ -584,8 +719,9 @@ function pressInEdits(key) {
   if (edit) {
     Object.assign(acts, {
       y: () => decide(edit, "accept"), n: () => decide(edit, "reject"), e: () => openReplace(item, edit), c: () => openArticle(edit),
-      m: () => note(edit), a: () => decideMany(`rule:${page.rule}`, "accept"), d: () => decideMany(`rule:${page.rule}`, "reject"),
-      p: () => decideMany(`pair:${edit.before}→${edit.after}`, "accept"), P: () => decideMany(`pair:${edit.before}→${edit.after}`, "reject"),
+      m: () => note(edit), a: () => decideRest("accept"), d: () => decideRest("reject"), R: () => decideRest("replace"), A: () => decidePassing("accept"), D: () => decidePassing("reject"),
+      ...Object.fromEntries([["p", "accept"], ["P", "reject"], ["E", "replace"]].map(([key, verdict]) =>
+        [key, () => decideMany(`pair:${edit.before}→${edit.after}`, verdict)])),
     });
   }
   return acts[key];
@@ -595,15 +731,14 @@ function pressInClusters(key) {
   const rows = members();
   const row = rows[page.member];
   const acts = {
-    j: () => { page.member = Math.min(page.member + 1, rows.length - 1); markMember(true); },
-    k: () => { page.member = Math.max(page.member - 1, 0); markMember(true); },
+    j: () => moveToMember(page.member + 1), k: () => moveToMember(page.member - 1),
     "/": () => $("cluster-filter").focus(),
   };
   if (row) {
     const { cluster, member } = row.member;
     Object.assign(acts, {
       y: () => decideCluster(member.target, "same"), n: () => decideCluster(member.target, "different"),
-      b: () => decideCluster(member.target, "boilerplate"), c: () => openVersions(cluster.canonical, member.id),
+      b: () => decideCluster(member.target, "boilerplate"), c: () => openVersions(cluster, member),
       x: () => { if (!cluster.linked) decideCluster(`canonical:${member.id}`, "accept"); },
     });
   }
@@ -612,8 +747,18 @@ function pressInClusters(key) {
 
 document.addEventListener("keydown", (event) => {
   const inField = event.target.matches("input:not([type=radio]), textarea");
-  if (event.key === "Escape" && inField) event.target.blur();
-  if (inField || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (event.key === "Escape" && event.target.type === "search") {
+    event.preventDefault(); // which would empty the field
+    event.target.blur();
+    if (!$("edits").hidden) focusEdit(false);
+  }
+  if (inField || event.ctrlKey || event.metaKey || event.altKey || $("ask").open) return;
+  if ($("sheet").open) {
+    const step = { j: 1, k: -1 }[event.key];
+    const act = page.versions && (step ? () => stepVersions(step) : pressInClusters(event.key));
+    if (act && event.key !== "/") { event.preventDefault(); act(); }
+    return;
+  }
   if (event.target.getAttribute("role") === "tab" && event.key.startsWith("Arrow")) {
     const tabs = [...document.querySelectorAll("[role=tab]")];
     const next = tabs[(tabs.indexOf(event.target) + (event.key === "ArrowRight" ? 1 : tabs.length - 1)) % tabs.length];
@@ -634,7 +779,8 @@ $("undo").addEventListener("click", () => undo());
 $("apply").addEventListener("click", () => apply());
 $("download").addEventListener("click", () => download());
 $("help").addEventListener("click", showKeys);
-$("more").addEventListener("click", () => loadEdits(true));
+$("more").addEventListener("click", guard(() => loadMore()));
+$("ask-no").addEventListener("click", () => $("ask").close("no"));
 $("rules").querySelector(".more").addEventListener("click", () => loadRules(true));
 $("more-clusters").addEventListener("click", () => loadClusters(true));
 $("more-lines").addEventListener("click", () => loadHistory(true));
