@@ -28,7 +28,7 @@ from dedupe.repair.grammar import article_before, fitting_article
 from dedupe.repair.layout import clean_residue
 from dedupe.repair.match import FormIndex, Hit, expand_rules, fold
 from dedupe.repair.neighbours import PatternParser
-from dedupe.repair.propose import Proposer
+from dedupe.repair.propose import Proposer, find_defenders
 from dedupe.repair.reading import Reading, Sign, judge_document, judge_paragraphs
 from dedupe.repair.resolve import Proposal, refuse_doubled, resolve
 from dedupe.repair.rounds import add_round, compose_edits, move_ranges, move_to_source, overlaps_any, spans_of
@@ -68,6 +68,7 @@ class Repairer:
                 form.rule.parse()  # a fault in a user's table shows now and not hours later
                 odds.setdefault(fold(form.text), TIER_ODDS.get(form.rule.rule.tier, 0.0))
         self._glance = Glance(self._forms, odds)
+        self._defenders = find_defenders(self._forms)
 
     def repair(self, article: Article, witnesses: Iterable[str] = ()) -> Repair:
         """All edits, flags and roles found in one article; nothing is applied.
@@ -75,7 +76,7 @@ class Repairer:
         `witnesses` are other versions of the text, whose wording decides between candidates.
         """
         sources = self._sources(article)
-        proposer = Proposer(self.lexicon, self.settings, Witnesses(witnesses), set())
+        proposer = Proposer(self.lexicon, self._defenders, self.settings, Witnesses(witnesses), set())
         edits: dict[str, list[Edit]] = {field: [] for field in sources}
         asked: list[Edit] = []
         flags: list[Flag] = []
@@ -121,7 +122,7 @@ class Repairer:
         if self._look_at(sources.values()) is not None:
             return CLEAN
         readings = [self._read(field, source) for field, source in sources.items()]
-        return self._examine(readings, Proposer(self.lexicon, self.settings, Witnesses(), set()))[1]
+        return self._examine(readings, Proposer(self.lexicon, self._defenders, self.settings, Witnesses(), set()))[1]
 
     def describe_skipped(self) -> list[str]:
         """In words, which rules ran out of time and in how many articles they were skipped."""
