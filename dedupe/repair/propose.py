@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dedupe.config import RepairSettings
-from dedupe.model import AUTOMATIC_TIERS, Rule, Tier
+from dedupe.model import AUTOMATIC_TIERS, Tier
 from dedupe.repair.evidence import Witnesses
 from dedupe.repair.gate import Verdict
 from dedupe.repair.glance import UNANSWERED, Glance
@@ -37,13 +37,9 @@ _UNNUMBERED = ("had been", "used to be")  # what stands for was and were alike
 
 @dataclass(frozen=True)
 class Proposer:
-    """Proposes edits for the readings of one article. `timed_out` gathers the rules whose patterns ran out of time.
-
-    `defenders`: by wording, the forms of rules with neighbours that would write it.
-    """
+    """Proposes edits for the readings of one article. `timed_out` gathers the rules whose patterns ran out of time."""
 
     lexicon: Lexicon
-    defenders: Mapping[str, Sequence[Form]]
     settings: RepairSettings
     witnesses: Witnesses
     timed_out: set[str]
@@ -114,7 +110,7 @@ class Proposer:
         place = reading.place(hit.start, hit.end)
         for form in hit.forms:
             tier = self._effective_tier(form.rule.rule.tier, verdict, quoted)
-            if tier is not None and self._holds(form, place) and not self._is_defended(hit, form, reading, place):
+            if tier is not None and self._holds(form, place):
                 proposal = self._answer(reading, hit, form, tier, place)
                 if proposal is not None:
                     yield proposal
@@ -203,13 +199,6 @@ class Proposer:
     def _irregular_plurals(self) -> frozenset[str]:
         return frozenset(forms[1] for (part, _), forms in self.lexicon.irregulars.items() if part == "n")
 
-    def _is_defended(self, hit: Hit, form: Form, reading: Reading, place: Neighbourhood) -> bool:
-        """Whether a rule that weighs more would write, between these neighbours, just what this one would take away."""
-        if form.rule.rule.tier not in AUTOMATIC_TIERS:
-            return False
-        others = self.defenders.get(fold(reading.text[hit.start : hit.end]), ())
-        return any(weigh_rule(other.rule.rule) > weigh_rule(form.rule.rule) and self._holds(other, place) for other in others)
-
     def _holds(self, form: Form, place: Neighbourhood) -> bool:
         rule_id = form.rule.rule.id
         if rule_id in self.timed_out:
@@ -219,21 +208,6 @@ class Proposer:
         except TimeoutError:
             self.timed_out.add(rule_id)
             return False
-
-
-def find_defenders(forms: Iterable[Form]) -> dict[str, list[Form]]:
-    """The forms of automatic rules that name their neighbours, by what they write."""
-    defenders: dict[str, list[Form]] = {}
-    for form in forms:
-        if form.rule.rule.when and form.rule.rule.tier in AUTOMATIC_TIERS:
-            for wording in {form.originals[0], form.participles[0]}:
-                defenders.setdefault(fold(wording), []).append(form)
-    return defenders
-
-
-def weigh_rule(rule: Rule) -> tuple[bool, bool, str]:
-    """What decides between two rules of which each would undo the other: neighbours, then observation, then the id."""
-    return bool(rule.when), "data:" in rule.source, rule.id
 
 
 def _verdict_at(reading: Reading, start: int, end: int, verdicts: Mapping[Range, Verdict]) -> Verdict:

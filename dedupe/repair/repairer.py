@@ -5,8 +5,9 @@
 
 No rule sees another rule's output within a round: the mapping of a spinner is cyclic (extra → additional → further), and
 a cascade would run round it. A repaired text is read again until nothing more is found, which the gate brings about at
-once, since the repaired text holds no marker; where a rule would change again what another has written, neither acts. So
-a second run proposes nothing.
+once, since the repaired text holds no marker; where it does not and a rule would change what another has written, neither
+acts. So a second run proposes nothing. Only who says that a text is spun (`spin="assume"`) should say so once: the words that
+came back are ordinary ones, and in a spun text some of them would be suspect.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from dedupe.repair.grammar import article_before, fitting_article
 from dedupe.repair.layout import clean_residue
 from dedupe.repair.match import FormIndex, Hit, expand_rules, fold
 from dedupe.repair.neighbours import PatternParser
-from dedupe.repair.propose import Proposer, find_defenders
+from dedupe.repair.propose import Proposer
 from dedupe.repair.reading import Reading, Sign, judge_document, judge_paragraphs
 from dedupe.repair.resolve import Proposal, refuse_doubled, resolve
 from dedupe.repair.rounds import add_round, compose_edits, move_ranges, move_to_source, overlaps_any, spans_of
@@ -68,7 +69,6 @@ class Repairer:
                 form.rule.parse()  # a fault in a user's table shows now and not hours later
                 odds.setdefault(fold(form.text), TIER_ODDS.get(form.rule.rule.tier, 0.0))
         self._glance = Glance(self._forms, odds)
-        self._defenders = find_defenders(self._forms)
 
     def repair(self, article: Article, witnesses: Iterable[str] = ()) -> Repair:
         """All edits, flags and roles found in one article; nothing is applied.
@@ -76,7 +76,7 @@ class Repairer:
         `witnesses` are other versions of the text, whose wording decides between candidates.
         """
         sources = self._sources(article)
-        proposer = Proposer(self.lexicon, self._defenders, self.settings, Witnesses(witnesses), set())
+        proposer = Proposer(self.lexicon, self.settings, Witnesses(witnesses), set())
         edits: dict[str, list[Edit]] = {field: [] for field in sources}
         asked: list[Edit] = []
         flags: list[Flag] = []
@@ -98,7 +98,9 @@ class Repairer:
             earlier, edits = edits, {}
             for field, new in found.items():
                 automatic = [edit for edit in new if edit.automatic]
-                edits[field], taken_back = add_round(sources[field], earlier[field], automatic, held[field])
+                edits[field], taken_back = add_round(
+                    sources[field], earlier[field], automatic, held[field], first_stands=self.settings.spin == "assume"
+                )
                 asked += [dataclasses.replace(edit, tier="ask") for edit in taken_back]
             if edits == earlier:
                 break
@@ -122,7 +124,7 @@ class Repairer:
         if self._look_at(sources.values()) is not None:
             return CLEAN
         readings = [self._read(field, source) for field, source in sources.items()]
-        return self._examine(readings, Proposer(self.lexicon, self._defenders, self.settings, Witnesses(), set()))[1]
+        return self._examine(readings, Proposer(self.lexicon, self.settings, Witnesses(), set()))[1]
 
     def describe_skipped(self) -> list[str]:
         """In words, which rules ran out of time and in how many articles they were skipped."""

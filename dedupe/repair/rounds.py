@@ -22,18 +22,24 @@ def is_wording(edit: Edit) -> bool:
     return not edit.rules[0].startswith("layout.")
 
 
-def add_round(source: str, first: Sequence[Edit], second: Sequence[Edit], held: list[Span]) -> tuple[list[Edit], list[Edit]]:
+def add_round(
+    source: str, first: Sequence[Edit], second: Sequence[Edit], held: list[Span], *, first_stands: bool
+) -> tuple[list[Edit], list[Edit]]:
     """The edits of two rounds as one list, and those of the first that are taken back.
 
-    Where a rule would change what another has just written, the two contradict each other and neither acts, so that a second
-    run finds nothing to do. Such places go into `held`, and no later round may touch them.
+    Where a rule would change what another has just written, the two contradict each other. Then the first stands, if the
+    caller says so; else neither acts, so that a second run finds nothing to do: such places go into `held`, and no later round
+    may touch them.
     """
     kept, taken_back = [], []
     for span, early, late in compose_spans(source, spans_of(first), spans_of(second)):
         before, after = [first[i] for i in early if is_wording(first[i])], [second[i] for i in late if is_wording(second[i])]
         if before and after and len(after) == len(late):
-            held.append(span)
-            taken_back += before
+            if first_stands:
+                kept += [first[i] for i in early]
+            else:
+                held.append(span)
+                taken_back += before
         elif early or not (after and any(span.start < place.end and place.start < span.end for place in held)):
             kept += _merge(source, span, [first[i] for i in early], [second[i] for i in late])
     return kept, taken_back
