@@ -5,7 +5,9 @@
 
 No rule sees another rule's output within a round: the mapping of a spinner is cyclic (extra → additional → further), and
 a cascade would run round it. A repaired text is read again until nothing more is found, which the gate brings about at
-once, since the repaired text holds no marker; so a second run proposes nothing.
+once, since the repaired text holds no marker; where it does not and a rule would change what another has written, neither
+acts. So a second run proposes nothing. Only who says that a text is spun (`spin="assume"`) should say so once: the words that
+came back are ordinary ones, and in a spun text some of them would be suspect.
 """
 
 from __future__ import annotations
@@ -30,9 +32,9 @@ from dedupe.repair.neighbours import PatternParser
 from dedupe.repair.propose import Proposer
 from dedupe.repair.reading import Reading, Sign, judge_document, judge_paragraphs
 from dedupe.repair.resolve import Proposal, refuse_doubled, resolve
-from dedupe.repair.rounds import compose_edits, drop_overlapping, move_ranges, move_to_source, spans_of
+from dedupe.repair.rounds import add_round, compose_edits, drop_overlapping, move_ranges, move_to_source, spans_of
 from dedupe.repair.spans import Range, compile_allowed, find_paragraphs
-from dedupe.text.edits import apply_spans
+from dedupe.text.edits import Span, apply_spans
 from dedupe.text.lexicon import Lexicon, builtin_rules
 from dedupe.text.spelling import Spellings
 
@@ -99,8 +101,9 @@ class Repairer:
         asked: list[Edit] = []
         flags: list[Flag] = []
         roles: list[Role] = []
+        held: dict[str, list[Span]] = {field: [] for field in sources}
         judgement = CLEAN
-        for round_number in range(1 if self.settings.spin == "assume" else _ROUNDS):
+        for round_number in range(_ROUNDS):
             edits = {field: self._clean(article.id, field, source, edits[field]) for field, source in sources.items()}
             readings = [self._read(field, apply_spans(source, spans_of(edits[field]))) for field, source in sources.items()]
             found, verdict = self._find_edits(article.id, readings, proposer)
@@ -114,10 +117,15 @@ class Repairer:
                     noted, typed = self._note_layout(reading, edits[reading.field])
                     flags, roles = flags + noted, roles + typed
                     _check(len(flags), _MOST, "flags")
-            automatic = {field: [edit for edit in new if edit.automatic] for field, new in found.items()}
-            if not any(automatic.values()):
+            earlier, edits = edits, {}
+            for field, new in found.items():
+                automatic = [edit for edit in new if edit.automatic]
+                edits[field], taken_back = add_round(
+                    sources[field], earlier[field], automatic, held[field], first_stands=self.settings.spin == "assume"
+                )
+                asked += [dataclasses.replace(edit, tier="ask") for edit in taken_back]
+            if edits == earlier:
                 break
-            edits = {field: compose_edits(sources[field], edits[field], new) for field, new in automatic.items()}
         for rule_id in proposer.timed_out:
             self.skipped[rule_id] = self.skipped.get(rule_id, 0) + 1
         settled = [edit for field in sources for edit in edits[field]]
