@@ -3,8 +3,8 @@
     python benchmarks/attacks.py               # ten minutes
 
 First every regular expression that the package holds is run over 100 kB of each family of attack. Then a repairer reads texts
-of the same families and of mixtures of them, at a quarter and at the whole length: a pass that takes far more than four times as
-long is not linear. Prints what is above the limits, and the slowest; exit code 1 if anything is.
+of the same families and of mixtures of them, at a quarter and at the whole length: a pass that takes far more than four times
+as long is not linear. Prints what is above the limits, and the slowest; exit code 1 if anything is.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ MUTANTS = [
         "corpus/staging.py",
         "        staged.append(MANIFEST)\n",
         "        staged.insert(0, MANIFEST)\n",
-        "test_crash.py -k replaces",
+        "test_crash.py -k gives_the_same_bytes",
     ),
     ("corpus/staging.py", "    _sync_folders(targets)  # a file", "    # a file", "test_power_loss.py"),
     ("corpus/staging.py", "known is not None and known != json", "False and known != json", "test_crash.py -k leftover"),
