@@ -213,10 +213,6 @@ def letters_that_combine_to_the_limit(folder: Path) -> None:
     (folder / "a.txt").write_bytes("a\u0300\u0316".encode() * 830_000)
 
 
-def letters_that_fold_to_eighteen(folder: Path) -> None:
-    (folder / "a.txt").write_bytes("\ufdfa ".encode() * 1_040_000)
-
-
 def many_texts_at_the_limit(folder: Path) -> None:
     with (folder / "a.jsonl").open("wb") as file:
         for number in range(20):
@@ -263,7 +259,6 @@ BOMBS = [
     million_flags_in_a_text,
     words_to_the_limit,
     letters_that_combine_to_the_limit,
-    letters_that_fold_to_eighteen,
     many_texts_at_the_limit,
     compressed_body_in_an_archive,
     page_nested_a_hundred_thousand_deep,
