@@ -149,10 +149,10 @@ def cut_spans(text: str, spans: Sequence[_Span]) -> str:
     """
     kept, at = [], 0
     for begin, end in spans:
-        end = begin
-        while end > at and _CLINGING.match(text, end - 1, end):
-            end -= 1
-        kept.append(text[at:end])
+        stop = begin
+        while stop > at and _CLINGING.match(text, stop - 1, stop):
+            stop -= 1
+        kept.append(text[at:stop])
         match = _CLINGING.match(text, end)
         at = match.end() if match else end
     return "".join([*kept, text[at:]])
