@@ -42,7 +42,14 @@ MUTANTS = [
     ),
     ("corpus/lock.py", "        if fcntl:", "        if False:", "-k test_a_second_run test_crash.py"),
     ("corpus/manifest.py", 'counts["read"] != sum', "False and 1 != sum", "test_corpus_writer.py -k outcomes_that_do_not"),
-    ("corpus/compression.py", "elif not content and not self._ready:", "elif False:", "test_formats.py -k truncated_anywhere"),
+    (
+        "corpus/compression.py",
+        'raise self._damaged("it ends before its end mark")',
+        "self._member = None",
+        "test_formats.py -k truncated_anywhere",
+    ),
+    ("text/normal.py", "[^\\x00-\\x7f]*+", "", "test_kernel.py -k across_a_piece"),
+    ("repair/repairer.py", "if number > most:", "if False:", "test_hostile.py -k not_repaired"),
     (
         "corpus/undo.py",
         "if digest.hexdigest() != content_digest(entry):\n            raise",
