@@ -213,16 +213,6 @@ def letters_that_combine_to_the_limit(folder: Path) -> None:
     (folder / "a.txt").write_bytes("a\u0300\u0316".encode() * 830_000)
 
 
-def letters_that_fold_to_eighteen(folder: Path) -> None:
-    (folder / "a.txt").write_bytes("\ufdfa ".encode() * 1_040_000)
-
-
-def many_texts_at_the_limit(folder: Path) -> None:
-    with (folder / "a.jsonl").open("wb") as file:
-        for number in range(20):
-            file.write(b'{"text": "' + b"A choir sang %d times. " % number * 170_000 + b'"}\n')
-
-
 def compressed_body_in_an_archive(folder: Path) -> None:
     body = zlib.compress(bytes(1 << 30))
     block = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: deflate\r\n\r\n" + body
@@ -263,8 +253,6 @@ BOMBS = [
     million_flags_in_a_text,
     words_to_the_limit,
     letters_that_combine_to_the_limit,
-    letters_that_fold_to_eighteen,
-    many_texts_at_the_limit,
     compressed_body_in_an_archive,
     page_nested_a_hundred_thousand_deep,
     page_of_tags_to_the_limit,

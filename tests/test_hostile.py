@@ -136,6 +136,29 @@ def test_the_cost_of_many_edits_grows_with_their_number(tmp_path: Path, settings
     assert times[1] < 16 * 3 * max(times[0], 0.2), "linear is 16 times"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["Getty Pictures. " * 21_000, "the the " * 40_000, "one &amp;lt; two &#8211; " * 21_000, "A sentence. " * 90_000],
+    ids=["spun forms", "flags", "entities", "length"],
+)
+def test_a_text_that_is_no_article_is_kept_and_not_repaired(text: str, tmp_path: Path, settings: Settings) -> None:
+    (tmp_path / "a.txt").write_text(text)
+    assert run([tmp_path / "a.txt"], tmp_path / "out", settings).counts["kept"] == 1
+    (line,) = (tmp_path / "out/repairs.jsonl").read_bytes().splitlines()
+    (flag,) = json.loads(line)["flags"]
+    assert flag["kind"] == "not-repaired"
+    assert flag["note"].endswith(", more than an article has")
+
+
+def test_in_a_long_line_and_in_many_lines_every_defect_is_found(tmp_path: Path, settings: Settings) -> None:
+    defects = "<b>bold</b> and caf\u00c3\u00a9 &amp; more , "
+    for number, text in enumerate((f"Words {defects}" * 300, f"Words {defects}it is.\n" * 300)):
+        (tmp_path / f"{number}.txt").write_text(text, "utf-8")
+        run([tmp_path / f"{number}.txt"], tmp_path / f"out{number}", settings)
+        repaired = (tmp_path / f"out{number}/canonical/{number}.txt").read_text("utf-8")
+        assert repaired.count("Words bold and caf\u00e9 & more,") == 300
+
+
 @pytest.mark.parametrize("when", ["/(a+)+$/ _", "_ /(.*.*)*x/", "/(?:a|aa)+b/ _"])
 def test_a_catastrophic_pattern_of_a_user_is_cut_off(when: str, tmp_path: Path, rules: Path) -> None:
     table = rules / "my.tsv"

@@ -74,6 +74,13 @@ def test_tokens_are_the_same_for_every_character() -> None:
 
 
 @compiled
+def test_tokens_of_a_long_text_are_the_same_where_letters_combine_across_a_piece() -> None:
+    texts = ["x" * (50_000 - before) + "e\u0301o\u0301\u0302 \u0301 Grund " * 9_000 for before in range(4)]
+    fast, slow = both(lambda: tokenize(["first", *texts, "last"]))
+    assert fast == slow
+
+
+@compiled
 @given(st.binary(max_size=400), st.data())
 @settings(deadline=None)
 def test_hashes_of_spans_are_the_same(data: bytes, drawn: st.DataObject) -> None:

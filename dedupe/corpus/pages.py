@@ -6,18 +6,21 @@ from typing import Any
 
 from dedupe.corpus.extras import require
 
+_MOST_TAGS = 50_000  # ten times what a long page has; a tree of more takes hundreds of megabytes, and minutes
+
 
 def extract_article(page: bytes, url: str = "") -> dict[str, str]:
     """The text, title, url, source and date of the article in a page, "" for what it does not say.
 
-    The page's own encoding is found out. What the extractor cannot take, however broken, gives an empty text, never an error.
-    Raises UsageError when trafilatura is not installed.
+    The page's own encoding is found out. What the extractor cannot take, however broken, gives an empty text, never an error;
+    so does a page of very many tags. Raises UsageError when trafilatura is not installed.
     """
-    extractor = _trafilatura()
+    extractor, found = _trafilatura(), None
     try:
-        found = extractor.bare_extraction(page, url=url or None, with_metadata=True, include_comments=False)
+        if page.count(b"<") <= _MOST_TAGS:
+            found = extractor.bare_extraction(page, url=url or None, with_metadata=True, include_comments=False)
     except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, AssertionError, RecursionError, MemoryError):
-        found = None  # a fault of the extractor in this page; the page itself stays as it is, in quarantine
+        pass  # a fault of the extractor in this page; the page itself stays as it is, in quarantine
     said = found.as_dict() if found else {}
     names = {"text": "text", "title": "title", "url": "url", "source": "sitename", "date": "date"}
     return {name: str(said.get(key) or "") for name, key in names.items()} | ({"url": url} if url else {})

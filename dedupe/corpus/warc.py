@@ -20,7 +20,7 @@ from dedupe.errors import InputError
 _HEADER = 1 << 20  # bytes; a longer header is damage
 _START = 1 << 16  # bytes of a block in which its HTTP header is looked for
 _CHUNK = 1 << 20
-_PAYLOAD = 64 << 20  # bytes; a page that unpacks to more is not read
+_PAYLOAD = 4 << 20  # bytes, as the largest record by default; a page that unpacks to more is not read
 _PAGES = ("text/html", "application/xhtml+xml")
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _TEXTS = (*_PAGES, "text/plain")

@@ -40,7 +40,7 @@ WRAPPING_WORDS = 80
 EDGE_WORDS = 12
 # Words from which a paragraph that ends in a full stop is prose.
 PROSE_WORDS = 12
-_CLINGING, _CLINGING_END = re.compile(r"[^\w\s]+"), re.compile(r"[^\w\s]+\Z")
+_CLINGING = re.compile(r"[^\w\s]+")
 _STOPS = (".", "!", "?", "…", '"', "”", "’", ")")
 # Characters of text, or shingles, worked on at once.
 _BATCH = 400_000
@@ -193,7 +193,10 @@ def cut_spans(text: str, spans: Sequence[_Span]) -> str:
     """
     kept, at = [], 0
     for begin, end in spans:
-        kept.append(_CLINGING_END.sub("", text[at:begin]))
+        stop = begin
+        while stop > at and _CLINGING.match(text, stop - 1, stop):
+            stop -= 1
+        kept.append(text[at:stop])
         match = _CLINGING.match(text, end)
         at = match.end() if match else end
     return "".join([*kept, text[at:]])

@@ -20,7 +20,7 @@ from dedupe.repair.repairer import Repairer
 from dedupe.text.edits import Span, apply_spans
 from dedupe.text.lexicon import RULE_COLUMNS, Lexicon
 
-_MARKED = re.compile(r"\[\[(.+?)=>(.*?)\]\]")
+_MARKED = re.compile(r"\[\[([^\[\]\n]+?)=>([^\[\]\n]*)\]\]")
 _ALONE = RepairSettings(spin="assume", encoding=False, layout=False, fields=("text",))
 
 

@@ -16,10 +16,11 @@ import hashlib
 import itertools
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +56,9 @@ _ASCII_FORMS = bytes(
 )
 # Where more than every 16th byte begins a character to replace, one pass over all is faster and takes less memory.
 _DENSE = 16
+# What folds apart from the rest of a text: up to an ASCII character, which takes no mark of those before it.
+_PIECE = re.compile(r".{1,50000}+[^\x00-\x7f]*+", re.DOTALL)
+_GROUP = 200_000  # characters of pieces that are folded at once
 _TOO_LONG = re.compile(rf"\S{{{LONGEST_WORD}}}(?=\S)")
 
 _Bytes = npt.NDArray[np.uint8]
@@ -122,15 +126,29 @@ def _tokenize_compiled(kernel: ModuleType, texts: tuple[str, ...]) -> Tokens:
     forms = {block: _block_forms(block) for block in blocks}
     mixed: list[str | bytes] = list(texts)
     at = np.flatnonzero(np.frombuffer(kernel.combining(texts, forms), np.uint8)).tolist()
-    if at:
-        folded = _space_unicode(_join_lines([texts[number] for number in at])).tobytes().split(b"\n")[:-1]
-        for number, spaced in zip(at, folded, strict=True):
-            mixed[number] = spaced
+    for number in at:
+        mixed[number] = b""
+    for group in _group_pieces((number, piece) for number in at for piece in _PIECE.findall(texts[number])):
+        folded = _space_unicode(_join_lines([piece for _, piece in group])).tobytes().split(b"\n")[:-1]
+        for (number, _), spaced in zip(group, folded, strict=True):
+            mixed[number] = cast(bytes, mixed[number]) + spaced
     buffer, ends, documents = kernel.tokenize(tuple(mixed), forms)
     token_ends = np.frombuffer(ends, np.int64)
     token_starts = np.zeros_like(token_ends)
     token_starts[1:] = token_ends[:-1] + 1
     return Tokens(np.frombuffer(buffer, np.uint8), token_starts, token_ends, np.frombuffer(documents, np.int64))
+
+
+def _group_pieces(pieces: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
+    """The pieces in groups of some length, since folding takes much memory."""
+    group, length = list[tuple[int, str]](), 0
+    for piece in pieces:
+        group.append(piece)
+        length += len(piece[1])
+        if length >= _GROUP:
+            yield group
+            group, length = [], 0
+    yield group
 
 
 @cache
