@@ -128,7 +128,8 @@ def relate(
         standing |= find_reference_copies(versions, foreign, verify, keep_originals(candidates, settings.find))
     found = replace(found, pairs=_join(found.pairs, (copy.pair for copy in standing.values())))
     grouping = grouping.within(own, {copy.of for copy in standing.values()})
-    versions = [pair for pair in versions if own.keys() - standing.keys() >= {pair.a, pair.b}]
+    free = own.keys() - standing.keys()
+    versions = [pair for pair in versions if pair.a in free and pair.b in free]
     clustering = add_copies(choose_versions(versions, verify, candidates, settings), standing)
     clustering = regroup(clustering, versions, grouping, verifier.measure_decided)
     stories = Stories()
