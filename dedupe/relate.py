@@ -23,7 +23,7 @@ from dedupe.model import LINKING_KINDS, Article, Pair
 from dedupe.repair.endings import is_truncated
 from dedupe.repair.layout import count_body_words
 from dedupe.review.regroup import Grouping, part_linked, regroup
-from dedupe.standing import Earlier, add_copies, find_reference_copies
+from dedupe.standing import Earlier, add_copies, describe_copies, find_reference_copies
 from dedupe.text.lexicon import load_classes
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def relate(
         found = replace(found, pairs=_join(found.pairs, stories.pairs))
     linked = sorted((*templates.clusters, *stories.clusters), key=lambda cluster: (cluster.id, cluster.kind))
     clustering = part_linked(replace(clustering, linked=tuple(linked)), grouping)
-    return Relations(own, found, clustering, candidates, boilerplate, reading.unreadable, notes)
+    return Relations(own, found, clustering, candidates, boilerplate, reading.unreadable, (*notes, *describe_copies(standing)))
 
 
 def _concerning(own: Collection[str], pairs: Iterable[Pair]) -> tuple[Pair, ...]:

@@ -335,6 +335,7 @@ def test_what_cannot_be_read_of_a_reference_is_told(tmp_path: Path, june: Path) 
     summary = run([june], tmp_path / "out", QUICK, against=[path])
     assert summary.counts["quarantined"] == 0
     assert "1 records of the reference cannot be read" in summary.notes
+    assert "2 of the duplicates are copies of what the reference holds" in summary.notes
     assert duplicates(tmp_path / "out")["b_near.txt"] == ("h", "near")
 
 
