@@ -29,6 +29,7 @@ LAYERS = [
         "apply",
         "regrouping",
         "explanation",
+        "repairing",
         "texts",
         "evaluate",
         "ingest",

@@ -18,12 +18,14 @@ that fine let texts of one topic through as well, so the whole signatures are co
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from dedupe.detect.columns import chain_sizes
 from dedupe.detect.lsh import Candidates, find_candidates
 from dedupe.detect.minhash import sign_sets
 from dedupe.detect.shingles import collect_shingles
@@ -103,16 +105,23 @@ def profile_despun(tokens: DespunTokens, a: _Codes, b: _Codes) -> DespunProfiles
     return DespunProfiles(tokens, halves.view(np.uint32))
 
 
-def join_despun(batches: list[DespunProfiles]) -> DespunProfiles:
-    """The profiles of several batches in one."""
-    sizes = np.concatenate([np.diff(batch.tokens.documents) for batch in batches])
-    tokens = DespunTokens(
-        np.concatenate([batch.tokens.classes for batch in batches]),
-        np.concatenate([batch.tokens.surfaces for batch in batches]),
-        np.concatenate([[0], np.cumsum(sizes)]),
-        np.concatenate([batch.tokens.replacements for batch in batches]),
-    )
-    return DespunProfiles(tokens, np.concatenate([batch.keys for batch in batches]))
+def split_despun(profiles: DespunProfiles) -> dict[str, npt.NDArray[Any]]:
+    """The columns of profiles by name, so that batches can be laid end to end; `join_despun` makes profiles of them again."""
+    tokens = profiles.tokens
+    return {
+        "classes": tokens.classes,
+        "surfaces": tokens.surfaces,
+        "class_tokens": np.diff(tokens.documents),
+        "replacements": tokens.replacements,
+        "keys": profiles.keys,
+    }
+
+
+def join_despun(columns: Mapping[str, npt.NDArray[Any]]) -> DespunProfiles:
+    """The profiles of columns from `split_despun`."""
+    documents = chain_sizes(columns["class_tokens"])
+    tokens = DespunTokens(columns["classes"], columns["surfaces"], documents, columns["replacements"])
+    return DespunProfiles(tokens, columns["keys"])
 
 
 def measure_despun(tokens: DespunTokens, a: _Rows, b: _Rows) -> DespunNumbers:

@@ -90,7 +90,11 @@ class Reading:
 
     def is_open_choice(self, start: int, end: int) -> bool:
         """Whether [start, end) shares anything with spintax that only a person can settle."""
-        return any(s.start < end and start < s.end for s in self.spintax if not s.certain)
+        return overlapping(self._open_choices, start, end) is not None
+
+    @cached_property
+    def _open_choices(self) -> list[Range]:
+        return merge_ranges((s.start, s.end) for s in self.spintax if not s.certain)
 
 
 @dataclass(frozen=True)
@@ -118,8 +122,11 @@ def judge_paragraphs(
     if document != "spun" and not signs:
         return dict.fromkeys(reading.paragraphs, document)
     verdicts: dict[Range, Verdict] = {}
+    odds_inside: dict[Range | None, dict[str, float]] = {}
+    for sign in signs:
+        odds_inside.setdefault(overlapping(reading.paragraphs, sign.start, sign.start + 1), {})[sign.form] = sign.odds
     for start, end in reading.paragraphs:
-        inside = {sign.form: sign.odds for sign in signs if start <= sign.start < end}
+        inside = odds_inside.get((start, end), {})
         verdict = document
         if document == "spun" or inside:
             text = reading.text[start:end]
