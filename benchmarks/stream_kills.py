@@ -97,7 +97,7 @@ def kill_and_retry(pick: random.Random, seconds: float) -> int:
         for out in ("whole", "out"):
             (folder / f"{out}.in").write_bytes(content)
         assert Attempt(folder, "whole.db", "whole", 7).wait() == 0
-        while Attempt(folder, "index.db", "out", pick.randint(2, 20)).kill_after(seconds * pick.uniform(0, 1.1 + kills / 50)):
+        while Attempt(folder, "index.db", "out", pick.randint(2, 20)).kill_after(seconds * pick.uniform(0, 0.5 + kills / 20)):
             kills += 1
         assert read_parts(folder / "out") == read_parts(folder / "whole")
         assert describe(folder / "index.db") == describe(folder / "whole.db")
