@@ -28,6 +28,8 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "spinner"))
 
+import numpy as np
+import numpy.typing as npt
 from spin import spin_text
 from vocabulary import build_vocabulary, load_entries
 
@@ -50,15 +52,34 @@ class Composer:
                 words = json.loads(line)["text"].split()
                 for word, following in itertools.pairwise([*words, words[0]]):
                     followers[word].append(following)
-        self._followers, self._words = dict(followers), sorted(followers)
+        self._words = sorted(followers)
+        place = {word: n for n, word in enumerate(self._words)}
+        self._followers = np.array([place[word] for some in self._words for word in followers[some]], np.int64)
+        self._counts = np.array([len(followers[word]) for word in self._words], np.uint64)
+        self._starts = np.cumsum(self._counts) - self._counts
 
-    def compose(self, number: int) -> str:
-        pick = random.Random(number)
-        words = [pick.choice(self._words)]
-        for _ in range(pick.randint(self._low, self._high)):
-            following = self._followers[words[-1]]
-            words.append(following[int(pick.random() * len(following))])
-        return " ".join(words)
+    def compose(self, numbers: Sequence[int]) -> list[str]:
+        drawn = np.array(numbers, np.uint64)
+        lengths = self._low + (mix(drawn) % np.uint64(self._high - self._low + 1)).astype(np.int64)
+        walk = np.empty((len(drawn), self._high), np.int64)
+        walk[:, 0] = mix(drawn + np.uint64(1 << 40)) % np.uint64(len(self._words))
+        for step in range(1, self._high):
+            at = walk[:, step - 1]
+            which = mix(drawn + np.uint64((step + 1) << 40)) % self._counts[at]
+            walk[:, step] = self._followers[(self._starts[at] + which).astype(np.int64)]
+        words = self._words
+        return [" ".join([words[n] for n in row[:length]]) for row, length in zip(walk.tolist(), lengths.tolist(), strict=True)]
+
+
+def mix(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Numbers as good as drawn at random: the finaliser of splitmix64."""
+    mixed = numbers * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= mixed >> np.uint64(30)
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
 
 
 def shingle_set(text: str) -> frozenset[tuple[str, ...]]:
@@ -82,17 +103,21 @@ def edit(text: str, pick: random.Random) -> str:
 def make_queries(articles: int, queries: int, composer: Composer) -> Iterator[tuple[Article, str, str]]:
     """Query, what it is ("new", "exact", "near", "spun"), and the id of its original."""
     pick = random.Random(7)
-    for n in range(queries):
-        id, original = f"q{n:07}", pick.randrange(articles)
-        what = pick.choice(["exact", "near", "spun"]) if pick.random() < 0.3 else "new"
-        text = composer.compose(original if what != "new" else articles + n)
-        if what == "exact":
-            text = text.upper() + " !"
-        elif what == "near":
-            text = edit(text, pick)
-        elif what == "spun":
-            text = spin_text(text, VOCABULARY, 0.3, pick)[0]
-        yield Article(id, text), what, f"a{original:07}" if what != "new" else ""
+    for low in range(0, queries, 1000):
+        numbers = range(low, min(low + 1000, queries))
+        drawn = [
+            (pick.choice(["exact", "near", "spun"]) if pick.random() < 0.3 else "new", pick.randrange(articles))
+            for _ in numbers
+        ]
+        sources = [original if what != "new" else articles + n for n, (what, original) in zip(numbers, drawn, strict=True)]
+        for n, (what, original), text in zip(numbers, drawn, composer.compose(sources), strict=True):
+            if what == "exact":
+                text = text.upper() + " !"
+            elif what == "near":
+                text = edit(text, pick)
+            elif what == "spun":
+                text = spin_text(text, VOCABULARY, 0.3, pick)[0]
+            yield Article(f"q{n:07}", text), what, f"a{original:07}" if what != "new" else ""
 
 
 def pairs_of(results: Sequence[Result]) -> Iterator[Told]:
@@ -121,7 +146,7 @@ def take_in(stream: Stream, options: argparse.Namespace, composer: Composer) -> 
     tenth = max(1, options.articles // options.batch // 10)
     for low in range(0, options.articles, options.batch):
         numbers = range(low, min(low + options.batch, options.articles))
-        batch = [Article(f"a{n:07}", composer.compose(n)) for n in numbers]
+        batch = [Article(f"a{n:07}", text) for n, text in zip(numbers, composer.compose(numbers), strict=True)]
         watch = Watch()
         results = stream.process_batch(batch)
         seconds.append(watch.read())
@@ -160,7 +185,7 @@ def ask(stream: Stream, options: argparse.Namespace, composer: Composer) -> set[
     for what, some in zip(("by the clock", "of the processor"), zip(*latencies, strict=True), strict=True):
         ordered = sorted(1000 * taken for taken in some)
         print(f"one by one: p50 {median(ordered):.1f} ms, p99 {ordered[int(len(ordered) * 0.99)]:.1f} ms {what}")
-    for what in ("exact", "near", "spun"):
+    for what in options.kinds.split(","):
         print(f"recall {what}: {hit[what]:,} of {wanted[what]:,}")
     print(f"precision: {duplicates - wrong:,} of {duplicates:,}", flush=True)
     return pairs
@@ -170,8 +195,10 @@ def compare(folder: Path, options: argparse.Namespace, settings: Settings, compo
     """Print how the pairs of the stream differ from those of a batch run over the same articles."""
     path = folder / "all.jsonl"
     with path.open("w") as file:
-        for n in range(options.articles):
-            file.write(json.dumps({"id": f"a{n:07}", "text": composer.compose(n)}) + "\n")
+        for low in range(0, options.articles, options.batch):
+            numbers = range(low, min(low + options.batch, options.articles))
+            for n, text in zip(numbers, composer.compose(numbers), strict=True):
+                file.write(json.dumps({"id": f"a{n:07}", "text": text}) + "\n")
         for query, _, _ in make_queries(options.articles, options.queries, composer):
             file.write(json.dumps({"id": query.id, "text": query.text}) + "\n")
     start = time.perf_counter()
@@ -194,7 +221,7 @@ def main() -> None:
     composer = Composer(options.data, options.words)
     kinds = tuple(options.kinds.split(","))
     settings = Settings(find=FindSettings(kinds=kinds), repair=RepairSettings(enabled=False))
-    words = [len(composer.compose(n).split()) for n in range(min(1000, options.articles))]
+    words = [len(text.split()) for text in composer.compose(range(min(1000, options.articles)))]
     print(f"{options.articles:,} articles of {sum(words) / len(words):.0f} words, {options.queries:,} queries", flush=True)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         with Stream(settings, f"sqlite:{folder}/index.db") as stream:

@@ -105,7 +105,7 @@ class RunIndex:
 
     def is_entered(self, identity: Mapping[str, Any]) -> bool:
         """Whether the ledger holds the run that `identity` identifies: only then is it finished."""
-        with self._index.transaction():
+        with self._index.snapshot():
             return any(part.source == _digest(identity) for part in self._index.read_parts(self._run))
 
     def find_copies(self, profiles: Profiles, ids: Sequence[str], pages: Collection[str]) -> dict[str, Copy]:

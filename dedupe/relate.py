@@ -24,7 +24,7 @@ from dedupe.model import LINKING_KINDS, Article, Pair
 from dedupe.repair.endings import is_truncated
 from dedupe.repair.layout import count_body_words
 from dedupe.review.regroup import Grouping, part_linked, regroup
-from dedupe.standing import Earlier, add_copies, find_reference_copies
+from dedupe.standing import Earlier, add_copies, describe_copies, find_reference_copies
 from dedupe.text.lexicon import load_classes
 
 if TYPE_CHECKING:
@@ -130,7 +130,8 @@ def relate(
         standing |= find_reference_copies(versions, foreign, verify, keep_originals(candidates, settings.find))
     found = replace(found, pairs=_join(found.pairs, (copy.pair for copy in standing.values())))
     grouping = grouping.within(own, {copy.of for copy in standing.values()})
-    versions = [pair for pair in versions if own.keys() - standing.keys() >= {pair.a, pair.b}]
+    free = own.keys() - standing.keys()
+    versions = [pair for pair in versions if pair.a in free and pair.b in free]
     clustering = add_copies(choose_versions(versions, verify, candidates, settings), standing)
     discount = Discount(grouping, clustering, found.pairs, read, settings)
     found = replace(found, pairs=discount.drop_overlaps(found.pairs))
@@ -142,7 +143,7 @@ def relate(
         found = replace(found, pairs=_join(found.pairs, stories.pairs))
     linked = sorted((*templates.clusters, *stories.clusters), key=lambda cluster: (cluster.id, cluster.kind))
     clustering = part_linked(replace(clustering, linked=tuple(linked)), grouping)
-    return Relations(own, found, clustering, candidates, boilerplate, reading.unreadable, notes)
+    return Relations(own, found, clustering, candidates, boilerplate, reading.unreadable, (*notes, *describe_copies(standing)))
 
 
 def _concerning(own: Collection[str], pairs: Iterable[Pair]) -> tuple[Pair, ...]:

@@ -5,7 +5,7 @@ The earlier article is the canonical of a cluster of its own. It is no article o
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -71,6 +71,12 @@ def add_copies(clustering: Clustering, copies: Mapping[str, Copy]) -> Clustering
         links={**clustering.links, **{id: copy.pair for id, copy in copies.items()}},
         reasons={**clustering.reasons, **{id: f"stands in {copy.place} already" for id, copy in copies.items()}},
     )
+
+
+def describe_copies(copies: Mapping[str, Copy]) -> list[str]:
+    """In words, how many articles are copies of earlier ones."""
+    places = Counter(copy.place for copy in copies.values())
+    return [f"{number:,} of the duplicates are copies of what {place} holds" for place, number in sorted(places.items())]
 
 
 def _describe(holder: str, copies: Mapping[str, Copy]) -> Cluster:

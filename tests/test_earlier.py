@@ -265,20 +265,21 @@ def test_an_original_is_no_duplicate_of_a_spun_copy(tmp_path: Path, way: str) ->
 
 @pytest.mark.parametrize("way", ["index", "against"])
 def test_pages_of_a_template_are_no_duplicates_of_earlier_ones(tmp_path: Path, way: str) -> None:
+    settings = replace(QUICK, find=FindSettings(kinds=("exact", "near", "template")))
     pick = random.Random(2)
     pages = [fill(FRAMES["sale"], pick) for _ in range(24)]
     old = write(tmp_path / "old", **{f"o{n:02}": page for n, page in enumerate(pages[:12])})
     new = write(tmp_path / "new", **{f"p{n:02}": page for n, page in enumerate(pages[12:])}, copy=pages[3])
-    assert compare(way, old, new, tmp_path) == {"copy.txt": ("o03.txt", "exact")}
+    assert compare(way, old, new, tmp_path, settings) == {"copy.txt": ("o03.txt", "exact")}
 
 
-def compare(way: str, old: Path, new: Path, tmp_path: Path) -> dict[str, tuple[str, str]]:
+def compare(way: str, old: Path, new: Path, tmp_path: Path, settings: Settings = PLAIN) -> dict[str, tuple[str, str]]:
     """The duplicates among the new articles, the old ones being in an index or the reference."""
     if way == "index":
-        run([old], tmp_path / "before", PLAIN, index=f"sqlite:{tmp_path}/i.db")
-        run([new], tmp_path / "after", PLAIN, index=f"sqlite:{tmp_path}/i.db")
+        run([old], tmp_path / "before", settings, index=f"sqlite:{tmp_path}/i.db")
+        run([new], tmp_path / "after", settings, index=f"sqlite:{tmp_path}/i.db")
     else:
-        run([new], tmp_path / "after", PLAIN, against=[old])
+        run([new], tmp_path / "after", settings, against=[old])
     return duplicates(tmp_path / "after")
 
 
@@ -337,6 +338,7 @@ def test_what_cannot_be_read_of_a_reference_is_told(tmp_path: Path, june: Path) 
     summary = run([june], tmp_path / "out", QUICK, against=[path])
     assert summary.counts["quarantined"] == 0
     assert "1 records of the reference cannot be read" in summary.notes
+    assert "2 of the duplicates are copies of what the reference holds" in summary.notes
     assert duplicates(tmp_path / "out")["b_near.txt"] == ("h", "near")
 
 
@@ -355,18 +357,18 @@ def test_index_and_reference_go_together(tmp_path: Path, may: Path, june: Path, 
 def test_people_may_keep_what_is_a_copy_of_an_earlier_article(tmp_path: Path, may: Path, june: Path, way: str) -> None:
     out, options = tmp_path / "out", {"against": [may]} if way == "against" else {"index": f"sqlite:{tmp_path}/i.db"}
     if way == "index":
-        run([may], tmp_path / "may-out", PLAIN, index=f"sqlite:{tmp_path}/i.db")
-    run([june], out, PLAIN, **options)  # type: ignore[arg-type]
-    for target, verdict in {'articles:["b_near.txt","harbour.txt"]': "different", "canonical:c_spun.txt": "accept"}.items():
+        run([may], tmp_path / "may-out", QUICK, index=f"sqlite:{tmp_path}/i.db")
+    run([june], out, QUICK, **options)  # type: ignore[arg-type]
+    for target, verdict in {'articles:["b_near.txt","harbour.txt"]': "different", "canonical:e_new.txt": "accept"}.items():
         append_decision(out, Decision(target, verdict, by="ed", at="2026-01-01T00:00:00Z"))  # type: ignore[arg-type]
     summary = apply_decisions(out)
     assert summary.stale == ()
-    assert canonical(out) == ["b_near.txt", "c_spun.txt", "d_new.txt"]
+    assert canonical(out) == ["b_near.txt", "c_spun.txt", "e_new.txt"]
     assert duplicates(out)["a_copy.txt"] == ("harbour.txt", "exact")
     assert examine(out).faults == ()
-    again = run([june], out, PLAIN, overwrite=True, **options)  # type: ignore[arg-type]
+    again = run([june], out, QUICK, overwrite=True, **options)  # type: ignore[arg-type]
     assert (again.counts, again.stale) == (summary.counts, ())
-    assert canonical(out) == ["b_near.txt", "c_spun.txt", "d_new.txt"]
+    assert canonical(out) == ["b_near.txt", "c_spun.txt", "e_new.txt"]
 
 
 def test_an_index_that_is_locked_says_so(tmp_path: Path, may: Path) -> None:

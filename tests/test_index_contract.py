@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -316,6 +318,23 @@ def test_a_forgotten_owner_is_not_in_the_bytes_of_the_file(tmp_path: Path) -> No
     assert b"body7" not in content
     assert (7).to_bytes(16, "big") not in content
     assert [posting in content for posting in postings] == [False, True], "nor in pages of runs that were merged since"
+
+
+def test_workers_that_make_an_index_at_the_same_time_all_open_it(tmp_path: Path) -> None:
+    together = threading.Barrier(6)
+
+    def work(path: Path) -> int:
+        together.wait()
+        index = SqliteIndex(path, SETTINGS)
+        with index.transaction():
+            number = index.next_number()
+            index.add([text(number, [number])], [(f"a{number}", number)])
+        index.close()
+        return number
+
+    with ThreadPoolExecutor(6) as workers:
+        for n in range(20):
+            assert sorted(workers.map(work, [tmp_path / f"{n}.db"] * 6)) == [1, 2, 3, 4, 5, 6]
 
 
 def test_at_rest_an_index_is_one_file(tmp_path: Path) -> None:

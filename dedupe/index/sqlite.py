@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ _APPLICATION = 0x64647570  # "ddup", in the file's header
 _FORMAT = 2
 _VARIABLES = 500  # in one statement; SQLite takes 999 at least
 _HOTTEST = 10
+_PAUSE = 0.01  # seconds between two attempts
 _BLANKED = 8192  # pages overwritten at once
 _SCHEMA = (
     TABLES
@@ -264,13 +266,16 @@ class SqliteIndex:
 
     def _prepare(self, settings: Mapping[str, str] | None) -> None:
         execute = self._connection.execute
-        application = execute("PRAGMA application_id").fetchone()[0]
+        execute("BEGIN")  # both from one state: another worker may be making the tables just now
         is_empty = execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        application = execute("PRAGMA application_id").fetchone()[0]
+        execute("COMMIT")
         if application != _APPLICATION and not (is_empty and settings is not None):
             raise IndexStateError("is no index of dedupe; name another file", path=str(self._path))
         if is_empty:
             execute(f"PRAGMA page_size = {PAGE}")
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = FAST", "cache_size = -65536"):
+        self._begin_log()
+        for pragma in ("synchronous = FULL", "secure_delete = FAST", "cache_size = -65536"):
             execute(f"PRAGMA {pragma}").fetchall()
         execute("PRAGMA journal_size_limit = 67108864").fetchall()
         if is_empty and settings is not None:
@@ -281,6 +286,18 @@ class SqliteIndex:
                 f"has format {version}, this version of dedupe reads {_FORMAT}; make it anew from the articles",
                 path=str(self._path),
             )
+
+    def _begin_log(self) -> None:
+        """Switch to a write-ahead log. SQLite does not wait here by itself when another worker does the same."""
+        deadline = time.monotonic() + self._wait
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL").fetchall()
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(_PAUSE)
 
     def _create(self, settings: Mapping[str, str]) -> None:
         """Make the tables, unless another worker has just done so."""
