@@ -109,6 +109,8 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             "count_shared",
             "band_keys",
             "despin",
+            "file_words",
+            "find_words",
             "tokenize",
             "combining",
         ):
@@ -138,6 +140,7 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
         texts = tuple(chooser.choice((make_text(chooser), b"folded words", 7)) for _ in range(3))
         return [texts, {chooser.choice((0, 1, 0x10FF, -1, 0x1100)): random_bytes.bytes(chooser.choice((0, 514, 600)))}]
     kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "aaaan" + "a" * 18, "count_shared": "a" * 7, "sign": "a" * 5}
+    kinds["file_words"] = "aaa"
     return [array() if kind == "a" else number() for kind in kinds.get(name, "aaaa")]
 
 

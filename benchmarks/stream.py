@@ -1,26 +1,30 @@
 """The stream at size: speed at the start and at the end, bytes, memory, latency, recall and precision, against a batch run.
 
-    python benchmarks/stream.py --data DIR [--articles 50000] [--queries 5000] [--kinds exact,near,spun] [--batch-run]
+    python benchmarks/stream.py --data DIR [--articles 50000] [--queries 5000] [--words 200-600] [--batch 1000]
+        [--kinds exact,near,spun] [--batch-run] [--folder DIR]
 
-Articles are put together from the sentences of `DIR/*.jsonl`, each of some 20 sentences drawn at random, so that no two are
-versions of each other. They go into a fresh index; then come queries, of which 30 % are copies of articles in the index: as
-they are but for case and punctuation, edited (of Jaccard 0.7 at least, computed with plain sets), and spun by
-benchmarks/spinner. The last queries go one by one. Repair is off: it costs the same wherever it is done.
+Articles are walks over the words of the texts in `DIR/*.jsonl`: each word is followed by one that follows it somewhere there.
+So they share words and phrases as articles do, and however many there are, no two are versions of each other. They go into a
+fresh index; then come queries, of which 30 % are copies of articles in the index: as they are but for case and punctuation,
+edited (of Jaccard 0.7 at least, computed with plain sets), and spun by benchmarks/spinner. The last queries go one by one.
+Repair is off: it costs the same wherever it is done. Beside the time by the clock stands that of the processor, which a busy
+machine does not falsify.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 import re
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "spinner"))
 
@@ -31,19 +35,30 @@ from dedupe import Article, FindSettings, RepairSettings, Result, Settings, Stre
 
 WORD = re.compile(r"\w+")
 VOCABULARY = build_vocabulary(load_entries())
-BATCH = 1000
 ONE_BY_ONE = 500
+Told = tuple[str, str, str, float, float | None]  # a pair
 
 
-def read_sentences(folder: Path) -> list[str]:
-    lines = [line for path in sorted(folder.glob("*.jsonl")) for line in path.read_text("utf-8").splitlines()]
-    found = [s for line in lines for s in re.split(r"(?<=[.!?])\s+", json.loads(line)["text"])]
-    return sorted({sentence for sentence in found if 8 <= len(sentence.split()) <= 50})
+class Composer:
+    """Makes the articles: the same number is always the same article."""
 
+    def __init__(self, folder: Path, length: str) -> None:
+        self._low, self._high = map(int, length.split("-"))
+        followers: defaultdict[str, list[str]] = defaultdict(list)
+        for path in sorted(folder.glob("*.jsonl")):
+            for line in path.read_text("utf-8").splitlines():
+                words = json.loads(line)["text"].split()
+                for word, following in itertools.pairwise([*words, words[0]]):
+                    followers[word].append(following)
+        self._followers, self._words = dict(followers), sorted(followers)
 
-def compose(number: int, sentences: list[str]) -> str:
-    pick = random.Random(number)
-    return " ".join(pick.choice(sentences) for _ in range(pick.randint(10, 30)))
+    def compose(self, number: int) -> str:
+        pick = random.Random(number)
+        words = [pick.choice(self._words)]
+        for _ in range(pick.randint(self._low, self._high)):
+            following = self._followers[words[-1]]
+            words.append(following[int(pick.random() * len(following))])
+        return " ".join(words)
 
 
 def shingle_set(text: str) -> frozenset[tuple[str, ...]]:
@@ -64,13 +79,13 @@ def edit(text: str, pick: random.Random) -> str:
     return " ".join(words)
 
 
-def make_queries(articles: int, queries: int, sentences: list[str]) -> Iterator[tuple[Article, str, str]]:
+def make_queries(articles: int, queries: int, composer: Composer) -> Iterator[tuple[Article, str, str]]:
     """Query, what it is ("new", "exact", "near", "spun"), and the id of its original."""
     pick = random.Random(7)
     for n in range(queries):
         id, original = f"q{n:07}", pick.randrange(articles)
         what = pick.choice(["exact", "near", "spun"]) if pick.random() < 0.3 else "new"
-        text = compose(original, sentences) if what != "new" else compose(articles + n, sentences)
+        text = composer.compose(original if what != "new" else articles + n)
         if what == "exact":
             text = text.upper() + " !"
         elif what == "near":
@@ -80,25 +95,89 @@ def make_queries(articles: int, queries: int, sentences: list[str]) -> Iterator[
         yield Article(id, text), what, f"a{original:07}" if what != "new" else ""
 
 
+def pairs_of(results: Sequence[Result]) -> Iterator[Told]:
+    return ((p.a, p.b, p.kind, p.jaccard, p.despun) for result in results for p in result.related)
+
+
+class Watch:
+    """How long something took, in seconds: by the clock, and of the processor."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter(), time.process_time()
+
+    def read(self) -> tuple[float, float]:
+        return time.perf_counter() - self._start[0], time.process_time() - self._start[1]
+
+
 def memory(name: str) -> float:
     """A number of /proc/self/status in MB."""
     found = re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())
     return int(found[1]) / 1000 if found else 0.0
 
 
-def take_in(stream: Stream, options: argparse.Namespace, sentences: list[str]) -> list[Result]:
-    results, speeds = list[Result](), list[float]()
-    for low in range(0, options.articles, BATCH):
-        batch = [Article(f"a{n:07}", compose(n, sentences)) for n in range(low, min(low + BATCH, options.articles))]
-        start = time.perf_counter()
-        results += [replace(result, article=Article(result.article.id, "")) for result in stream.process_batch(batch)]
-        speeds.append(len(batch) / (time.perf_counter() - start))
-    tenth = max(1, len(speeds) // 10)
-    first, last = (sorted(some)[len(some) // 2] for some in (speeds[:tenth], speeds[-tenth:]))
-    print(
-        f"{options.articles:,} articles taken in; articles/s {first:.0f} in the first tenth of batches, {last:.0f} in the last"
-    )
-    return results
+def take_in(stream: Stream, options: argparse.Namespace, composer: Composer) -> set[Told]:
+    """The pairs found among the articles on their way into the index."""
+    pairs, seconds, duplicates = set[Told](), list[tuple[float, float]](), 0
+    tenth = max(1, options.articles // options.batch // 10)
+    for low in range(0, options.articles, options.batch):
+        numbers = range(low, min(low + options.batch, options.articles))
+        batch = [Article(f"a{n:07}", composer.compose(n)) for n in numbers]
+        watch = Watch()
+        results = stream.process_batch(batch)
+        seconds.append(watch.read())
+        pairs.update(pairs_of(results))
+        duplicates += sum(result.status == "duplicate" for result in results)
+        if len(seconds) % tenth == 0:
+            clock, processor = (options.batch * tenth / sum(some) for some in zip(*seconds[-tenth:], strict=True))
+            print(f"{numbers.stop:,} in the index: {clock:.0f} articles/s, {processor:.0f} per processor second", flush=True)
+    print(f"false duplicates among the articles taken in: {duplicates:,}", flush=True)
+    return pairs
+
+
+def ask(stream: Stream, options: argparse.Namespace, composer: Composer) -> set[Told]:
+    """The pairs found by the queries."""
+    pairs, latencies, seconds, asked = set[Told](), list[tuple[float, float]](), [0.0, 0.0], 0
+    wanted, hit, duplicates, wrong = Counter[str](), Counter[str](), 0, 0
+    queries = make_queries(options.articles, options.queries, composer)
+    in_batches = max(0, options.queries - ONE_BY_ONE)
+    while some := list(itertools.islice(queries, max(1, min(options.batch, in_batches - asked)))):
+        watch = Watch()
+        answers = stream.process_batch([query for query, _, _ in some])
+        taken = watch.read()
+        if asked < in_batches:
+            seconds = [a + b for a, b in zip(seconds, taken, strict=True)]
+        else:
+            latencies.append(taken)
+        asked += len(some)
+        pairs.update(pairs_of(answers))
+        for (_, what, original), answer in zip(some, answers, strict=True):
+            wanted[what] += 1
+            hit[what] += answer.dup_of == original
+            duplicates += answer.status == "duplicate"
+            wrong += answer.status == "duplicate" and answer.dup_of != original
+    clock, processor = (in_batches / some for some in seconds)
+    print(f"queries in batches: {clock:.0f} articles/s, {processor:.0f} per processor second")
+    for what, some in zip(("by the clock", "of the processor"), zip(*latencies, strict=True), strict=True):
+        ordered = sorted(1000 * taken for taken in some)
+        print(f"one by one: p50 {median(ordered):.1f} ms, p99 {ordered[int(len(ordered) * 0.99)]:.1f} ms {what}")
+    for what in ("exact", "near", "spun"):
+        print(f"recall {what}: {hit[what]:,} of {wanted[what]:,}")
+    print(f"precision: {duplicates - wrong:,} of {duplicates:,}", flush=True)
+    return pairs
+
+
+def compare(folder: Path, options: argparse.Namespace, settings: Settings, composer: Composer, ours: set[Told]) -> None:
+    """Print how the pairs of the stream differ from those of a batch run over the same articles."""
+    path = folder / "all.jsonl"
+    with path.open("w") as file:
+        for n in range(options.articles):
+            file.write(json.dumps({"id": f"a{n:07}", "text": composer.compose(n)}) + "\n")
+        for query, _, _ in make_queries(options.articles, options.queries, composer):
+            file.write(json.dumps({"id": query.id, "text": query.text}) + "\n")
+    start = time.perf_counter()
+    batch = {(p.a, p.b, p.kind, p.jaccard, p.despun) for p in find([path], settings).found.pairs}
+    print(f"a batch run finds {len(batch):,} pairs in {time.perf_counter() - start:.0f} s; the stream found {len(ours):,}")
+    print(f"only in the batch run {len(batch - ours):,}, only in the stream {len(ours - batch):,}")
 
 
 def main() -> None:
@@ -106,62 +185,30 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with articles in *.jsonl")
     parser.add_argument("--articles", type=int, default=50_000)
     parser.add_argument("--queries", type=int, default=5_000)
+    parser.add_argument("--words", default="200-600", help="of an article, from and to")
+    parser.add_argument("--batch", type=int, default=1000, help="articles of a batch")
     parser.add_argument("--kinds", default="exact,near,spun")
     parser.add_argument("--batch-run", action="store_true", help="compare the pairs with those of a batch run on the same")
+    parser.add_argument("--folder", type=Path, help="where the index is made, and removed again")
     options = parser.parse_args()
-    sentences = read_sentences(options.data)
+    composer = Composer(options.data, options.words)
     kinds = tuple(options.kinds.split(","))
     settings = Settings(find=FindSettings(kinds=kinds), repair=RepairSettings(enabled=False))
-    with tempfile.TemporaryDirectory() as folder:
-        stream = Stream(settings, f"sqlite:{folder}/index.db")
-        began = memory("RssAnon")
-        results = take_in(stream, options, sentences)
-        with stream.index.transaction():
-            stats = stream.index.stats()
-        print(
-            f"index: {stats.size:,} bytes, {stats.size // stats.texts:,} an article, {stats.runs} runs,"
-            f" {stats.hot_buckets} full buckets"
-        )
-        print(
-            f"anonymous memory: {began:.0f} MB before, {memory('RssAnon'):.0f} MB after; most resident {memory('VmHWM'):.0f} MB"
-        )
-        print(f"false duplicates among the articles taken in: {sum(r.status == 'duplicate' for r in results):,}")
-        queries = list(make_queries(options.articles, options.queries, sentences))
-        answers, latencies = list[Result](), list[float]()
-        in_batches = max(0, len(queries) - ONE_BY_ONE)
-        start = time.perf_counter()
-        for low in range(0, in_batches, BATCH):
-            answers += stream.process_batch([query for query, _, _ in queries[low : min(low + BATCH, in_batches)]])
-        print(f"queries in batches: {in_batches / (time.perf_counter() - start):.0f} articles/s")
-        for query, _, _ in queries[in_batches:]:
-            start = time.perf_counter()
-            answers.append(stream.process(query))
-            latencies.append(1000 * (time.perf_counter() - start))
-        latencies.sort()
-        print(f"one by one: p50 {latencies[len(latencies) // 2]:.0f} ms, p99 {latencies[int(len(latencies) * 0.99)]:.0f} ms")
-        wanted, hit, wrong = Counter[str](), Counter[str](), 0
-        for (_, what, original), answer in zip(queries, answers, strict=True):
-            wanted[what] += 1
-            hit[what] += answer.dup_of == original
-            wrong += answer.status == "duplicate" and answer.dup_of != original
-        for what in ("exact", "near", "spun"):
-            print(f"recall {what}: {hit[what]:,} of {wanted[what]:,}")
-        duplicates = sum(answer.status == "duplicate" for answer in answers)
-        print(f"precision: {duplicates - wrong:,} of {duplicates:,}")
-        stream.close()
+    words = [len(composer.compose(n).split()) for n in range(min(1000, options.articles))]
+    print(f"{options.articles:,} articles of {sum(words) / len(words):.0f} words, {options.queries:,} queries", flush=True)
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        with Stream(settings, f"sqlite:{folder}/index.db") as stream:
+            began = memory("RssAnon")
+            pairs = take_in(stream, options, composer)
+            with stream.index.transaction():
+                stats = stream.index.stats()
+            size = f"{stats.size:,} bytes, {stats.size // stats.texts:,} an article"
+            print(f"index: {size}, {stats.runs} runs, {stats.hot_buckets} full buckets")
+            after, most = memory("RssAnon"), memory("VmHWM")
+            print(f"anonymous memory: {began:.0f} MB before, {after:.0f} MB after; most resident {most:.0f} MB", flush=True)
+            pairs |= ask(stream, options, composer)
         if options.batch_run:
-            path = Path(folder) / "all.jsonl"
-            with path.open("w") as file:
-                texts = [(f"a{n:07}", compose(n, sentences)) for n in range(options.articles)]
-                for id, text in (*texts, *((query.id, query.text) for query, _, _ in queries)):
-                    file.write(json.dumps({"id": id, "text": text}) + "\n")
-            start = time.perf_counter()
-            batch = {(p.a, p.b, p.kind, p.jaccard, p.despun) for p in find([path], settings).found.pairs}
-            ours = {(p.a, p.b, p.kind, p.jaccard, p.despun) for r in [*results, *answers] for p in r.related}
-            print(
-                f"a batch run finds {len(batch):,} pairs in {time.perf_counter() - start:.0f} s; the stream found {len(ours):,}"
-            )
-            print(f"only in the batch run {len(batch - ours):,}, only in the stream {len(ours - batch):,}")
+            compare(Path(folder), options, settings, composer, pairs)
 
 
 if __name__ == "__main__":

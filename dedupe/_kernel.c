@@ -1062,6 +1062,144 @@ static PyObject *despin(PyObject *module, PyObject *args)
     return finish(v, 22, kept, error);
 }
 
+/* ---- words and pairs of words: repair/sieve.py, Sieve ------------------------------------------------------------------------ */
+
+/* The next word of a text of words between spaces: its hash, and `*at` behind it; 0 at the end. */
+static inline int next_word(const uint8_t *text, Py_ssize_t size, Py_ssize_t *at, uint64_t *hash)
+{
+    Py_ssize_t begin = *at;
+    while (begin < size && text[begin] == ' ')
+        begin++;
+    Py_ssize_t end = begin;
+    while (end < size && text[end] != ' ')
+        end++;
+    *at = end;
+    if (begin == end)
+        return 0;
+    *hash = hash_token(text + begin, end - begin, text + size);
+    return 1;
+}
+
+/* A table of keys: a slot holds the number of its key and 1, or 0. */
+typedef struct {
+    const uint64_t *keys;
+    const uint32_t *slots;
+    uint64_t last;
+    Py_ssize_t count;
+} Keys;
+
+/* The number of a key, -1 if there is none. */
+static inline int64_t find_key(const Keys *filed, uint64_t key)
+{
+    uint64_t slot = key & filed->last;
+    for (uint64_t tried = 0; tried <= filed->last; tried++) {
+        uint32_t entry = filed->slots[slot];
+        if (!entry || entry > (uint64_t)filed->count)
+            return -1;
+        if (filed->keys[entry - 1] == key)
+            return (int64_t)entry - 1;
+        slot = (slot + 1) & filed->last;
+    }
+    return -1;
+}
+
+static int is_power_of_two(Py_ssize_t size) { return size > 0 && !(size & (size - 1)); }
+
+PyDoc_STRVAR(file_words_doc, "file_words(forms, keys, slots): files forms of one or two words, one a line, under keys[i] (uint64) in a table of\n"
+                             "slots (uint32, zeros, a power of two of them, more than there are forms); gives back how many there are.");
+
+static PyObject *file_words(PyObject *module, PyObject *args)
+{
+    Py_buffer v[3] = {{0}};
+    const char *error = NULL;
+    if (!PyArg_ParseTuple(args, "y*w*w*", &v[0], &v[1], &v[2]))
+        return NULL;
+    const uint8_t *forms = v[0].buf;
+    uint64_t *keys = v[1].buf;
+    uint32_t *slots = v[2].buf;
+    Py_ssize_t size = v[0].len, room = COUNT(v[1], uint64_t), table = COUNT(v[2], uint32_t), count = 0;
+    if (!is_power_of_two(table) || room >= table || room >= UINT32_MAX)
+        return finish(v, 3, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < table && !error; i++)
+        if (slots[i])
+            error = BAD_SIZES;
+    for (Py_ssize_t begin = 0; begin < size && !error; count++) {
+        Py_ssize_t end = begin, at = 0;
+        uint64_t key = 0, word = 0;
+        while (end < size && forms[end] != '\n')
+            end++;
+        int words = next_word(forms + begin, end - begin, &at, &key);
+        if (words && next_word(forms + begin, end - begin, &at, &word))
+            key = join64(key, word);
+        if (!words || count == room) {
+            error = BAD_SIZES;
+            break;
+        }
+        keys[count] = key;
+        uint64_t slot = key & ((uint64_t)table - 1);
+        while (slots[slot])
+            slot = (slot + 1) & ((uint64_t)table - 1);
+        slots[slot] = (uint32_t)count + 1;
+        begin = end + 1;
+    }
+    Py_END_ALLOW_THREADS
+    return finish(v, 3, count, error);
+}
+
+PyDoc_STRVAR(find_words_doc, "find_words(text, keys, slots, found): fills the numbers of the forms of `file_words` that stand in a text (int32), as\n"
+                             "often as they do; gives back how many. found: two for each two bytes of the text.");
+
+static PyObject *find_words(PyObject *module, PyObject *args)
+{
+    Py_buffer v[4] = {{0}};
+    if (!PyArg_ParseTuple(args, "y*y*y*w*", &v[0], &v[1], &v[2], &v[3]))
+        return NULL;
+    const uint8_t *text = v[0].buf;
+    int32_t *found = v[3].buf;
+    Py_ssize_t size = v[0].len, table = COUNT(v[2], uint32_t), at = 0, written = 0;
+    const Keys filed = {v[1].buf, v[2].buf, (uint64_t)table - 1, COUNT(v[1], uint64_t)};
+    /* a word and the space behind it are two bytes, and a word ends at most one form of one word and one of two */
+    if (!is_power_of_two(table) || filed.count > INT32_MAX || COUNT(v[3], int32_t) < size + 1)
+        return finish(v, 4, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    uint64_t before = 0, word = 0;
+    for (int first = 1; next_word(text, size, &at, &word); before = word, first = 0) {
+        int64_t number = find_key(&filed, word);
+        if (number >= 0)
+            found[written++] = (int32_t)number;
+        number = first ? -1 : find_key(&filed, join64(before, word));
+        if (number >= 0)
+            found[written++] = (int32_t)number;
+    }
+    Py_END_ALLOW_THREADS
+    return finish(v, 4, written, NULL);
+}
+
+/* ---- shapes: repair/shape.py, find_shapes -------------------------------------------------------------------------------------- */
+
+PyDoc_STRVAR(shapes_doc, "shapes(text, classes, table): the bits, all together, of the runs of three bytes of a text in the table.\n\n"
+                         "classes: uint8, 256 of them below 16; table: uint32, 4096 of them, by the classes of three bytes.");
+
+static PyObject *shapes(PyObject *module, PyObject *args)
+{
+    Py_buffer v[3] = {{0}};
+    if (!PyArg_ParseTuple(args, "y*y*y*", &v[0], &v[1], &v[2]))
+        return NULL;
+    const uint8_t *text = v[0].buf, *classes = v[1].buf;
+    const uint32_t *table = v[2].buf;
+    if (v[1].len != 256 || COUNT(v[2], uint32_t) != 4096)
+        return finish(v, 3, 0, BAD_SIZES);
+    uint32_t place = 0, bits = 0;
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < v[0].len; i++) {
+        place = (place << 4 | (classes[text[i]] & 15)) & 4095;
+        bits |= table[place];
+    }
+    Py_END_ALLOW_THREADS
+    return finish(v, 3, bits, NULL);
+}
+
 /* ---- the module --------------------------------------------------------------------------------------------------------------- */
 
 static PyMethodDef methods[] = {
@@ -1075,6 +1213,9 @@ static PyMethodDef methods[] = {
     {"count_shared", count_shared, METH_VARARGS, count_doc},
     {"band_keys", band_keys, METH_VARARGS, band_keys_doc},
     {"despin", despin, METH_VARARGS, despin_doc},
+    {"file_words", file_words, METH_VARARGS, file_words_doc},
+    {"find_words", find_words, METH_VARARGS, find_words_doc},
+    {"shapes", shapes, METH_VARARGS, shapes_doc},
     {NULL, NULL, 0, NULL},
 };
 

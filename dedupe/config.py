@@ -31,7 +31,7 @@ class ReadSettings:
     source_field: str = ""
     date_field: str = ""
     encoding: str = "utf-8"
-    max_record_bytes: int = 16 * 1024 * 1024
+    max_record_bytes: int = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)

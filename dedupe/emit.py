@@ -115,7 +115,7 @@ class Emission:
         self.verdicts, self.tiers, self.rules = Counter[str](), Counter[str](), Counter[str]()
         self.sources, self.removed = Counter[str](), Counter[str]()
         self.known_edits: set[str] = set()
-        self.known_articles: set[str] = set()  # those that decisions name
+        self.known_articles = {id for pair in pairs for id in (pair.a, pair.b)}  # and those that decisions name
         self.withheld: Mapping[str, Repair] = {}  # of articles that were set aside by a decision, to be known again
         self.report, self.edit_pages = ReportData.of_clusters(clustering.clusters, run), EditPages(run)
 

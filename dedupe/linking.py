@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from dedupe.config import FindSettings
-from dedupe.corpus.reader import Corpus
+from dedupe.corpus.reader import Source
 from dedupe.detect.dates import parse_date
 from dedupe.detect.find import represent_copies
 from dedupe.detect.profile import Profiles
@@ -39,6 +39,10 @@ class Templates:
     clusters: tuple[Cluster, ...] = ()
     pages: Mapping[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
 
+    def concerning(self, own: Collection[str]) -> Templates:
+        """The same, with the clusters alone that hold some of the articles."""
+        return replace(self, clusters=tuple(cluster for cluster in self.clusters if any(id in own for id in cluster.members)))
+
     def tell_apart(self, a: str, b: str) -> bool:
         """Whether two articles are different pages of one template."""
         one, two = self.pages.get(a), self.pages.get(b)
@@ -53,7 +57,7 @@ class Templates:
         return lambda first, others: verify(first, [other for other in others if not self.tell_apart(first, other)])
 
 
-def find_templates(corpus: Corpus, places: Places, profiles: Profiles, ids: Sequence[str], pairs: Sequence[Pair]) -> Templates:
+def find_templates(corpus: Source, places: Places, profiles: Profiles, ids: Sequence[str], pairs: Sequence[Pair]) -> Templates:
     """The templates among the profiled articles; `pairs` are those found alike so far."""
     order = np.array(sorted(range(len(ids)), key=ids.__getitem__), np.int64)
     first = represent_copies(profiles.digests[order]) == np.arange(len(order))
@@ -113,7 +117,7 @@ class StoryFinder:
     `dates` are the articles' own strings, by row. `choose_lead` is asked once the articles concerned have been shown to `meet`.
     """
 
-    def __init__(self, corpus: Corpus, places: Places, profiles: Profiles, ids: Sequence[str], settings: FindSettings) -> None:
+    def __init__(self, corpus: Source, places: Places, profiles: Profiles, ids: Sequence[str], settings: FindSettings) -> None:
         self._corpus, self._places, self._profiles = corpus, places, profiles
         self._ids, self._settings = ids, settings
 

@@ -3,7 +3,7 @@
     read → profile → find → cluster → choose → repair → emit        (→ review, which feeds `apply`)
 
 The middle of it, from profile to choose, is `relate`. Each word has a folder or a file of its own. The inputs are read
-once to profile and once more to emit; texts are not kept in between.
+once to profile and once more to emit; texts are not kept in between. What stood before the run is in `earlier`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from dedupe.config import Settings
-from dedupe.corpus.fields import detect_fields
 from dedupe.corpus.folder import OutputFolder, identify_run, name_run
-from dedupe.corpus.inputs import Input, discover_inputs
-from dedupe.corpus.reader import Corpus, read_records
+from dedupe.corpus.inputs import Input
+from dedupe.corpus.opening import open_corpus
 from dedupe.corpus.writer import CorpusWriter
+from dedupe.earlier import Past
 from dedupe.emit import DryRun, Emission, Writer, describe_finding, emit_records, finish_emission, load_summary, run_details
 from dedupe.model import Article, Repair
 from dedupe.relate import Relations, Track, assess_plainly, assess_spin, collect_witnesses, relate
@@ -42,14 +42,18 @@ def run(
     *,
     dry_run: bool = False,
     overwrite: bool = False,
+    index: str = "",
+    against: Sequence[str | Path] = (),
     spooled: Input | None = None,
     track: Track = untracked,
 ) -> Summary:
     """The summary of the whole job: `inputs` cleaned into the folder `out`.
 
-    `dry_run` writes nothing and tells what would be done. `overwrite` lets a finished run in `out` be replaced. `spooled` is
-    what the input "-" stands for. Raises UsageError for wrong settings or paths, InputError for damaged input,
-    ConservationError when a record would be lost; in each case nothing is committed.
+    `dry_run` writes nothing and tells what would be done. `overwrite` lets a finished run in `out` be replaced. Copies of
+    articles in the index of the URL `index`, or in the corpus `against`, are duplicates of those; survivors enter the index.
+    `spooled` is what the input "-" stands for. Raises UsageError for wrong settings or paths, InputError for damaged input,
+    IndexStateError for an index that cannot be used, ConservationError when a record would be lost; in each case
+    nothing is committed.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -60,10 +64,11 @@ def run(
     (2, 1, 1)
     """
     settings = settings or Settings()
-    if dry_run:
-        return clean(inputs, Path(out), None, settings, spooled, track)
-    with OutputFolder(Path(out), overwrite=overwrite) as folder:
-        return clean(inputs, Path(out), folder, settings, spooled, track)
+    with Past(index, against, settings, Path(out), dry_run=dry_run) as past:
+        if dry_run:
+            return clean(inputs, Path(out), None, settings, spooled, track, past)
+        with OutputFolder(Path(out), overwrite=overwrite, repeat=bool(index)) as folder:
+            return clean(inputs, Path(out), folder, settings, spooled, track, past)
 
 
 def clean(
@@ -73,18 +78,21 @@ def clean(
     settings: Settings,
     spooled: Input | None,
     track: Track,
+    past: Past,
 ) -> Summary:
     """The summary of the sentence above, said into a folder that is held, or into nothing.
 
     What a run of the same inputs and settings had completed when it was interrupted is not done again.
     """
-    corpus, notes = read(inputs, settings, spooled=spooled, exclude=[out])
+    corpus, notes = open_corpus(inputs, settings, spooled=spooled, exclude=[out])
     repairer = make_repairer(settings.repair)
-    details, ledger = run_details(settings, repairer), Ledger.load(out)
+    details, ledger = run_details(settings, repairer) | past.details, Ledger.load(out)
     reviewed = {"decisions": len(ledger)} if len(ledger) else {}  # what people decided makes it another run
-    if folder and folder.begin(identify_run({**details, **reviewed}, corpus.inputs)):
+    identity = identify_run({**details, **reviewed}, corpus.inputs)
+    is_finished = past.is_finished(identity, corpus)
+    if folder and folder.begin(identity) and is_finished:
         return load_summary(out)
-    relations = relate(corpus, settings, assess_spin(repairer), track, Grouping.read(ledger))
+    relations = relate(corpus, settings, assess_spin(repairer), track, Grouping.read(ledger), past, past.reference)
     witnesses, found = collect_witnesses(corpus, relations), relations.found
     finding, run = describe_finding(found), name_run(details, corpus.inputs)
     emission = Emission(found.pairs, relations.clustering, finding, notes, settings.emit.format, relations.boilerplate, run)
@@ -97,13 +105,15 @@ def clean(
 
     def emit(writer: Writer) -> Summary:
         emit_records(writer, track(corpus, "repair and write"), emission, repair, ledger)
-        emission.notes += [*found.describe_hot(), *repairer.describe_skipped()]
+        emission.notes += [*found.describe_hot(), *repairer.describe_skipped(), *relations.notes]
         return finish_emission(writer, emission, ledger, details)
 
     if folder is None:
         return emit(DryRun())
     with CorpusWriter(folder, corpus, format=settings.emit.format) as writer:
-        return emit(writer)
+        summary = emit(writer)
+    past.take_in(relations.places.keys() - emission.canonical_of.keys(), identity, summary.counts)
+    return summary
 
 
 def find(
@@ -126,20 +136,7 @@ def find(
     [('a.txt', 'b.txt', 'exact')]
     """
     settings = settings or Settings()
-    corpus, notes = read(inputs, settings, spooled=spooled)
+    corpus, notes = open_corpus(inputs, settings, spooled=spooled)
     assess = assess_spin(make_repairer(settings.repair)) if judge_spin else assess_plainly
     relations = relate(corpus, settings, assess, track)
     return dataclasses.replace(relations, notes=(*notes, *relations.found.describe_hot()))
-
-
-def read(
-    inputs: Sequence[str | Path], settings: Settings, *, spooled: Input | None = None, exclude: Sequence[Path] = ()
-) -> tuple[Corpus, list[str]]:
-    """The corpus that the inputs hold, and what the user should be told about how it is read."""
-    discovery = discover_inputs(inputs, spooled=spooled, exclude=exclude)
-    choices = detect_fields(discovery.inputs, settings.read)
-    notes = [choice.message for choice in choices.values() if choice.message]
-    if discovery.skipped:
-        notes.append(f"passed over {len(discovery.skipped)} files of unknown extension, such as {discovery.skipped[0]}")
-    further = [field for field in settings.repair.fields if field not in {"text", "title"}]
-    return read_records(discovery.inputs, settings.read, choices, further), notes

@@ -51,8 +51,8 @@ class Regrouping:
         self._places = {
             record.article.id: (record.where.input, record.where.record) for record in corpus if record.article is not None
         }
-        grouping = grouping.within(self._places)
-        grouping = Discount(grouping, found, (), self._select, self._settings).put_apart(found, grouping)
+        grouping = grouping.within(self._places, {cluster.canonical for cluster in found.clusters})
+        grouping = Discount(grouping, found, (), self._places, self._select, self._settings).put_apart(found, grouping)
         self.clustering = part_linked(regroup(found, pairs, grouping, self._measure), grouping)
         before, after = (_removed(clustering) for clustering in (found, self.clustering))
         self.kept, self.set_aside = before - after, after - before
@@ -64,7 +64,7 @@ class Regrouping:
         if self._repairer is None or not self._settings.repair.enabled:
             return Repair(article.id, "")
         cluster = next((c for c in self.clustering.clusters if c.canonical == article.id), None)
-        others = set(cluster.members) - {article.id} if cluster else ()
+        others = (self._places.keys() & cluster.members) - {article.id} if cluster else ()
         witnesses = list(self._texts(others)) if others and self._repairer.judge(article).verdict != "clean" else []
         return self._repairer.repair(article, witnesses)
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from dedupe.config import Settings
-from dedupe.corpus.reader import Corpus
+from dedupe.config import FindSettings, Settings
+from dedupe.corpus.joined import JoinedCorpus
+from dedupe.corpus.reader import Corpus, Source
 from dedupe.detect.boilerplate import CommonPassage
 from dedupe.detect.canonical import Candidate, choose_canonical, compare_candidates, rank_candidates
-from dedupe.detect.clusters import Clustering, Verify, find_clusters
+from dedupe.detect.clusters import Clustering, StandsFor, Verify, find_clusters
 from dedupe.detect.find import Found, find_pairs
 from dedupe.detect.passages import cut_spans, trace_passages
 from dedupe.detect.profile import PASSAGE_KINDS, Profiler, Profiles
@@ -23,6 +24,7 @@ from dedupe.model import LINKING_KINDS, Article, Pair
 from dedupe.repair.endings import is_truncated
 from dedupe.repair.layout import count_body_words
 from dedupe.review.regroup import Grouping, part_linked, regroup
+from dedupe.standing import Earlier, add_copies, find_reference_copies
 from dedupe.text.lexicon import load_classes
 
 if TYPE_CHECKING:
@@ -73,24 +75,38 @@ class Reading:
     unreadable: int
 
 
-def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track, grouping: Grouping | None = None) -> Relations:
+def relate(
+    corpus: Corpus,
+    settings: Settings,
+    assess: Assess,
+    track: Track,
+    grouping: Grouping | None = None,
+    earlier: Earlier | None = None,
+    reference: Corpus | None = None,
+) -> Relations:
     """All relations between the articles of the corpus, which is read once whole, and again where articles are related.
 
     `assess` tells of each related article, and its text without boilerplate, what the choice of a canonical must know.
-    `grouping` is what people decided on clusters earlier.
+    `grouping` is what people decided on clusters before. Who is a copy of an `earlier` article, or of one of a `reference`
+    corpus, is that and nothing else.
     """
-    reading = read_through(corpus, settings, track)
+    joined = JoinedCorpus(corpus, reference) if reference else None
+    source: Source = joined or corpus
+    reading = read_through(source, settings, track)
+    foreign, notes = (joined.foreign, joined.notes) if joined else (set[str](), ())
     profiles, ids, places = reading.profiles, reading.ids, reading.places
-    grouping = (grouping or Grouping()).within(places)
+    own = {id: place for id, place in places.items() if id not in foreign}
+    grouping = grouping or Grouping()
     verifier = Verifier(profiles, ids, settings.find)
     found = find_pairs(profiles, ids, verifier, settings.find, reading.sources)
 
     def read(wanted: Collection[str]) -> Iterator[Article]:
-        return corpus.select({places[id]: id for id in wanted})
+        return source.select({places[id]: id for id in wanted})
 
     templates = Templates()
     if "template" in settings.find.kinds:
-        templates = find_templates(corpus, places, profiles, ids, found.pairs)
+        templates = find_templates(source, places, profiles, ids, found.pairs).concerning(own)
+    found = replace(found, pairs=_concerning(own, found.pairs), sharing=_concerning(own, found.sharing))
     boilerplate: tuple[CommonPassage, ...] = ()
     furniture: Mapping[str, Sequence[tuple[int, int]]] = {}
     if not PASSAGE_KINDS.isdisjoint(settings.find.kinds):
@@ -105,25 +121,42 @@ def relate(corpus: Corpus, settings: Settings, assess: Assess, track: Track, gro
         candidate = assess(article, cut_spans(article.text, spans) if spans else article.text)
         return replace(candidate, copy=True) if article.id in copies else candidate
 
-    concerned = {id for pair in versions for id in (pair.a, pair.b)} | grouping.articles
+    concerned = {id for pair in versions for id in (pair.a, pair.b)} | (grouping.articles & own.keys())
     candidates = {article.id: judge(article) for article in read(concerned)}
-    clustering = choose_versions(versions, templates.guard(verifier.verify_with), candidates, settings)
-    discount = Discount(grouping, clustering, found.pairs, read, settings)
+    verify = templates.guard(verifier.verify_with)
+    standing = earlier.find_copies(profiles, ids[: len(own)], templates.pages) if earlier else {}
+    if foreign:
+        standing |= find_reference_copies(versions, foreign, verify, keep_originals(candidates, settings.find))
+    found = replace(found, pairs=_join(found.pairs, (copy.pair for copy in standing.values())))
+    grouping = grouping.within(own, {copy.of for copy in standing.values()})
+    versions = [pair for pair in versions if own.keys() - standing.keys() >= {pair.a, pair.b}]
+    clustering = add_copies(choose_versions(versions, verify, candidates, settings), standing)
+    discount = Discount(grouping, clustering, found.pairs, own, read, settings)
     found = replace(found, pairs=discount.drop_overlaps(found.pairs))
     grouping = discount.put_apart(clustering, grouping)
     clustering = regroup(clustering, versions, grouping, verifier.measure_decided)
     stories = Stories()
     if reading.terms:
-        stories = find_stories(corpus, reading, clustering, templates, candidates, judge, settings)
-        known = {(pair.a, pair.b) for pair in found.pairs}
-        pairs = (*found.pairs, *(pair for pair in stories.pairs if (pair.a, pair.b) not in known))
-        found = replace(found, pairs=tuple(sorted(pairs, key=lambda pair: (pair.a, pair.b))))
+        stories = find_stories(source, reading, clustering, foreign, templates, candidates, judge, settings)
+        found = replace(found, pairs=_join(found.pairs, stories.pairs))
     linked = sorted((*templates.clusters, *stories.clusters), key=lambda cluster: (cluster.id, cluster.kind))
     clustering = part_linked(replace(clustering, linked=tuple(linked)), grouping)
-    return Relations(places, found, clustering, candidates, boilerplate, reading.unreadable)
+    return Relations(own, found, clustering, candidates, boilerplate, reading.unreadable, notes)
 
 
-def read_through(corpus: Corpus, settings: Settings, track: Track) -> Reading:
+def _concerning(own: Collection[str], pairs: Iterable[Pair]) -> tuple[Pair, ...]:
+    """The pairs of which one at least is of the run."""
+    return tuple(pair for pair in pairs if pair.a in own or pair.b in own)
+
+
+def _join(pairs: Sequence[Pair], further: Iterable[Pair]) -> tuple[Pair, ...]:
+    """The pairs, and those of the further ones whose articles are not among them, in order."""
+    known = {(pair.a, pair.b) for pair in pairs}
+    new = (pair for pair in further if (pair.a, pair.b) not in known)
+    return tuple(sorted((*pairs, *new), key=lambda pair: (pair.a, pair.b)))
+
+
+def read_through(corpus: Source, settings: Settings, track: Track) -> Reading:
     """The corpus read once, each article profiled."""
     kinds = settings.find.kinds
     profiler = Profiler(settings.find, load_classes(settings.repair.language) if "spun" in kinds else None)
@@ -145,6 +178,23 @@ def read_through(corpus: Corpus, settings: Settings, track: Track) -> Reading:
     return Reading(profiler.finish(), list(places), places, sources, dates, terms, unreadable)
 
 
+def keep_fuller(candidates: Mapping[str, Candidate], settings: FindSettings) -> StandsFor:
+    """Whether one may stand for another: a text must not go for one that is contained in it, whatever speaks for that one."""
+
+    def stands_for(survivor: str, pair: Pair) -> bool:
+        removed = pair.b if pair.a == survivor else pair.a
+        fuller = candidates[survivor].length >= settings.contained * candidates[removed].length
+        return pair.kind != "contained" or fuller
+
+    return stands_for
+
+
+def keep_originals(candidates: Mapping[str, Candidate], settings: FindSettings) -> StandsFor:
+    """The same where there is no choice who survives: nor must a text go for a spun copy of it."""
+    stands_for = keep_fuller(candidates, settings)
+    return lambda survivor, pair: stands_for(survivor, pair) and not (pair.kind == "spun" and candidates[survivor].copy)
+
+
 def choose_versions(
     versions: Sequence[Pair], verify: Verify, candidates: Mapping[str, Candidate], settings: Settings
 ) -> Clustering:
@@ -153,14 +203,8 @@ def choose_versions(
     def explain(members: Sequence[str]) -> str:
         return choose_canonical([candidates[id] for id in members], settings.choose)[1]
 
-    def stands_for(survivor: str, pair: Pair) -> bool:
-        """A text must not go for one that is contained in it, whatever speaks for that one."""
-        removed = pair.b if pair.a == survivor else pair.a
-        fuller = candidates[survivor].length >= settings.find.contained * candidates[removed].length
-        return pair.kind != "contained" or fuller
-
     rank = rank_candidates(candidates.values(), settings.choose)
-    clustering = find_clusters(versions, verify, rank, explain, stands_for)
+    clustering = find_clusters(versions, verify, rank, explain, keep_fuller(candidates, settings.find))
     reasons = {
         id: compare_candidates(candidates[cluster.canonical], candidates[id], settings.choose)
         for cluster in clustering.clusters
@@ -171,17 +215,22 @@ def choose_versions(
 
 
 def find_stories(
-    corpus: Corpus,
+    corpus: Source,
     reading: Reading,
     clustering: Clustering,
+    foreign: Collection[str],
     templates: Templates,
     candidates: dict[str, Candidate],
     judge: Callable[[Article], Candidate],
     settings: Settings,
 ) -> Stories:
-    """The stories among the articles that survive; what the choice of a lead needs to know goes into `candidates`."""
+    """The stories among the articles that survive, those of a `foreign` corpus left out.
+
+    What the choice of a lead needs to know goes into `candidates`.
+    """
     assert reading.terms is not None
-    survivor = {id: cluster.canonical for cluster in clustering.clusters for id in cluster.members if id != cluster.canonical}
+    removed = {id: cluster.canonical for cluster in clustering.clusters for id in cluster.members if id != cluster.canonical}
+    removed |= dict.fromkeys(foreign, "")
 
     def meet(article: Article) -> None:
         if article.id not in candidates:
@@ -191,7 +240,7 @@ def find_stories(
         return choose_canonical([candidates[id] for id in members], settings.choose, "leads", "report")
 
     finder = StoryFinder(corpus, reading.places, reading.profiles, reading.ids, settings.find)
-    return finder.find(reading.terms.finish(), reading.dates, survivor, templates, meet, choose_lead)
+    return finder.find(reading.terms.finish(), reading.dates, removed, templates, meet, choose_lead)
 
 
 def _name_source(article: Article) -> str:
@@ -235,9 +284,12 @@ def assess_spin(repairer: Repairer) -> Assess:
 
 def collect_witnesses(corpus: Corpus, relations: Relations) -> dict[str, list[str]]:
     """The texts of the other versions, for each canonical that is not clean: evidence of its original wording."""
-    spun = [c for c in relations.clustering.clusters if relations.candidates[c.canonical].verdict != "clean"]
+    candidates = relations.candidates
+    spun = [
+        c for c in relations.clustering.clusters if c.canonical in candidates and candidates[c.canonical].verdict != "clean"
+    ]
     canonical_of = {member: cluster.canonical for cluster in spun for member in cluster.members if member != cluster.canonical}
     texts: dict[str, list[str]] = {}
-    for article in corpus.select({relations.places[id]: id for id in canonical_of}):
+    for article in corpus.select({relations.places[id]: id for id in canonical_of if id in relations.places}):
         texts.setdefault(canonical_of[article.id], []).append(article.text)
     return texts

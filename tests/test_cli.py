@@ -16,6 +16,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,8 @@ def test_a_reader_that_stops_early_is_no_error(arguments: tuple[str, ...], desk:
 
 def test_an_interrupt_leaves_nothing_behind(desk: Path, read_tree: Tree) -> None:
     before = read_tree(desk)
-    process = start("run", "-", "-o", "out", cwd=desk, stdin=subprocess.PIPE)
+    hears = partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # a job in the background ignores Ctrl-C
+    process = start("run", "-", "-o", "out", cwd=desk, stdin=subprocess.PIPE, preexec_fn=hears)
     time.sleep(4.0)  # until it waits for standard input
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +196,8 @@ def test_a_signal_ends_the_command_with_its_code_and_nothing_is_left(
 ) -> None:
     (inputs[0] / "more.jsonl").write_bytes(b"".join(make_jsonl(ARTICLES) for _ in range(20_000)))
     command = [sys.executable, "-m", "dedupe", "run", str(inputs[0]), "-o", str(tmp_path / "out")]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+    heard = partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # a job in the background ignores Ctrl-C
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=heard) as process:
         while not (tmp_path / "out").exists():
             time.sleep(0.05)
         process.send_signal(sign)

@@ -54,12 +54,12 @@ def check_round(input: Path, tmp_path: Path, settings: Settings, read_tree: Tree
 
 def measure(*arguments: str | Path) -> tuple[int, int]:
     """Exit code and peak memory in MiB of a command in a process of its own."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "dedupe", *map(str, arguments)], cwd=ROOT, stdout=subprocess.DEVNULL
-    ) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, usage.ru_maxrss // 1024
+    # a small process starts it: what is forked from a large one has been as large, until it runs its own program
+    between = "import os, resource, subprocess, sys; code = subprocess.call(sys.argv[1:], stdout=sys.stderr); "
+    between += "print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)"
+    command = [sys.executable, "-c", between, sys.executable, "-m", "dedupe", *map(str, arguments)]
+    code, memory = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout.split()
+    return int(code), int(memory)
 
 
 def make_line_bomb(path: Path, compression: str, size: int) -> None:

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedupe.errors import IndexStateError
-from dedupe.index.contract import BUCKET_CAP, Index, Link, NewText, Part
+from dedupe.index.contract import BUCKET_CAP, Forgotten, Index, Link, NewText, Part
+from dedupe.index.postings import Sieve
 from dedupe.index.sqlite import SqliteIndex
 
 SETTINGS = {"scheme": "affine32", "seed": "1"}
@@ -55,7 +56,7 @@ def test_an_empty_index_knows_nothing(reopen: Open) -> None:
         assert index.find_claims(["a"]) == set()
         assert holders(index, 1, 2) == [[], []]
         assert (index.read_texts([1]), index.read_sketches([1]), index.read_bodies([1])) == ({}, {}, {})
-        assert index.forget("a") is None
+        assert index.forget(["a"]) == Forgotten(unknown=("a",))
         assert index.last_part("r") is None
         assert index.next_number() == 1
         assert index.verify() == []
@@ -116,6 +117,18 @@ def test_one_worker_at_a_time(reopen: Open) -> None:
         assert holders(one, 7) == [[1, 2]]
 
 
+def test_who_only_looks_waits_for_nobody_and_sees_what_was_committed(reopen: Open) -> None:
+    one, other = reopen(), reopen()
+    with one.transaction():
+        one.add([text(1, [7])], [("a", 1)])
+    with one.transaction():
+        one.add([text(2, [7])], [("b", 2)])
+        with other.snapshot():
+            assert (other.stats().texts, holders(other, 7), other.verify()) == (1, [[1]], [])
+    with other.snapshot():
+        assert holders(other, 7) == [[1, 2]]
+
+
 def test_a_claim_is_kept_once_and_the_first_owner_stays(reopen: Open) -> None:
     index = reopen()
     for _ in range(2):
@@ -148,9 +161,9 @@ def test_forgetting_an_owner_removes_its_text_unless_somebody_else_has_it(reopen
     with index.transaction():
         index.add([text(1, [7]), text(2, [7, 8])], [("a", 1), ("b", 1), ("b", 2)])
     with index.transaction():
-        assert index.forget("a") == []
+        assert index.forget(["a"]) == Forgotten()
         assert index.read_texts([1])[1].owner == "b"
-        assert index.forget("b") == []
+        assert index.forget(["b"]) == Forgotten()
         assert holders(index, 7, 8) == [[], []]
         assert index.stats().texts == index.stats().articles == index.stats().postings == 0
         assert index.verify() == []
@@ -161,7 +174,7 @@ def test_who_loses_its_survivor_stands_for_itself(reopen: Open) -> None:
     index = reopen()
     with index.transaction():
         index.add([text(1), text(2, survivor=1), text(3)], [("a", 1), ("b", 2), ("c", 3)])
-        assert index.forget("a") == ["b"]
+        assert index.forget(["a"]) == Forgotten(orphans=("b",))
         assert index.read_texts([2])[2].survivor == 2
         assert index.read_texts([2])[2].link is None
         assert index.verify() == []
@@ -232,7 +245,7 @@ def test_buckets_hold_what_was_put_in(
             index.add(texts, [(f"a{text.number}", text.number) for text in texts])
     with index.transaction():
         for lost in gone:
-            index.forget(f"a{lost}")
+            index.forget([f"a{lost}"])
         assert index.verify() == []
         expected = [[n for n in model.get(key, []) if n not in gone][:BUCKET_CAP] for key in range(41)]
         assert holders(index, *range(41)) == expected
@@ -250,6 +263,23 @@ def test_a_large_run_is_read_chunk_by_chunk(tmp_path: Path) -> None:
         wanted = [(np.flatnonzero((keys == key).any(axis=1)) + 1)[:BUCKET_CAP].tolist() for key in asked]
         assert holders(index, *asked.tolist()) == wanted
         assert index.verify() == []
+    gone = list(range(1, 3000, 3))
+    with index.transaction():
+        index.forget([f"a{number - 1}" for number in gone])
+        left = [np.setdiff1d(np.flatnonzero((keys == key).any(axis=1)) + 1, gone)[:BUCKET_CAP].tolist() for key in asked]
+        assert holders(index, *asked.tolist()) == left
+        assert index.verify() == []
+
+
+def test_a_sieve_knows_all_keys_of_its_run_and_few_others() -> None:
+    draw = np.random.RandomState(1)
+    keys = np.sort(draw.randint(0, 1 << 36, 200_000).astype(np.uint64))
+    sieve = Sieve.make(len(keys))
+    for part in np.array_split(keys, 7):
+        sieve.add(part)
+    assert sieve.may_hold(keys).all()
+    others = draw.randint(0, 1 << 36, 200_000).astype(np.uint64)
+    assert 0.1 < sieve.may_hold(others).mean() < 0.25
 
 
 def test_a_file_that_is_no_index_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -267,21 +297,25 @@ def test_a_file_that_is_no_index_is_refused_and_left_alone(tmp_path: Path) -> No
     with pytest.raises(IndexStateError, match="no such index"):
         SqliteIndex(tmp_path / "missing.db")
     assert not (tmp_path / "missing.db").exists()
+    with pytest.raises(IndexStateError, match="folder that does not exist"):
+        SqliteIndex(tmp_path / "nowhere" / "index.db", SETTINGS)
 
 
 def test_a_forgotten_owner_is_not_in_the_bytes_of_the_file(tmp_path: Path) -> None:
     index = open_sqlite(tmp_path)()
     for number in range(1, 30):
         with index.transaction():
-            index.add([text(number, [number])], [(f"owner-{number:03}-x", number)])
+            index.add([text(number, [0xABCDEF000 + number])], [(f"owner-{number:03}-x", number)])
+    postings = [(0xABCDEF000 + number << 28 | number).to_bytes(8, "little") for number in (7, 8)]
     with index.transaction():
-        assert index.forget("owner-007-x") == []
+        assert index.forget(["owner-007-x"]) == Forgotten()
     index.close()
     content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b"owner-008-x" in content
     assert b"owner-007-x" not in content
     assert b"body7" not in content
     assert (7).to_bytes(16, "big") not in content
+    assert [posting in content for posting in postings] == [False, True], "nor in pages of runs that were merged since"
 
 
 def test_at_rest_an_index_is_one_file(tmp_path: Path) -> None:

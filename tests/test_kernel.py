@@ -16,6 +16,10 @@ from hypothesis import strategies as st
 from dedupe import __version__, kernel
 from dedupe.config import FindSettings
 from dedupe.detect import batches, boilerplate, fingerprints, lsh, minhash, profile, shingles, verify
+from dedupe.repair.shape import find_shapes
+from dedupe.repair.sieve import Sieve
+from dedupe.repair.slips import find_slips
+from dedupe.repair.spacing import find_spacing, flag_spacing
 from dedupe.text.classes import ClassMap
 from dedupe.text.normal import tokenize
 
@@ -191,16 +195,18 @@ def test_what_does_not_fit_is_an_error_and_no_crash(name: str, arguments: tuple[
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_batches_come_back_in_the_order_of_the_texts(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "BATCH", 10)
-    gathered = batches.Batches(lambda texts: "".join(texts), threads)
+    done: list[str] = []
+    gathered = batches.Batches("".join, done.append, threads)
     texts = [f"{number} " * (number % 7) for number in range(200)]
     for text in texts:
         gathered.add(text)
-    assert "".join(gathered.finish()) == "".join(texts)
+    gathered.finish()
+    assert "".join(done) == "".join(texts)
 
 
 def test_what_a_batch_raises_is_raised_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "BATCH", 1)
-    gathered = batches.Batches(lambda texts: 1 // len("".join(texts).strip()), 2)
+    gathered = batches.Batches(lambda texts: 1 // len("".join(texts).strip()), [].append, 2)
     with pytest.raises(ZeroDivisionError):  # noqa: PT012 it may come as soon as the batch is done
         gathered.add(" ")
         gathered.finish()
@@ -215,3 +221,38 @@ def test_without_the_compiled_kernel_the_name_says_so() -> None:
     with without_kernel():
         assert kernel.kernel_name() == "numpy"
         assert tokenize(["Still here."]).normal_form(0) == b"still here"
+
+
+FORMS = st.lists(
+    st.sampled_from(["the", "place", "état", "new york", "york times", "the place of", "of the place", "“"]), max_size=40
+)
+
+
+@compiled
+@given(FORMS, TEXT)
+@settings(max_examples=300, deadline=None)
+def test_the_forms_that_a_text_may_hold_are_the_same(words: list[str], rest: str) -> None:
+    text = " ".join([*words, rest])
+    sieve = Sieve(dict.fromkeys(["the", "état", "new york", "new york times", "the place of", "place of the place"], 1.0))
+    fast = sorted(sieve.find_possible(text))
+    with without_kernel():
+        assert fast == sorted(sieve.find_possible(text))
+
+
+MARKS = st.text("aTo.!,:/-%$€£”’“) \n15é", max_size=30)
+
+
+@compiled
+@given(
+    st.lists(
+        MARKS | st.sampled_from(["ended.The", "region.”The", "regionThe", "three%", "$four", "four.5", "2:thirty"]), max_size=4
+    )
+)
+@settings(max_examples=1000, deadline=None)
+def test_no_defect_is_overlooked_for_want_of_its_shape(parts: list[str]) -> None:
+    text = "".join(parts)
+    assert list(find_spacing(text, find_shapes(text))) == list(find_spacing(text))
+    assert list(flag_spacing(text, "text", find_shapes(text))) == list(flag_spacing(text, "text"))
+    fast = find_slips(text)
+    with without_kernel():
+        assert fast == find_slips(text)

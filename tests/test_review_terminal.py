@@ -316,7 +316,7 @@ class Screen:
         os.close(slave)
         self.seen = ""
 
-    def wait_for(self, text: str, seconds: float = 15) -> str:
+    def wait_for(self, text: str, seconds: float = 60) -> str:
         """What was printed since the last call, up to where the text stands."""
         begin, end = len(self.seen), time.monotonic() + seconds
         while text not in self.seen[begin:]:

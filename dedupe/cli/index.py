@@ -13,6 +13,7 @@ from dedupe.index.contract import Stats
 from dedupe.index.opening import open_index
 
 url_argument = click.argument("url")
+_RUNS = 10  # shown
 wait_option = click.option("--wait", default=60.0, show_default=True, help="seconds to wait for another worker")
 
 
@@ -33,7 +34,7 @@ def command() -> None:
 def stats(url: str, wait: float, as_json: bool) -> None:
     """Tell what the index at URL holds: articles, duplicates by kind, bytes, full buckets, finished parts, settings."""
     index = open_index(url, wait=wait)
-    with index.transaction():
+    with index.snapshot():
         found = index.stats()
     index.close()
     click.echo(json.dumps(dataclasses.asdict(found), indent=1) if as_json else _describe(found))
@@ -45,7 +46,7 @@ def stats(url: str, wait: float, as_json: bool) -> None:
 def verify(url: str, wait: float) -> None:
     """Check the index at URL: the file itself, and that all in it belongs together; exit 5 if something is wrong."""
     index = open_index(url, wait=wait)
-    with index.transaction():
+    with index.snapshot():
         faults, texts = index.verify(), index.stats().texts
     index.close()
     for fault in faults:
@@ -61,10 +62,10 @@ def verify(url: str, wait: float) -> None:
 def compact(url: str, wait: float) -> None:
     """Merge all runs of the index at URL and give back what space it does not use."""
     index = open_index(url, wait=wait)
-    with index.transaction():
+    with index.snapshot():
         before = index.stats().size
     index.compact()
-    with index.transaction():
+    with index.snapshot():
         after = index.stats().size
     index.close()
     click.echo(f"{url}: {before:,} bytes before, {after:,} now")
@@ -81,23 +82,26 @@ def forget(url: str, owners: tuple[str, ...], wait: float) -> None:
     """
     index = open_index(url, wait=wait)
     with index.transaction():
-        outcomes = {owner: index.forget(owner) for owner in owners}
+        forgotten = index.forget(owners)
     index.close()
-    if unknown := [owner for owner, orphans in outcomes.items() if orphans is None]:
-        echo(f"note: not in the index: {', '.join(unknown)}", err=True)
-    click.echo(f"forgot {len(owners) - len(unknown):,} articles")
-    for owner in sorted({orphan for orphans in outcomes.values() for orphan in orphans or ()} - set(owners)):
+    if forgotten.unknown:
+        echo(f"note: not in the index: {', '.join(forgotten.unknown)}", err=True)
+    click.echo(f"forgot {len(set(owners)) - len(forgotten.unknown):,} articles")
+    for owner in forgotten.orphans:
         echo(f"stands for itself now: {owner}")
 
 
 def _describe(found: Stats) -> str:
+    runs = [f"run {run}: {number:,} parts" for run, number in found.parts.items()]
+    if len(runs) > _RUNS:
+        runs[_RUNS:] = [f"and {len(runs) - _RUNS:,} more runs (--json tells all)"]
     kinds = ", ".join(f"{number:,} {kind}" for kind, number in found.kinds.items()) or "no duplicates"
     lines = [
         f"{found.articles:,} articles, {found.texts:,} different texts, {found.survivors:,} survivors; {kinds}",
         f"{found.size:,} bytes, {found.size // max(1, found.texts):,} a text; {found.postings:,} postings in {found.runs} runs",
         f"{found.hot_buckets:,} full buckets have turned texts away {found.turned_away:,} times",
         *(f"  {number:,} times, among them {owner} (boilerplate?)" for number, owner in found.hot),
-        *(f"run {run}: {number:,} parts" for run, number in found.parts.items()),
+        *runs,
         *(f"{name} = {value}" for name, value in found.settings.items()),
     ]
     return "\n".join(lines)

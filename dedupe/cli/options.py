@@ -26,7 +26,7 @@ _READ: list[Flag] = [
     ("--source-field", "read.source_field", "field that holds the source or site", {}),
     ("--date-field", "read.date_field", "field that holds the date", {}),
     ("--encoding", "read.encoding", "encoding of the inputs  [default: utf-8]", {}),
-    ("--max-record-bytes", "read.max_record_bytes", "larger records go to quarantine  [default: 16777216]", {"type": int}),
+    ("--max-record-bytes", "read.max_record_bytes", "larger records go to quarantine  [default: 4194304]", {"type": int}),
 ]
 _FIND: list[Flag] = [
     ("--kinds", "find.kinds", "relations to look for, split by commas  [default: all]", {}),

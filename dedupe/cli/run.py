@@ -22,9 +22,20 @@ from dedupe.review.summary import describe_summary
 @click.option("--dry-run", is_flag=True, help="write nothing; tell what would be done, with examples")
 @click.option("--no-repair", is_flag=True, help="find and set aside duplicates only")
 @click.option("--force", is_flag=True, help="replace a finished run in the output folder")
+@click.option("--index", default="", help="an index, sqlite:PATH: copies of its articles are duplicates, survivors enter it")
+@click.option("--against", multiple=True, help="a corpus whose copies in INPUTS are duplicates; nothing of it is emitted")
+@click.option("--wait", "stream_wait", type=float, help="seconds to wait for another worker on the index  [default: 60]")
 @settings_options("read", "find", "choose", "repair", "emit")
 def command(
-    inputs: tuple[str, ...], out: Path | None, dry_run: bool, no_repair: bool, force: bool, config: Path | None, **flags: Any
+    inputs: tuple[str, ...],
+    out: Path | None,
+    dry_run: bool,
+    no_repair: bool,
+    force: bool,
+    index: str,
+    against: tuple[str, ...],
+    config: Path | None,
+    **flags: Any,
 ) -> None:
     """Clean the corpus in INPUTS (files, folders, globs, or - for standard input) into a folder.
 
@@ -35,6 +46,7 @@ def command(
     Examples:
       dedupe run crawl/ -o clean/
       dedupe run news.jsonl.gz --text-field body -o clean/ --dry-run
+      dedupe run june/ --index sqlite:seen.db -o june-clean/
     """
     settings = build_settings(config, flags)
     if no_repair:
@@ -43,7 +55,17 @@ def command(
         raise click.UsageError("name a folder for the results: -o clean/ (or --dry-run to write nothing)")
     target = out or Path("dedupe-out")
     with spooled_stdin(inputs) as spooled:
-        summary = run(inputs, target, settings, dry_run=dry_run, overwrite=force, spooled=spooled, track=track)
+        summary = run(
+            inputs,
+            target,
+            settings,
+            dry_run=dry_run,
+            overwrite=force,
+            index=index,
+            against=against,
+            spooled=spooled,
+            track=track,
+        )
     for note in summary.notes:
         echo(f"note: {note}", err=True)
     echo(describe_summary(summary, str(target), dry_run))

@@ -79,6 +79,7 @@ def command(
         counts = run_stream(lines, stream, output, lambda: bool(stopping), after_batch)
     _print_summary(counts)
     if stopping:
+        echo("stopped: the same command goes on from here when the same input comes again" if out else "stopped", err=True)
         raise click.exceptions.Exit(128 + stopping[0])
     raise click.exceptions.Exit(3 if counts.records["quarantined"] else 0)
 

@@ -28,15 +28,16 @@ class OutputFolder:
     """The sole right to write a run into a folder, until it is released; a context manager.
 
     An installation that a crash interrupted there is finished first, which `completed` tells. Raises LockedError while another
-    process writes there, UsageError when the folder is a symbolic link or a file, or holds what is no run.
+    process writes there, UsageError when the folder is a symbolic link or a file, or holds what is no run. With `repeat` a
+    finished run there may be begun again by its like.
     """
 
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+    def __init__(self, path: Path, *, overwrite: bool = False, repeat: bool = False) -> None:
         if path.is_symlink() or (path / STAGING).is_symlink():
             raise UsageError("is or holds a symbolic link; give the real path of the output folder", path=str(path))
         if path.exists() and not path.is_dir():
             raise UsageError("is not a folder; choose another output folder", path=str(path))
-        self.path, self._overwrite = path, overwrite
+        self.path, self._overwrite, self._repeat = path, overwrite, repeat and not overwrite
         self._owner: Mapping[str, Any] = {}
         self._lock = FolderLock(path)
         try:
@@ -49,13 +50,13 @@ class OutputFolder:
             raise
 
     def begin(self, owner: Mapping[str, Any]) -> bool:
-        """Whether the run that `owner` identifies is complete already, its installation having been finished just now.
+        """Whether the run that `owner` identifies is complete already, its installation finished just now, or earlier.
 
         Raises UsageError when what stands there is another's, or a crash left another's unfinished output; with `overwrite`
         both are given up.
         """
         self._owner = owner
-        if self.completed and (self.path / MANIFEST).exists():
+        if (self.completed or self._repeat) and (self.path / MANIFEST).exists():
             manifest = load_manifest(self.path)
             if identify_run(manifest.details, manifest.inputs) == owner:
                 return True
@@ -81,7 +82,7 @@ class OutputFolder:
     def _refuse_content(self) -> None:
         if (self.path / MANIFEST).exists():
             load_manifest(self.path)
-            if not self.completed:
+            if not (self.completed or self._repeat):
                 self._refuse_finished()
         elif any(entry.name != STAGING for entry in self.path.iterdir()):
             raise UsageError("is not empty and holds no finished run; choose another folder, or empty it", path=str(self.path))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from dedupe.config import ReadSettings
 from dedupe.corpus.content import split_content
@@ -35,6 +36,18 @@ class Content:
     records: int = 0
     size: int = 0
     sha256: str = ""
+
+
+class Source(Protocol):
+    """Articles that can be read again and again, all of them or some: a `Corpus`, or several joined."""
+
+    def __iter__(self) -> Iterator[Record]:
+        """The records, in order."""
+        ...
+
+    def select(self, wanted: Mapping[tuple[str, int], str]) -> Iterator[Article]:
+        """The articles at some places, in order; see `Corpus.select`."""
+        ...
 
 
 class Corpus:

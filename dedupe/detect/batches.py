@@ -1,7 +1,7 @@
 """Batches: texts come one by one, and are worked on many at a time, on all cores, with the results in the order they came.
 
 The threads share the work only as far as it is done outside the interpreter, in the compiled kernel and in NumPy. What is
-found does not depend on their number. At most two batches a thread are in work, so that memory stays bounded.
+found does not depend on their number. What is in work at once is bounded in characters, so that huge texts wait for each other.
 """
 
 from __future__ import annotations
@@ -19,24 +19,25 @@ T = TypeVar("T")
 
 
 class Batches(Generic[T]):
-    """Gives what `work` makes of the texts, batch by batch, at least one batch.
+    """Passes on to `take` what `work` makes of the texts, batch by batch, at least one batch.
 
     `threads` is 0 for as many as there are cores; with one everything is done at once.
 
-    >>> batches = Batches(len, threads=2)
+    >>> done = []
+    >>> batches = Batches(len, done.append, threads=2)
     >>> for text in ["one", "another"]:
     ...     batches.add(text)
     >>> batches.finish()
+    >>> done
     [2]
     """
 
-    def __init__(self, work: Callable[[list[str]], T], threads: int = 0) -> None:
-        self._work, self._threads = work, threads or count_cores()
+    def __init__(self, work: Callable[[list[str]], T], take: Callable[[T], object], threads: int = 0) -> None:
+        self._work, self._take, self._threads = work, take, threads or count_cores()
         self._executor: ThreadPoolExecutor | None = None
         self._texts: list[str] = []
         self._characters = 0
-        self._pending: deque[Future[T]] = deque()
-        self._done: list[T] = []
+        self._pending: deque[tuple[int, Future[T]]] = deque()  # with the characters of each batch
 
     def add(self, text: str) -> None:
         """Take one text."""
@@ -45,23 +46,27 @@ class Batches(Generic[T]):
         if self._characters >= BATCH:
             self._start_batch()
 
-    def finish(self) -> list[T]:
-        """The results of all batches, in order. Raises what a batch raised."""
+    def finish(self) -> None:
+        """Pass on what is left. Raises what a batch raised."""
         last = self._work(self._texts)  # here: of few texts it is the only batch, and worth no thread
-        self._done += [*(batch.result() for batch in self._pending), last]
+        while self._pending:
+            self._take(self._pending.popleft()[1].result())
+        self._take(last)
         if self._executor:
             self._executor.shutdown()
-        return self._done
 
     def _start_batch(self) -> None:
-        texts, self._texts, self._characters = self._texts, [], 0
+        texts, size, self._texts, self._characters = self._texts, self._characters, [], 0
         if self._threads == 1:
-            self._done.append(self._work(texts))
+            self._take(self._work(texts))
             return
         self._executor = self._executor or ThreadPoolExecutor(self._threads)
-        self._pending.append(self._executor.submit(self._work, texts))
-        while self._pending and (len(self._pending) > 2 * self._threads or self._pending[0].done()):
-            self._done.append(self._pending.popleft().result())
+        while self._pending and (self._in_work() + size > 2 * self._threads * BATCH or self._pending[0][1].done()):
+            self._take(self._pending.popleft()[1].result())
+        self._pending.append((size, self._executor.submit(self._work, texts)))
+
+    def _in_work(self) -> int:
+        return sum(size for size, _ in self._pending)
 
 
 def count_cores() -> int:

@@ -20,7 +20,7 @@ Explain = Callable[[Sequence[str]], str]
 StandsFor = Callable[[str, Pair], bool]
 Verify = Callable[[str, Sequence[str]], Iterable[Pair]]
 # Of the kinds of a cluster's links the loosest names it.
-_LOOSER: tuple[RelationKind, ...] = ("exact", "near", "spun", "contained")
+LOOSER: tuple[RelationKind, ...] = ("exact", "near", "spun", "contained")
 _Likes = Mapping[str, Mapping[str, Pair]]
 
 
@@ -145,7 +145,7 @@ def _build_clusters(
     clusters = [
         Cluster(
             id=members[0],
-            kind=max((links[id].kind for id in members if id != canonical), key=_LOOSER.index),
+            kind=max((links[id].kind for id in members if id != canonical), key=LOOSER.index),
             members=tuple(members),
             pairs=tuple(sorted(inner[canonical])),
             canonical=canonical,

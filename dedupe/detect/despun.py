@@ -18,14 +18,18 @@ that fine let texts of one topic through as well, so the whole signatures are co
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from dedupe.detect.columns import chain_sizes
 from dedupe.detect.lsh import Candidates, find_candidates
 from dedupe.detect.minhash import sign_sets
+from dedupe.detect.shingles import collect_shingles
+from dedupe.detect.verify import count_shared
 from dedupe.text.classes import NUMBER, DespunTokens
 
 # 1 - (1 - s²)^128 of the pairs of despun similarity s are found: 0.94 at 0.15, 0.995 at 0.2, 1 from 0.3 on.
@@ -40,8 +44,8 @@ _REACH, _SLACK = 16, 3  # class tokens between neighbours in step, and by how ma
 _BUCKET_CAP, _HOT_BANDS = 64, 32  # so many bands are cheap only if pages of one frame are not linked in every one of them
 _COMPARED = 2048  # signatures compared at once
 _LEAST_ESTIMATE = 0.75  # of the threshold: 1.5 standard deviations below it at 0.12, 2.7 below a similarity of 0.15
-# Class tokens of pairs measured at once.
-_BLOCK = 65536
+# Class tokens of pairs measured at once: where they are put in order, and where texts that recur are read but once.
+_BLOCK, _COUNTED = 65536, 1 << 20
 
 _Codes = npt.NDArray[np.uint32]
 _Keys = npt.NDArray[np.uint64]
@@ -101,16 +105,23 @@ def profile_despun(tokens: DespunTokens, a: _Codes, b: _Codes) -> DespunProfiles
     return DespunProfiles(tokens, halves.view(np.uint32))
 
 
-def join_despun(batches: list[DespunProfiles]) -> DespunProfiles:
-    """The profiles of several batches in one."""
-    sizes = np.concatenate([np.diff(batch.tokens.documents) for batch in batches])
-    tokens = DespunTokens(
-        np.concatenate([batch.tokens.classes for batch in batches]),
-        np.concatenate([batch.tokens.surfaces for batch in batches]),
-        np.concatenate([[0], np.cumsum(sizes)]),
-        np.concatenate([batch.tokens.replacements for batch in batches]),
-    )
-    return DespunProfiles(tokens, np.concatenate([batch.keys for batch in batches]))
+def split_despun(profiles: DespunProfiles) -> dict[str, npt.NDArray[Any]]:
+    """The columns of profiles by name, so that batches can be laid end to end; `join_despun` makes profiles of them again."""
+    tokens = profiles.tokens
+    return {
+        "classes": tokens.classes,
+        "surfaces": tokens.surfaces,
+        "class_tokens": np.diff(tokens.documents),
+        "replacements": tokens.replacements,
+        "keys": profiles.keys,
+    }
+
+
+def join_despun(columns: Mapping[str, npt.NDArray[Any]]) -> DespunProfiles:
+    """The profiles of columns from `split_despun`."""
+    documents = chain_sizes(columns["class_tokens"])
+    tokens = DespunTokens(columns["classes"], columns["surfaces"], documents, columns["replacements"])
+    return DespunProfiles(tokens, columns["keys"])
 
 
 def measure_despun(tokens: DespunTokens, a: _Rows, b: _Rows) -> DespunNumbers:
@@ -123,7 +134,7 @@ def measure_despun(tokens: DespunTokens, a: _Rows, b: _Rows) -> DespunNumbers:
     ([1.0], [2], [2])
     """
     despun, shared, gained = np.zeros(len(a)), np.zeros(len(a), np.int64), np.zeros(len(a), np.int64)
-    for block in _blocks(tokens.documents, a, b):
+    for block in _blocks(tokens.documents, a, b, _COUNTED):
         common, union = _count(tokens.classes, tokens.documents, a[block], b[block])
         literal, _ = _count(tokens.surfaces, tokens.documents, a[block], b[block])
         despun[block], shared[block], gained[block] = common / np.maximum(union, 1), common, common - literal
@@ -162,14 +173,14 @@ def run_in_step(tokens: DespunTokens, a: _Rows, b: _Rows) -> npt.NDArray[np.bool
     return (measure_alignment(tokens, a, b) >= LEAST_ALIGNED) & (share_numbers(tokens, a, b) >= LEAST_NUMBERS)
 
 
-def _blocks(documents: _Rows, a: _Rows, b: _Rows) -> Iterator[slice]:
-    """The pairs in runs of some _BLOCK class tokens, or one pair."""
+def _blocks(documents: _Rows, a: _Rows, b: _Rows, most: int = _BLOCK) -> Iterator[slice]:
+    """The pairs in runs of some `most` class tokens, or one pair."""
     sizes = np.diff(documents)
     work = np.cumsum(sizes[a] + sizes[b])
     low = 0
     while low < len(a):
         done = int(work[low - 1]) if low else 0
-        high = max(low + 1, int(np.searchsorted(work, done + _BLOCK, side="right")))
+        high = max(low + 1, int(np.searchsorted(work, done + most, side="right")))
         yield slice(low, high)
         low = high
 
@@ -214,22 +225,13 @@ def _number_keys(codes: _Codes, documents: _Rows, rows: _Rows) -> _Keys:
 
 
 def _count(codes: _Codes, documents: _Rows, a: _Rows, b: _Rows) -> tuple[_Rows, _Rows]:
-    """The sizes of intersection and union of the shingle sets of each pair."""
-    ours, theirs = _pair_keys(codes, documents, a), _pair_keys(codes, documents, b)
-    both = np.sort(np.concatenate([ours, theirs]))
-    twice = both[1:][both[1:] == both[:-1]]
-    common, total = (np.bincount((keys >> np.uint64(32)).astype(np.int64), minlength=len(a)) for keys in (twice, both))
-    return common, total - common
-
-
-def _pair_keys(codes: _Codes, documents: _Rows, rows: _Rows) -> _Keys:
-    """The distinct (pair, shingle) keys of one side of the pairs."""
-    sizes = np.maximum(documents[rows + 1] - documents[rows] - 1, 0)
-    keys: _Keys = np.repeat(np.arange(len(rows), dtype=np.uint64) << np.uint64(32), sizes)
-    keys |= _shingles(codes, _places(documents[rows], sizes))
-    keys.sort()
-    distinct = np.diff(keys, prepend=~keys[:1]) != 0
-    return np.asarray(keys[distinct])
+    """The sizes of intersection and union of the shingle sets of each pair; the set of a row is made once for all its pairs."""
+    rows, places = np.unique(np.concatenate([a, b]), return_inverse=True)
+    counts = np.maximum(documents[rows + 1] - documents[rows] - 1, 0)
+    sets, offsets = collect_shingles(_shingles(codes, _places(documents[rows], counts)), counts)
+    ours, theirs, sizes = places[: len(a)], places[len(a) :], np.diff(offsets)
+    common = count_shared(sets, offsets, ours, theirs)
+    return common, sizes[ours] + sizes[theirs] - common
 
 
 def _places(firsts: _Rows, sizes: _Rows) -> _Rows:

@@ -1,8 +1,8 @@
 """The profile: what one pass over the texts leaves for later steps, as numbers in columns, one row per text.
 
-The texts themselves are not kept. A row costs 16 bytes of digest, 4 per signature value (512 at 128 permutations),
-4 per distinct shingle (1.8 KB for an article of 450 words) and 16 of counts and offsets. Fingerprints, which only some
-kinds need, are a sixth of the shingles: 300 bytes for such an article.
+The texts themselves are not kept, and large columns lie in a file (`columns.py`). A row costs 16 bytes of digest, 4 per
+signature value (512 at 128 permutations), 4 per distinct shingle (1.8 KB for an article of 450 words) and 16 of counts and
+offsets. Fingerprints, which only some kinds need, are a sixth of the shingles: 300 bytes for such an article.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from dedupe.config import FindSettings
 from dedupe.detect.batches import Batches
-from dedupe.detect.despun import DESPUN_BANDS, DespunProfiles, join_despun, profile_despun
+from dedupe.detect.columns import Columns, chain_sizes
+from dedupe.detect.despun import DESPUN_BANDS, DespunProfiles, join_despun, profile_despun, split_despun
 from dedupe.detect.fingerprints import winnow_shingles
 from dedupe.detect.minhash import draw_permutations, sign_sets
 from dedupe.detect.shingles import collect_shingles, hash_in_order
@@ -76,7 +77,8 @@ class Profiler:
         self._fingerprint = not PASSAGE_KINDS.isdisjoint(settings.kinds)
         self._permutations = draw_permutations(settings.permutations, settings.seed)
         self._classes, self._despun_permutations = classes, draw_permutations(2 * DESPUN_BANDS, settings.seed)
-        self._batches = Batches(self._profile)
+        self._columns = Columns()
+        self._batches = Batches(self._profile, self._take)
 
     def add(self, text: str) -> None:
         """Take one text; its row is the number of texts taken before."""
@@ -84,17 +86,23 @@ class Profiler:
 
     def finish(self) -> Profiles:
         """The profiles of all texts taken."""
-        batches = self._batches.finish()
+        self._batches.finish()
+        columns = self._columns.finish()
         return Profiles(
-            np.concatenate([batch.digests for batch in batches]),
-            np.concatenate([batch.words for batch in batches]),
-            np.concatenate([batch.hashes for batch in batches]),
-            _join_offsets([batch.offsets for batch in batches]),
-            np.concatenate([batch.signatures for batch in batches]),
-            np.concatenate([batch.fingerprints for batch in batches]),
-            _join_offsets([batch.fingerprint_offsets for batch in batches]),
-            join_despun([batch.despun for batch in batches if batch.despun]) if self._classes else None,
+            columns["digests"],
+            columns["words"],
+            columns["hashes"],
+            chain_sizes(columns["sizes"]),
+            columns["signatures"],
+            columns["fingerprints"],
+            chain_sizes(columns["fingerprint_sizes"]),
+            join_despun(columns) if self._classes else None,
         )
+
+    def _take(self, batch: Profiles) -> None:
+        whole = {name: getattr(batch, name) for name in ("digests", "words", "hashes", "signatures", "fingerprints")}
+        sizes = {"sizes": np.diff(batch.offsets), "fingerprint_sizes": np.diff(batch.fingerprint_offsets)}
+        self._columns.append(whole | sizes | (split_despun(batch.despun) if batch.despun else {}))
 
     def _profile(self, texts: list[str]) -> Profiles:
         tokens = tokenize(texts)
@@ -106,10 +114,6 @@ class Profiler:
         signatures = sign_sets(hashes, offsets, *self._permutations)
         despun = profile_despun(self._classes.despin(tokens), *self._despun_permutations) if self._classes else None
         return Profiles(digest_texts(tokens), tokens.counts(), hashes, offsets, signatures, *prints, despun)
-
-
-def _join_offsets(parts: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
-    return np.concatenate([[0], np.cumsum(np.concatenate([np.diff(offsets) for offsets in parts]))])
 
 
 def profile_texts(texts: Iterable[str], settings: FindSettings, classes: ClassMap | None = None) -> Profiles:

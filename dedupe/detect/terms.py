@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dedupe.detect.batches import Batches
+from dedupe.detect.columns import Columns, chain_sizes
 from dedupe.detect.shingles import xxh32_spans
 from dedupe.text.normal import Tokens, tokenize
 
@@ -86,7 +87,8 @@ class TermProfiler:
     """
 
     def __init__(self) -> None:
-        self._batches = Batches(extract_terms)
+        self._columns, self._numbers = Columns(), dict[int, tuple[float, float]]()
+        self._batches = Batches(extract_terms, self._take)
 
     def add(self, text: str) -> None:
         """Take one text; its row is the number of texts taken before."""
@@ -94,17 +96,23 @@ class TermProfiler:
 
     def finish(self) -> Terms:
         """The terms of all texts taken."""
-        batches = self._batches.finish()
+        self._batches.finish()
+        columns = self._columns.finish()
         return Terms(
-            np.concatenate([batch.terms for batch in batches]),
-            np.concatenate([batch.marks for batch in batches]),
-            _chain([batch.offsets for batch in batches]),
-            np.concatenate([batch.sightings for batch in batches]),
-            np.concatenate([batch.contexts for batch in batches]),
-            _chain([batch.bounds for batch in batches]),
-            {term: look for batch in batches for term, look in batch.numbers.items()},
-            np.concatenate([batch.cased for batch in batches]),
+            columns["terms"],
+            columns["marks"],
+            chain_sizes(columns["sizes"]),
+            columns["sightings"],
+            columns["contexts"],
+            chain_sizes(columns["seen"]),
+            self._numbers,
+            columns["cased"],
         )
+
+    def _take(self, batch: Terms) -> None:
+        whole = {name: getattr(batch, name) for name in ("terms", "marks", "sightings", "contexts", "cased")}
+        self._columns.append(whole | {"sizes": np.diff(batch.offsets), "seen": np.diff(batch.bounds)})
+        self._numbers |= batch.numbers
 
 
 def extract_terms(texts: list[str]) -> Terms:
@@ -227,9 +235,3 @@ def _look_at_numbers(tokens: Tokens, hashes: _Words, is_number: _Flags) -> dict[
         calendar = digits == word and ((len(word) <= 2 and int(word) <= 31) or (len(word) == 4 and word[:2] in (b"19", b"20")))
         looks[term] = (min(0.3, 0.6 / int(digits.strip(b"0")[:6] or b"1")), 0.5 if calendar else 1.0)
     return looks
-
-
-def _chain(offsets: list[_Rows]) -> _Rows:
-    """The offsets of batches that are laid end to end."""
-    sizes = np.concatenate([np.diff(part) for part in offsets])
-    return np.concatenate([[0], np.cumsum(sizes)])

@@ -113,8 +113,19 @@ class Stats:
     settings: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What forgetting some owners came to, by id, in order.
+
+    `unknown` the index did not know. `orphans` own texts that lost their survivor: they stand for themselves from now on.
+    """
+
+    unknown: tuple[str, ...] = ()
+    orphans: tuple[str, ...] = ()
+
+
 class Index(Protocol):
-    """What an index does. All methods but the first four are called inside `transaction` only."""
+    """What an index does. All methods but the first five are called inside `transaction` only, some inside `snapshot`, too."""
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -125,6 +136,13 @@ class Index(Protocol):
         """All or nothing: what was done inside is durable at its end, or undone if an exception leaves it.
 
         Raises IndexStateError when another worker holds the index for longer than the index was opened to wait.
+        """
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """The index as it was last committed, however long one looks; waits for nobody, and nobody has to wait.
+
+        Everything that changes nothing may be asked inside.
         """
         ...
 
@@ -168,11 +186,11 @@ class Index(Protocol):
         """Take texts in, numbers ascending, and claims, in their order; a claim that exists is left as it is."""
         ...
 
-    def forget(self, owner: str) -> list[str] | None:
-        """Remove every trace of an owner; None if there is none.
+    def forget(self, owners: Sequence[str]) -> Forgotten:
+        """Remove every trace of some owners, bytes included.
 
-        The texts that nobody else claims go with it. Gives the owners of the texts that lost their survivor, and are now their
-        own; if somebody else claims the survivor, that one takes its place and nobody is orphaned.
+        The texts that nobody else claims go with them. If somebody else claims a survivor, that one takes its place and nobody
+        is orphaned.
         """
         ...
 

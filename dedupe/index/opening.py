@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dedupe.errors import UsageError
 from dedupe.index.contract import Index
-from dedupe.index.sqlite import SqliteIndex
+from dedupe.index.sqlite import SqliteIndex, check_place
 
 
 def open_index(url: str, settings: Mapping[str, str] | None = None, *, wait: float = 60.0) -> Index:
@@ -24,7 +24,11 @@ def open_index(url: str, settings: Mapping[str, str] | None = None, *, wait: flo
 
 
 def index_exists(url: str) -> bool:
-    """Whether there is an index, or something in its place, at `url`. Raises UsageError for another kind of URL."""
+    """Whether there is an index, or something in its place, at `url`.
+
+    Raises UsageError for another kind of URL, IndexStateError if none can be there.
+    """
+    check_place(_path(url))
     return _path(url).exists()
 
 

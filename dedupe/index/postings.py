@@ -4,7 +4,9 @@ A posting is one number: band key · 2^28 + number of the text. Keys are hashes,
 would lie on a page of its own, and a batch would rewrite most of the index. So each commit writes one sorted run, and
 runs of like size are merged, four at a time, as in a log-structured merge tree (O'Neil, Cheng, Gawlick, O'Neil, The
 log-structured merge-tree, 1996). A run is cut into chunks of one page each; the first posting of every chunk, its *fence*,
-is kept in memory, so that a look-up reads one chunk a run.
+is kept in memory, so that a look-up reads one chunk a run. Most keys of a new text are in no run at all: a *sieve* of 4 to 8
+bits a posting, in memory as well, tells that of seven in eight of them without any reading (Bloom, Space/time trade-offs in
+hash coding with allowable errors, 1970, with one hash function: the key itself).
 """
 
 from __future__ import annotations
@@ -15,21 +17,67 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from dedupe.index.contract import BUCKET_CAP, NUMBER_BITS, Keys, Numbers, Postings
+from dedupe.index.contract import BUCKET_CAP, KEY_BITS, NUMBER_BITS, Keys, Numbers, Postings
 
 PAGE = 8192  # bytes
 _CHUNK = 1000  # postings, 8 bytes each: one row fills one page
 _FAN = 4
-_CACHED = 65536  # a run of at most so many postings stays in memory
+_CACHED = 65536  # a run of at most so many postings stays in memory, and needs no sieve
+_SIEVE_BITS = 32  # a sieve has at most 2^32 places, 512 MB: the longest value that SQLite takes is 1 GB
 _AT_ONCE = 2048  # chunks read at once
 _NEAR = 4  # chunks that lie so close together are read in one go
 _SHIFT, _MASK = np.uint64(NUMBER_BITS), np.uint64((1 << NUMBER_BITS) - 1)
 
 TABLES = """
-CREATE TABLE run (id INTEGER PRIMARY KEY AUTOINCREMENT, postings INTEGER NOT NULL, base INTEGER NOT NULL, fences BLOB NOT NULL);
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, postings INTEGER NOT NULL, base INTEGER NOT NULL,
+    fences BLOB NOT NULL, sieve BLOB NOT NULL
+);
 CREATE TABLE chunk (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 """
+
+
+class Sieve:
+    """Which keys a run may hold: one bit for each range of keys, set if any key of the run lies in it.
+
+    `bits`: uint8, a power of two of them; of no bits for a run that needs no sieve. Keys are hashes, so they spread evenly.
+
+    >>> sieve = Sieve.make(100_000)
+    >>> sieve.add(np.array([5 << 20, 9 << 20], np.uint64))
+    >>> sieve.may_hold(np.array([9 << 20, 7 << 20], np.uint64)).tolist()
+    [True, False]
+    """
+
+    def __init__(self, bits: npt.NDArray[np.uint8]) -> None:
+        self.bits = bits
+        self._shift = np.uint64(KEY_BITS + 1 - (8 * len(bits)).bit_length()) if len(bits) else None
+
+    @classmethod
+    def make(cls, postings: int) -> Sieve:
+        """An empty sieve for at most so many postings."""
+        if postings <= _CACHED:
+            return cls(np.zeros(0, np.uint8))
+        return cls(np.zeros(1 << (min(_SIEVE_BITS, (4 * postings).bit_length()) - 3), np.uint8))
+
+    def add(self, keys: Keys) -> None:
+        """Take in some keys, ascending."""
+        if self._shift is None or not len(keys):
+            return
+        places = keys >> self._shift
+        places = places[np.diff(places, prepend=~places[:1]) != 0]
+        starts = np.flatnonzero(np.diff(places >> np.uint64(3), prepend=~places[:1]))
+        marks = np.left_shift(np.uint8(1), (places & np.uint64(7)).astype(np.uint8))
+        self.bits[places[starts] >> np.uint64(3)] |= np.bitwise_or.reduceat(marks, starts)
+
+    def may_hold(self, keys: Keys) -> npt.NDArray[np.bool_]:
+        """Of which keys the run may have a posting: bool, of their shape. Of those it has it is always true."""
+        if self._shift is None:
+            return np.ones(len(keys), np.bool_)
+        places = keys >> self._shift
+        held: npt.NDArray[np.bool_] = (self.bits[places >> np.uint64(3)] >> (places & np.uint64(7)).astype(np.uint8)) & 1 == 1
+        return held
 
 
 @dataclass(slots=True)
@@ -40,6 +88,7 @@ class _Run:
     postings: int
     base: int
     fences: Keys
+    sieve: Sieve
     whole: Keys | None = None
 
     @property
@@ -75,12 +124,14 @@ class SortedRuns:
         places: list[Numbers] = [np.empty(0, np.int64)]
         numbers: list[Numbers] = [np.empty(0, np.int64)]
         for run in self._runs:
-            for low, high, pool in self._read_around(run, ordered):
-                begins = np.searchsorted(pool, ordered[low:high] << _SHIFT)
-                ends = np.searchsorted(pool, ordered[low:high] << _SHIFT | _MASK, side="right")
+            held = np.flatnonzero(run.sieve.may_hold(ordered))
+            asked, whose = ordered[held], order[held]
+            for low, high, pool in self._read_around(run, asked):
+                begins = np.searchsorted(pool, asked[low:high] << _SHIFT)
+                ends = np.searchsorted(pool, asked[low:high] << _SHIFT | _MASK, side="right")
                 sizes = np.minimum(ends - begins, BUCKET_CAP)
                 taken = np.arange(int(sizes.sum())) + np.repeat(begins - (np.cumsum(sizes) - sizes), sizes)
-                places.append(np.repeat(order[low:high], sizes))
+                places.append(np.repeat(whose[low:high], sizes))
                 numbers.append((pool[taken] & _MASK).astype(np.int64))
         return _cap(np.concatenate(places), np.concatenate(numbers), len(keys))
 
@@ -90,7 +141,7 @@ class SortedRuns:
             return
         postings = keys << _SHIFT | numbers.astype(np.uint64)
         postings.sort()
-        self._runs.append(self._write(iter([postings])))
+        self._runs.append(self._write(iter([postings]), len(postings)))
         while len(group := self._trailing_group()) >= _FAN:
             self._merge(group)
 
@@ -100,12 +151,17 @@ class SortedRuns:
             self._merge(list(self._runs))
 
     def remove(self, numbers: Sequence[int]) -> None:
-        """Remove all postings of some texts; every run is read, those that hold any are written anew."""
+        """Remove all postings of some texts: every run is read, the chunks that hold any are written anew."""
         gone = np.array(sorted(numbers), np.uint64)
         for run in list(self._runs):
-            if any(np.isin(part & _MASK, gone).any() for part in self._read(run)):
-                kept = (part[~np.isin(part & _MASK, gone)] for part in self._read(run))
-                self._replace([run], kept)
+            removed = 0
+            for id, chunk in itertools.chain.from_iterable(self._read_chunks(run)):
+                kept = chunk[~np.isin(chunk & _MASK, gone)]
+                if len(kept) < len(chunk):
+                    self._connection.execute("UPDATE chunk SET body = ? WHERE id = ?", (kept.tobytes(), id))
+                    removed += len(chunk) - len(kept)
+            if removed:
+                self._rename(run, run.postings - removed)
 
     def count(self) -> int:
         """The number of postings."""
@@ -117,9 +173,11 @@ class SortedRuns:
             count, last = 0, -1
             for part in self._read(run):
                 count += len(part)
-                if not len(part) or int(part[0]) < last or (np.diff(part.astype(np.int64)) < 0).any():
+                if int(part[0]) < last or (np.diff(part.astype(np.int64)) < 0).any():
                     yield f"run {run.id} is not sorted"
-                last = int(part[-1]) if len(part) else last
+                last = int(part[-1])
+                if not run.sieve.may_hold(part >> _SHIFT).all():
+                    yield f"run {run.id} holds keys that its sieve does not know"
                 strangers = np.setdiff1d((part & _MASK).astype(np.int64), known)
                 if len(strangers):
                     yield f"run {run.id} names text {strangers[0]}, which does not exist"
@@ -127,8 +185,10 @@ class SortedRuns:
                 yield f"run {run.id} holds {count} postings where {run.postings} were written"
 
     def _load(self, id: int) -> _Run:
-        row = self._connection.execute("SELECT postings, base, fences FROM run WHERE id = ?", (id,)).fetchone()
-        return _Run(id, row[0], row[1], np.frombuffer(row[2], np.uint64))
+        postings, base, fences, sieve = self._connection.execute(
+            "SELECT postings, base, fences, sieve FROM run WHERE id = ?", (id,)
+        ).fetchone()
+        return _Run(id, postings, base, np.frombuffer(fences, np.uint64), Sieve(np.frombuffer(sieve, np.uint8)))
 
     def _read_around(self, run: _Run, ordered: Keys) -> Iterator[tuple[int, int, Keys]]:
         """For stretches ordered[low:high] of the keys: low, high, and postings of the run among which theirs are."""
@@ -155,11 +215,21 @@ class SortedRuns:
                 yield np.frombuffer(body, np.uint64)
 
     def _read(self, run: _Run) -> Iterator[Keys]:
-        """The run, some chunks at a time; nothing is left open between them."""
-        for low in range(0, len(run.fences), _AT_ONCE // 16):
-            bounds = run.base + low, run.base + min(low + _AT_ONCE // 16, len(run.fences)) - 1
-            rows = self._connection.execute("SELECT body FROM chunk WHERE id BETWEEN ? AND ? ORDER BY id", bounds).fetchall()
-            yield np.concatenate([np.frombuffer(body, np.uint64) for (body,) in rows] or [np.empty(0, np.uint64)])
+        """The run, some chunks at a time; never nothing."""
+        for some in self._read_chunks(run):
+            part = np.concatenate([chunk for _, chunk in some])
+            if len(part):
+                yield part
+
+    def _read_chunks(self, run: _Run) -> Iterator[list[tuple[int, Keys]]]:
+        """The chunks of a run with their ids, some at a time; no query is left open between them."""
+        for low in range(run.base, run.base + len(run.fences), _AT_ONCE // 16):
+            bounds = low, min(low + _AT_ONCE // 16, run.base + len(run.fences)) - 1
+            rows = self._connection.execute(
+                "SELECT id, body FROM chunk WHERE id BETWEEN ? AND ? ORDER BY id", bounds
+            ).fetchall()
+            if rows:
+                yield [(id, np.frombuffer(body, np.uint64)) for id, body in rows]
 
     def _trailing_group(self) -> list[_Run]:
         """The latest runs that are no larger, by their level, than the very last one."""
@@ -172,28 +242,44 @@ class SortedRuns:
     def _replace(self, group: list[_Run], content: Iterator[Keys]) -> None:
         """Write `content` as one run in the place of a group of neighbours."""
         place = self._runs.index(group[0])
-        merged = self._write(content)
+        merged = self._write(content, sum(run.postings for run in group))
         for run in group:
             bounds = run.base, run.base + len(run.fences) - 1
             self._connection.execute("DELETE FROM chunk WHERE id BETWEEN ? AND ?", bounds)
             self._connection.execute("DELETE FROM run WHERE id = ?", (run.id,))
         self._runs[place : place + len(group)] = [merged] if merged.postings else []
 
-    def _write(self, content: Iterator[Keys]) -> _Run:
+    def _rename(self, run: _Run, postings: int) -> None:
+        """Give a run whose chunks have changed another id, so that nobody trusts what was read of it."""
+        place = self._runs.index(run)
+        if not postings:
+            self._replace([run], iter([]))
+            return
+        cursor = self._connection.execute(
+            "INSERT INTO run (postings, base, fences, sieve) SELECT ?, base, fences, sieve FROM run WHERE id = ?",
+            (postings, run.id),
+        )
+        assert cursor.lastrowid is not None
+        self._connection.execute("DELETE FROM run WHERE id = ?", (run.id,))
+        self._runs[place] = _Run(cursor.lastrowid, postings, run.base, run.fences, run.sieve)
+
+    def _write(self, content: Iterator[Keys], most: int) -> _Run:
+        """Write a run of at most so many postings."""
         base = self._connection.execute("SELECT coalesce(max(id), 0) + 1 FROM chunk").fetchone()[0]
-        fences, written, postings = list[int](), base, 0
-        for chunk in _cut(content):
+        fences, sieve, written, postings = list[int](), Sieve.make(most), base, 0
+        for chunk in _cut(_sift(content, sieve)):
             self._connection.execute("INSERT INTO chunk VALUES (?, ?)", (written, chunk.tobytes()))
             fences.append(int(chunk[0]))
             written, postings = written + 1, postings + len(chunk)
         marks = np.array(fences, np.uint64)
         if not postings:
-            return _Run(0, 0, base, marks)
+            return _Run(0, 0, base, marks, sieve)
         cursor = self._connection.execute(
-            "INSERT INTO run (postings, base, fences) VALUES (?, ?, ?)", (postings, base, marks.tobytes())
+            "INSERT INTO run (postings, base, fences, sieve) VALUES (?, ?, ?, ?)",
+            (postings, base, marks.tobytes(), sieve.bits.data),
         )
         assert cursor.lastrowid is not None
-        return _Run(cursor.lastrowid, postings, base, marks)
+        return _Run(cursor.lastrowid, postings, base, marks, sieve)
 
 
 def _cap(places: Numbers, numbers: Numbers, keys: int) -> Postings:
@@ -204,6 +290,13 @@ def _cap(places: Numbers, numbers: Numbers, keys: int) -> Postings:
     rank = np.arange(len(places)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     kept = rank < BUCKET_CAP
     return Postings(places[kept], numbers[kept], sizes >= BUCKET_CAP)
+
+
+def _sift(content: Iterator[Keys], sieve: Sieve) -> Iterator[Keys]:
+    """The content as it is, its keys taken into the sieve."""
+    for part in content:
+        sieve.add(part >> _SHIFT)
+        yield part
 
 
 def _cut(content: Iterator[Keys]) -> Iterator[Keys]:
@@ -229,5 +322,5 @@ def _merge_sorted(sources: list[Iterator[Keys]]) -> Iterator[Keys]:
             piece.append(head[:cut])
             heads[i] = head[cut:] if cut < len(head) else next(sources[i], np.empty(0, np.uint64))
         merged = np.concatenate(piece)
-        merged.sort()
+        merged.sort(kind="stable")  # merges what is sorted in pieces, 14 times as fast as sorting anew
         yield merged

@@ -2,8 +2,8 @@
 
 A write-ahead log, because a commit then costs one fsync, pages that many commits touch reach the file once, and `stats` can
 look while a worker writes. The log is folded into the file when the last worker closes it, so that what lies there at rest is
-one file. `synchronous=FULL`: a commit that was reported survives a loss of power. `secure_delete`: what was forgotten is
-overwritten, not only unlinked. Not for network file systems: a write-ahead log needs shared memory.
+one file. `synchronous=FULL`: a commit that was reported survives a loss of power. What is forgotten is overwritten, not only
+unlinked (`_overwrite_free_pages`). Not for network file systems: a write-ahead log needs shared memory.
 
 A worker holds the lock from its first look-up to its commit. So two workers never decide on each other's articles at the
 same time, and no two of them keep the same text.
@@ -21,13 +21,14 @@ from typing import Any
 import numpy as np
 
 from dedupe.errors import IndexStateError
-from dedupe.index.contract import NUMBER_BITS, Keys, Link, NewText, Part, Postings, Stats, Text
+from dedupe.index.contract import NUMBER_BITS, Forgotten, Keys, Link, NewText, Part, Postings, Stats, Text
 from dedupe.index.postings import PAGE, TABLES, SortedRuns
 
 _APPLICATION = 0x64647570  # "ddup", in the file's header
-_FORMAT = 1
+_FORMAT = 2
 _VARIABLES = 500  # in one statement; SQLite takes 999 at least
 _HOTTEST = 10
+_BLANKED = 8192  # pages overwritten at once
 _SCHEMA = (
     TABLES
     + """
@@ -63,6 +64,7 @@ class SqliteIndex:
 
     def __init__(self, path: Path, settings: Mapping[str, str] | None = None, *, wait: float = 60.0) -> None:
         self._path, self._wait = path, wait
+        check_place(path)
         if settings is None and not path.is_file():
             raise IndexStateError("no such index", path=str(path))
         try:
@@ -83,8 +85,19 @@ class SqliteIndex:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing, and one worker at a time."""
+        with self._begin("BEGIN IMMEDIATE"):
+            yield
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """The index as it was last committed."""
+        with self._begin("BEGIN"):
+            yield
+
+    @contextmanager
+    def _begin(self, statement: str) -> Iterator[None]:
         with self._explained():
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(statement)
             try:
                 self._runs.refresh()
                 yield
@@ -160,31 +173,37 @@ class SqliteIndex:
                 )
         many("INSERT OR IGNORE INTO claim (owner, text) VALUES (?, ?)", claims)
 
-    def forget(self, owner: str) -> list[str] | None:
-        """Remove every trace of an owner."""
-        execute = self._connection.execute
-        claimed = [number for (number,) in execute("SELECT text FROM claim WHERE owner = ?", (owner,)).fetchall()]
-        if not claimed:
-            return None
-        execute("DELETE FROM claim WHERE owner = ?", (owner,))
-        gone = [number for number in claimed if not execute("SELECT 1 FROM claim WHERE text = ?", (number,)).fetchone()]
-        for number in gone:
-            for statement in (
-                "text WHERE number = ?",
-                "sketch WHERE number = ?",
-                "body WHERE number = ?",
-                "hot WHERE text = ?",
-            ):
-                execute(f"DELETE FROM {statement}", (number,))
+    def forget(self, owners: Sequence[str]) -> Forgotten:
+        """Remove every trace of some owners."""
+        many = self._connection.executemany
+        claims = self.find_claims(owners)
+        many("DELETE FROM claim WHERE owner = ?", [(owner,) for owner in owners])
+        claimed = {number for _, number in claims}
+        left = {number for (number,) in self._select("SELECT text FROM claim WHERE text IN", sorted(claimed))}
+        gone = [(number,) for number in sorted(claimed - left)]
+        many("DELETE FROM text WHERE number = ?", gone)
+        many("DELETE FROM sketch WHERE number = ?", gone)
+        many("DELETE FROM body WHERE number = ?", gone)
+        many("DELETE FROM hot WHERE text = ?", gone)
         if gone:
-            self._runs.remove(gone)
-        orphaned = list(self._select(_TEXT + "survivor <> number AND survivor IN", gone))
-        for row in orphaned:
-            execute("UPDATE text SET survivor = number WHERE number = ?", (row[0],))
-            execute(
-                "UPDATE text SET kind = NULL, jaccard = NULL, containment = NULL, despun = NULL WHERE number = ?", (row[0],)
-            )
-        return sorted(_as_text(row).owner for row in orphaned)
+            self._runs.remove([number for (number,) in gone])
+        orphaned = list(self._select(_TEXT + "survivor <> number AND survivor IN", [number for (number,) in gone]))
+        many(
+            "UPDATE text SET survivor = number, kind = NULL, jaccard = NULL, containment = NULL, despun = NULL"
+            " WHERE number = ?",
+            [(row[0],) for row in orphaned],
+        )
+        self._overwrite_free_pages()
+        unknown = set(owners) - {owner for owner, _ in claims}
+        return Forgotten(tuple(sorted(unknown)), tuple(sorted(_as_text(row).owner for row in orphaned)))
+
+    def _overwrite_free_pages(self) -> None:
+        """Fill all pages that are not in use with zeros: what earlier commits deleted still stands in them."""
+        execute = self._connection.execute
+        execute("CREATE TABLE blank (content BLOB)")
+        while free := execute("PRAGMA freelist_count").fetchone()[0]:
+            execute("INSERT INTO blank VALUES (zeroblob(?))", (min(free, _BLANKED) * PAGE,))
+        execute("DROP TABLE blank")
 
     def read_parts(self, run: str) -> list[Part]:
         """The finished parts of a run."""
@@ -251,7 +270,7 @@ class SqliteIndex:
             raise IndexStateError("is no index of dedupe; name another file", path=str(self._path))
         if is_empty:
             execute(f"PRAGMA page_size = {PAGE}")
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "cache_size = -65536"):
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = FAST", "cache_size = -65536"):
             execute(f"PRAGMA {pragma}").fetchall()
         execute("PRAGMA journal_size_limit = 67108864").fetchall()
         if is_empty and settings is not None:
@@ -310,6 +329,12 @@ _RULES: dict[str, str] = {
     "SELECT b.run, b.number FROM part b LEFT JOIN part a ON a.run = b.run AND a.number = b.number - 1"
     " WHERE b.first <> coalesce(a.first + a.records, 0)": "run {!r}: part {} does not follow on the one before",
 }
+
+
+def check_place(path: Path) -> None:
+    """Nothing, if an index can be at `path`; IndexStateError if there is no folder for it."""
+    if not path.absolute().parent.is_dir():
+        raise IndexStateError("lies in a folder that does not exist; make the folder first", path=str(path))
 
 
 def check_settings(made: Mapping[str, str], asked: Mapping[str, str], path: str = "") -> None:

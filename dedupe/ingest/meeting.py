@@ -43,13 +43,22 @@ class Newcomer:
 class Meeting:
     """The relations of the newcomers of a batch to older texts; used inside a transaction of `index`.
 
-    profiles: those of the batch. keys: the band keys of each newcomer, `full` which belong to full buckets; both of
-    shape (newcomers, bands). related: the links of each newcomer to older texts, by number. texts: those of the index among the
-    newcomers and the related ones, and the survivors of these.
+    profiles: those of the batch, or of more; without `among` newcomers are related to texts of the index only. keys: the band
+    keys of each newcomer, `full` which belong to full buckets; both of shape (newcomers, bands). related: the links of each
+    newcomer to older texts, by number. texts: those of the index among the newcomers and the related ones, and the
+    survivors of these.
     """
 
-    def __init__(self, index: Index, profiles: Profiles, newcomers: Sequence[Newcomer], settings: FindSettings) -> None:
-        self._index, self._settings = index, settings
+    def __init__(
+        self,
+        index: Index,
+        profiles: Profiles,
+        newcomers: Sequence[Newcomer],
+        settings: FindSettings,
+        *,
+        among: bool = True,
+    ) -> None:
+        self._index, self._settings, self._among = index, settings, among
         self._newcomers = newcomers
         self._rows = np.array([newcomer.row for newcomer in newcomers], np.int64)
         self._numbers = np.array([newcomer.number for newcomer in newcomers], np.int64)
@@ -92,8 +101,10 @@ class Meeting:
         older = found.numbers < self._numbers[rows]
         pairs = [(self._numbers[rows[older & is_near]], found.numbers[older & is_near])]
         held = np.bincount(found.places, minlength=self.keys.size)
-        is_new = np.array([newcomer.known is None for newcomer in self._newcomers], np.bool_)
+        is_new = np.array([self._among and newcomer.known is None for newcomer in self._newcomers], np.bool_)
         full, a, b = meet_within(self.keys.ravel(), np.repeat(is_new, bands), held)
+        of_two = a // bands != b // bands  # two keys of one text may be the same by chance
+        a, b = a[of_two], b[of_two]
         self.full = full.reshape(self.keys.shape)
         is_near_within = b % bands < near_bands
         pairs.append((self._numbers[b[is_near_within] // bands], self._numbers[a[is_near_within] // bands]))
@@ -184,7 +195,8 @@ def cut_keys(profiles: Profiles, rows: Numbers, settings: FindSettings) -> Keys:
 
 
 def _distinct(a: Numbers, b: Numbers) -> tuple[Numbers, Numbers]:
-    codes = np.unique(a << 32 | b)
+    codes = np.sort(a << 32 | b)
+    codes = codes[np.diff(codes, prepend=-1) != 0]
     return codes >> 32, codes & 0xFFFFFFFF
 
 

@@ -11,7 +11,6 @@ What is said of an article is stored with it. Whoever sends it again, after a cr
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -19,22 +18,18 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dedupe.config import FindSettings, Settings
-from dedupe.detect.find import settle_bands
+from dedupe.config import Settings
 from dedupe.detect.profile import Profiles, profile_texts
 from dedupe.errors import UsageError
 from dedupe.index.contract import Index, Link, NewText, Part, Text
 from dedupe.index.opening import open_index
 from dedupe.ingest.meeting import Meeting, Newcomer
+from dedupe.ingest.scope import index_settings, stream_settings
 from dedupe.model import Article, Pair, RelationKind, Repair, article_fields, as_dict
 from dedupe.repair.repairer import Repairer
 from dedupe.text.edits import Span, apply_spans
 from dedupe.text.lexicon import load_classes
 from dedupe.texts import make_repairer
-
-STREAM_KINDS = ("exact", "near", "spun")
-# Touches each rule of the normal form: case, apostrophes, ligatures, marks, scripts without spaces, long words, numbers.
-_PROBE = f"Don’t PANIC: a naïve ﬁle, नमस्ते 日本語 สวัสดี 한국어 №7 3,000.50 e\N{COMBINING ACUTE ACCENT} {'x' * 300}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,34 +223,6 @@ class Stream:
 
     def _exact_link(self) -> Link:
         return Link("exact", 1.0, 1.0, 1.0 if self._classes else None)
-
-
-def stream_settings(settings: FindSettings) -> FindSettings:
-    """The settings of finding with the bands settled, and with those of their kinds that a stream can tell."""
-    bands, rows = settle_bands(settings)
-    return replace(settings, bands=bands, rows=rows, kinds=tuple(kind for kind in settings.kinds if kind in STREAM_KINDS))
-
-
-def index_settings(settings: FindSettings, classes: str) -> dict[str, str]:
-    """What an index depends on. classes: the digest of the synonym classes, empty if spun copies are not looked for.
-
-    The rules are not among it: they change what is repaired, and nothing of what is compared.
-
-    >>> index_settings(FindSettings(), "")["bands"], index_settings(FindSettings(), "")["spun"]
-    ('32 x 4', 'no')
-    """
-    bands, rows = settle_bands(settings)
-    probe = profile_texts([_PROBE], FindSettings(kinds=()))
-    return {
-        "scheme": "affine32",
-        "hash": settings.hash,
-        "permutations": str(settings.permutations),
-        "seed": str(settings.seed),
-        "bands": f"{bands} x {rows}",
-        "shingle_words": str(settings.shingle_words),
-        "normal_form": hashlib.sha256(probe.digests.tobytes() + probe.hashes.astype("<u4").tobytes()).hexdigest()[:12],
-        "spun": f"classes {classes[:12]}" if classes else "no",
-    }
 
 
 def _decide(meeting: Meeting, newcomers: Sequence[Newcomer]) -> dict[int, Text]:

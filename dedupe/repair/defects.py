@@ -28,8 +28,14 @@ def keep_disjoint(changes: Iterable[Change]) -> list[Change]:
     >>> keep_disjoint([Change(2, 4, "", "a"), Change(0, 9, "", "b")])
     [Change(start=0, end=9, after='', name='b')]
     """
+    ordered = sorted(changes, key=lambda change: (change.start - change.end, change))
     kept: list[Change] = []
-    for change in sorted(changes, key=lambda change: (change.start - change.end, change)):
-        if all(change.end <= other.start or change.start >= other.end for other in kept):
+    taken = bytearray(2 * max((change.end for change in ordered), default=0) + 1)  # characters, and the places between them
+    for change in ordered:
+        inserts = change.start == change.end
+        first, last = 2 * change.start + (not inserts), 2 * change.end + inserts
+        if taken.find(1, first, last) < 0:
             kept.append(change)
+            if not inserts:
+                taken[first:last] = b"\1" * (last - first)
     return sorted(kept)

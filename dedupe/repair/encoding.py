@@ -13,7 +13,7 @@ from html.entities import name2codepoint
 from typing import Any
 
 from dedupe.model import Flag
-from dedupe.repair.spans import line_around
+from dedupe.repair.spans import LineTest
 from dedupe.text.edits import Span, diff_spans
 
 # Entities by name or number, escaped once or several times over; "&lt;" and "&gt;" stay, for they may quote code.
@@ -23,6 +23,8 @@ _CODE_POINTS = range(32, 0x110000)
 # The closing quotation mark of which the last byte, a control character, was lost; alone ftfy would take it for a dagger.
 _CUT_CLOSING = re.compile("â€(?=[ ,.;:)]|$)")
 _ABOUT_ENTITIES = re.compile(r"\b(?:HTML|XML|entit(?:y|ies)|escap(?:e|ed|ing)|markup|ampersand|source code)\b", re.IGNORECASE)
+# What prose is full of beyond ASCII. In no code page are bytes of these alone the UTF-8 of anything, so they are no mojibake.
+_SOUND = ("’", "“", "”", "‘", "–", "—", "…")
 _LOST = re.compile(
     "[?âÃ\N{REPLACEMENT CHARACTER}](?:(?<=\N{REPLACEMENT CHARACTER})\N{REPLACEMENT CHARACTER}*|(?<=â)(?:€[™œ\x9d¦“”˜]?|\\?+)"
     r"|(?<=Ã)[\x80-\xbf]|(?<=[a-z]\?)(?:(?:s|t|re|ve|ll)\b(?=[ ,.;])|(?=[a-z]{2})))"
@@ -39,14 +41,16 @@ def fix_encoding(text: str) -> list[Span]:
     """
     spans: list[Span] = []
     offset = 0
-    for line in [] if text.isascii() else text.splitlines(keepends=True):
-        if not line.isascii():
+    for line in [] if _is_sound(text) else text.splitlines(keepends=True):
+        if not _is_sound(line):
             spans += [Span(s.start + offset, s.end + offset, s.after) for s in diff_spans(line, _fix_line(line))]
         offset += len(line)
     if "&" in text:
         taken = {at for span in spans for at in range(span.start, span.end)}
+        says_so = LineTest(text, lambda line: _ABOUT_ENTITIES.search(line) is not None)
         for match in _ENTITY.finditer(text):
-            if _is_entity(match) and taken.isdisjoint(range(*match.span())) and not _is_subject(text, match):
+            is_subject = _is_quoted(text, match) and says_so(*match.span())
+            if not is_subject and _is_entity(match) and taken.isdisjoint(range(*match.span())):
                 entity = match[0].replace("amp;", "") if match[1] != "amp" else "&amp;"
                 spans.append(Span(*match.span(), _load_ftfy()[0].fixes.unescape_html(entity)))
     return sorted(spans)
@@ -62,6 +66,14 @@ def flag_encoding(text: str, field: str) -> Iterator[Flag]:
         for match in _LOST.finditer(text):
             if "/" not in text[text.rfind(" ", 0, match.start()) + 1 : match.start()]:  # the query of an address
                 yield Flag("broken-encoding", field, *match.span(), "a letter or mark was lost in decoding")
+
+
+def _is_sound(text: str) -> bool:
+    """Whether a text is ASCII, but for the marks that prose is full of."""
+    if not text.isascii():
+        for mark in _SOUND:
+            text = text.replace(mark, "")
+    return text.isascii()
 
 
 @lru_cache(maxsize=1)
@@ -100,7 +112,7 @@ def _is_entity(match: re.Match[str]) -> bool:
     return code in _CODE_POINTS and code not in {0x3C, 0x3E} and not 0xD800 <= code < 0xE000
 
 
-def _is_subject(text: str, match: re.Match[str]) -> bool:
-    """Whether the text around an entity is about entities."""
+def _is_quoted(text: str, match: re.Match[str]) -> bool:
+    """Whether an entity is named rather than used."""
     around = text[match.start() - 1 : match.start()] + text[match.end() : match.end() + 1]
-    return bool({"`", '"', "“"} & set(around)) and _ABOUT_ENTITIES.search(line_around(text, *match.span())) is not None
+    return bool({"`", '"', "“"} & set(around))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from dedupe.model import Flag
-from dedupe.repair.spans import Range, find_paragraphs
+from dedupe.repair.spans import Range
 
 _STOPS = frozenset(".!?…:;。！？．；：।۔؟" + "\"”’“‘»›」』）】〉》')]")  # closing marks stand behind a stop, or do without
 _CUT_WORDS = frozenset(
@@ -17,7 +17,7 @@ _CUT_WORDS = frozenset(
 _CUT_MARK = re.compile(r"\[\+\d+ chars\]$|\[(?:…|\.\.\.)\]$|(?:…|\.\.\.) ?(?:Read more|Continue reading|\(more\))\.?$")
 _LIST_ITEM = re.compile(r"(?:[-*•·▪●–—>]|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})[.):])\s|\d{1,2}:\d\d|\S{1,3}\)")
 _SALUTATION = re.compile(r"Dear |Sincerely|Regards|cc:")
-_INNER_STOP = re.compile(r"[a-z0-9]{2,}[.!?][”\"’')\]]* +[A-Z“\"]")
+_INNER_STOP = re.compile(r"[a-z0-9]{2}[.!?][”\"’')\]]* +[A-Z“\"]")
 _TITLE_WORDS = (5, 14)
 _LONGEST_MARK = 24  # characters
 _WORDS_CUT, _WORDS_COMMA, _WORDS_OPEN, _WORDS_LONG = 6, 8, 12, 12
@@ -45,8 +45,7 @@ def is_truncated(text: str) -> bool:
     >>> is_truncated("The talks went on until Friday. They will resume in")
     True
     """
-    paragraphs = find_paragraphs(text)
-    return bool(paragraphs) and _breaks_off(text[slice(*paragraphs[-1])].strip())
+    return _breaks_off(text.rstrip().rsplit("\n", 1)[-1].strip())
 
 
 def flag_endings(text: str, field: str, body: Sequence[Range]) -> Iterator[Flag]:

@@ -9,6 +9,7 @@ sign of spin counts in full where a rule would undo it, and less elsewhere, so t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -42,7 +43,7 @@ def judge(odds: Mapping[str, float], words: int, settings: GateSettings) -> Judg
     >>> judge(signs | {"said": -1.5, "year": -1.2, "also": -1.0}, 100, gate).verdict
     'suspect'
     """
-    total = sum(odds.values())
+    total = math.fsum(odds.values())
     score = 100 * total / max(words, 1)
     strong = sum(value >= settings.strong for value in odds.values())
     verdict: Verdict = "clean"

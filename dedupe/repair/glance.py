@@ -58,8 +58,7 @@ class Glance:
 
     def possible(self, text: str) -> dict[str, float]:
         """The odds of everything that the text may hold: its plain words, all signs of spin, and all forms of tier `safe`."""
-        folded = fold(text)
-        return dict(self._sieve.find_possible(folded, split_words(folded)))
+        return dict(self._sieve.find_possible(fold(text)))
 
     def may_be_safe(self, forms: Iterable[str]) -> bool:
         """Whether a rule of tier `safe` has any of the forms."""

@@ -1,34 +1,76 @@
-"""Grammar at the borders of an edit: letter case carried over, a/an made to agree, doubled words refused."""
+"""Grammar at the borders of an edit: letter case carried over, a/an, was/were, possessives and comparatives made to agree,
+doubled words refused."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
+from typing import Literal
 
-from dedupe.text.inflect import takes_an
+from dedupe.text.inflect import Irregulars, add_s, inflect, takes_an
 
 # Small words that a title leaves in small letters.
 _SMALL_WORDS = frozenset("a an the and or but nor of in on at to for by with from as than via per vs".split())
 _TITLE_CASE = 0.7  # share of capitalised words from which a line is a title
 _ARTICLE_BEFORE = re.compile(r"(?<![\w'’-])(an?)(\s+[\"“‘'(]?)\Z", re.IGNORECASE)
 _FIRST_WORD = re.compile(r"[\w.]+")
+_ARTICLES = frozenset(("a", "an", "the"))
+_ONE = frozenset("i he she it this that one each everyone everybody nobody anyone somebody someone nothing something".split())
+_MANY = frozenset("they we you these those both many few several most some others all people police men women children".split())
+_SUBORDINATORS = frozenset(
+    "after although as because before if like since than that though till until when where while".split()
+)
+_OF_PREPOSITIONS = frozenset("of in on at from for with by to near between among about over under".split())
+_SKIPPED = frozenset("also still not never then even already just now".split())
+
+LineCase = Literal["", "title", "upper"]
+GrammaticalNumber = Literal["singular", "plural"]
 
 
-def match_case(hit: str, original: str) -> str:
+def match_case(hit: str, original: str, line: LineCase = "") -> str:
     """The original in the letter case of the hit: ALL CAPS, Title Case, Sentence case, or as it is.
+
+    line: how the line writes its words, which tells what a hit of one word or few letters leaves open.
 
     >>> [match_case(hit, "army chief") for hit in ("navy head", "Navy head", "Navy Head", "NAVY HEAD")]
     ['army chief', 'Army chief', 'Army Chief', 'ARMY CHIEF']
+    >>> match_case("Youngsters", "young people", "title"), match_case("CAR", "vehicle", "upper")
+    ('Young People', 'VEHICLE')
     """
     letters = [c for c in hit if c.isalpha()]
-    if len(letters) > 1 and all(c.isupper() for c in letters) and (len(hit.split()) > 1 or len(letters) > 3):
-        return original.upper()
+    if letters and all(c.isupper() for c in letters):
+        many = len(letters) > 1 and (len(hit.split()) > 1 or len(letters) > 3)
+        if many or line == "upper":
+            return original.upper()
     if not letters or not letters[0].isupper():
         return original
     words = [word for word in re.findall(r"[^\W\d_]+", hit) if word.lower() not in _SMALL_WORDS]
-    if len(words) > 1 and all(word[0].isupper() for word in words):
+    titled = line == "title" or len(words) > 1
+    if titled and all(word[0].isupper() for word in words):
         parts = re.split(r"(\s+)", original)
         return _capitalised("".join(part if part in _SMALL_WORDS else _capitalised(part) for part in parts))
     return _capitalised(original)
+
+
+def line_case(text: str, start: int, end: int) -> LineCase:
+    """Whether the line around [start, end) is written in capitals, or as a title; "" for prose.
+
+    >>> [line_case(text, 0, 3) for text in ("BIG BANK FAILS", "Big Bank Fails in Rome", "Big banks fail")]
+    ['upper', 'title', '']
+    """
+    words = _long_words(text, start, end)
+    if len(words) > 1 and all(word.isupper() for word in words):
+        return "upper"
+    return "title" if len(words) > 1 and _is_title(words) else ""
+
+
+def has_inner_capital(hit: str) -> bool:
+    """Whether a word of the hit is cased as only names are: "iPhone", "McDonald".
+
+    >>> [has_inner_capital(hit) for hit in ("McDonald", "iPhone", "Apple", "APPLE")]
+    [True, True, False, False]
+    """
+    return re.search(r"[^\W\d_][A-Z]", hit) is not None and any(c.islower() for c in hit)
 
 
 def _capitalised(text: str) -> str:
@@ -53,7 +95,9 @@ def fitting_article(article: str, following: str) -> str:
     word = _FIRST_WORD.search(following)
     if word is None:
         return article
-    needed = "an" if takes_an(word[0]) else "a"
+    # in a line of capitals a word in capitals is a word, not letters to be spelled
+    shouted = article == "AN" or (word[0].isupper() and len(_FIRST_WORD.findall(following)) > 1 and following.isupper())
+    needed = "an" if takes_an(word[0].lower() if shouted and len(word[0]) > 3 else word[0]) else "a"
     if needed == article.lower():
         return article
     if article == "AN":
@@ -68,19 +112,115 @@ def article_clashes(text: str, start: int, following: str) -> bool:
 
 
 def doubles_a_word(text: str, start: int, end: int, after: str) -> bool:
-    """Whether replacing [start, end) would leave a word twice in a row at a border of the edit.
+    """Whether replacing [start, end) would leave a word twice in a row at a border of the edit, or two articles.
 
-    >>> doubles_a_word("in the place where", 3, 12, "where")
-    True
+    >>> doubles_a_word("in the place where", 3, 12, "where"), doubles_a_word("the hit", 4, 7, "a success")
+    (True, True)
     """
     words = re.findall(r"[\w'’]+", after.lower())
-    if not words:
+    window, behind = text[max(0, start - 40) : start].lower(), text[end : end + 40].lower()
+    # nearly always neither the word nor an article is anywhere near, and the search can be spared
+    if words and words[0] not in window and words[-1] not in behind and not {words[0], words[-1]} & _ARTICLES:
         return False
-    before, behind = text[max(0, start - 40) : start].lower(), text[end : end + 40].lower()
-    # nearly always the word is nowhere near, and the search can be spared
-    following = re.match(r"\s+([\w'’]+)", behind) if words[-1] in behind else None
-    preceding = re.search(r"([\w'’]+)\s+\Z", before) if words[0] in before else None
-    return bool((following and following[1] == words[-1]) or (preceding and preceding[1] == words[0]))
+    following = re.match(r"\s+([\w'’]+)", behind)
+    preceding = re.search(r"([\w'’]+)\s+\Z", window)
+    first, last = preceding[1] if preceding else "", following[1] if following else ""
+    if not words:
+        return first != "" and first == last
+    return words_clash(first, words[0]) or words_clash(words[-1], last)
+
+
+def words_clash(first: str, second: str) -> bool:
+    """Whether two words in small letters cannot stand side by side: twice the same, or an article before an article."""
+    return first != "" and (first == second or (first in _ARTICLES and second in _ARTICLES))
+
+
+def fit_possessive(text: str, end: int, hit: str, after: str) -> tuple[int, str]:
+    """The end and the replacement of an edit whose hit is a possessive, so that its ending fits the original.
+
+    The ending stays outside the edit where it fits both: "agency's" → "company's", "firms'" → "companies'".
+
+    >>> [fit_possessive(text, at, text[:at], after) for text, at, after in
+    ...  (("persons' rights", 7, "people"), ("folk's rights", 4, "voters"), ("firms' rights", 5, "companies"))]
+    [(8, "people's"), (6, "voters'"), (5, 'companies')]
+    """
+    mark = text[end : end + 1]
+    if mark not in {"'", "’"} or not after:
+        return end, after
+    many = after.lower().endswith("s") and not hit.lower().endswith("s") and add_s(after.lower()[:-1]) == after.lower()
+    if re.match(r"s(?!\w)", text[end + 1 : end + 3]):
+        return (end + 2, after + mark) if many and not after.lower().endswith(("ss", "us", "is")) else (end, after)
+    quoted = mark == "’" and "‘" in text[text.rfind("\n", 0, end) + 1 : end]
+    loses_s = hit.lower().endswith("s") and not after.lower().endswith("s")
+    if loses_s and not quoted and re.match(r"\s\w", text[end + 1 : end + 3]):
+        return end + 1, f"{after}{mark}s"
+    return end, after
+
+
+def subject_number(left: Sequence[str], plurals: Collection[str] = ()) -> GrammaticalNumber | None:
+    """The number of the subject that ends right before a verb, read from the words before it, nearest first; None if unsure.
+
+    plurals: irregular plural forms.
+
+    >>> subjects = ("the ships", "one of the ships", "the vessel , the Halcyon ,", "He and Ann")
+    >>> [subject_number(words.split()[::-1]) for words in subjects]
+    ['plural', 'singular', 'singular', None]
+    """
+    words = list(left)
+    while words and (words[0].lower() in _SKIPPED or words[0].endswith("ly")):
+        del words[0]
+    if words and words[0] == ",":  # what stands between two commas is an aside
+        if "," not in words[1:]:
+            return None
+        del words[: words.index(",", 1) + 1]
+    while words and words[0].lower() in {"who", "which", "that"} and len(words) > 1 and words[1] != ",":
+        del words[0]
+    if not words or not words[0][:1].isalnum():
+        return None
+    head, rest = words[0].lower().replace("’", "'"), words[1:]
+    if "and" in [word.lower() for word in rest[:2]] or head in {"and", "or", "there", "who", "which"}:
+        return None
+    for position, word in enumerate(rest):
+        folded = word.lower()
+        if folded in _SUBORDINATORS or not word[:1].isalnum():
+            break
+        if folded in _OF_PREPOSITIONS:
+            return subject_number(rest[position + 1 :], plurals)
+    if head in _MANY or head in plurals or (head.isdigit() and head != "1"):
+        return "plural"
+    if head in _ONE:
+        return "singular"
+    if not head.isalpha() or head.endswith(("ed", "ing")):
+        return None
+    is_plural = len(head) > 3 and head.endswith("s") and not head.endswith(("ss", "us", "is"))
+    return "plural" if is_plural else "singular"
+
+
+def agree_verb(after: str, number: GrammaticalNumber) -> str:
+    """The wording with the form of be it begins with in the number of its subject.
+
+    >>> agree_verb("were able to", "singular"), agree_verb("is", "plural")
+    ('was able to', 'are')
+    """
+    verb, space, rest = after.partition(" ")
+    forms = {"singular": {"were": "was", "are": "is"}, "plural": {"was": "were", "is": "are"}}[number]
+    return forms.get(verb, verb) + space + rest
+
+
+def compare(degree: str, adjective: str, short: Collection[str], irregulars: Irregulars) -> str | None:
+    """The comparative or superlative in one word that "more" or "most" with an adjective asks for; None if there is none.
+
+    short: adjectives that are compared; of these the ones of one syllable, or in -y, take an ending.
+
+    >>> compare("more", "strong", {"strong"}, {}), compare("most", "careful", {"careful"}, {})
+    ('stronger', None)
+    """
+    folded = adjective.lower()
+    one_syllable = len(re.findall(r"[aeiouy]+", folded.rstrip("e"))) == 1
+    if folded not in short or not (one_syllable or re.search(r"[^aeioul]y$", folded)):
+        return None
+    form = inflect(folded, "a", irregulars)[1 if degree.lower() == "more" else 2]
+    return match_case(degree, form)
 
 
 def is_name_part(text: str, start: int, end: int) -> bool:
@@ -92,10 +232,18 @@ def is_name_part(text: str, start: int, end: int) -> bool:
     """
     if not text[start : start + 1].isupper():
         return False
-    line_start, line_end = text.rfind("\n", 0, start) + 1, text.find("\n", end)
-    before = text[line_start:start].rstrip()
+    before = text[text.rfind("\n", 0, start) + 1 : start].rstrip()
     if not before or before[-1] in ".?!:“‘\"'([|–—-•" or text[start - 1] in "“‘\"'(":
         return False
-    words = [word for word in re.findall(r"[^\W\d_]+", text[line_start : line_end if line_end >= 0 else None]) if len(word) > 3]
+    return not _is_title(_long_words(text, start, end))
+
+
+def _long_words(text: str, start: int, end: int) -> list[str]:
+    line_end = text.find("\n", end)
+    line = text[text.rfind("\n", 0, start) + 1 : line_end if line_end >= 0 else None]
+    return [word for word in re.findall(r"[^\W\d_]+", line) if len(word) > 3]
+
+
+def _is_title(words: Sequence[str]) -> bool:
     capitalised: int = sum(word[0].isupper() for word in words)
-    return capitalised < _TITLE_CASE * len(words)
+    return capitalised >= _TITLE_CASE * len(words)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from dedupe.model import Flag
 from dedupe.repair.defects import Change
-from dedupe.repair.spans import find_paragraphs, line_around
+from dedupe.repair.spans import LineTest, find_paragraphs
 
 # In classes of characters; \N escapes are resolved by Python, so that the tables name what nobody can see.
 _ZERO_WIDTH = "\N{ZERO WIDTH SPACE}\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}\N{WORD JOINER}\N{ZERO WIDTH NO-BREAK SPACE}"
@@ -62,21 +62,21 @@ def flag_invisible(text: str, field: str) -> Iterator[Flag]:
     """
     if text.isascii() and not any(control in text for control in _ASCII_CONTROLS):
         return
+    runs_from_right = LineTest(text, _runs_from_right)
     for start, end in find_paragraphs(text):
-        found = [m for m in _INVISIBLE.finditer(text, start, end) if not _is_at_home(text, m.start())]
+        found = [m for m in _INVISIBLE.finditer(text, start, end) if not _is_at_home(text, m.start(), runs_from_right)]
         if found:
             kind = "bidi-override" if any(match[0] in _OVERRIDES for match in found) else "invisible-character"
             yield Flag(kind, field, found[0].start(), found[-1].end(), _name_all(match[0] for match in found))
 
 
-def _is_at_home(text: str, at: int) -> bool:
+def _is_at_home(text: str, at: int, runs_from_right: LineTest) -> bool:
     """Whether the invisible character at `at` does its work there: a joiner or mark beside a script or emoji that needs it."""
     character = text[at]
     if character in _OVERRIDES:
         return False
     if character in _DIRECTION:
-        line = line_around(text, at, at)
-        return any(unicodedata.bidirectional(c) in {"R", "AL"} for c in line if c not in _DIRECTION)
+        return runs_from_right(at, at)
     if character in "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}":
         around = text[at - 1 : at] + text[at + 1 : at + 2]
         return any(ord(c) >= 0x0590 for c in around)  # from Hebrew on; Latin, Greek and Cyrillic join no letters
@@ -84,6 +84,11 @@ def _is_at_home(text: str, at: int) -> bool:
         around = text[at - 1 : at] + text[at + 1 : at + 2]
         return any(ord(c) >= 0x0E00 and c.isalpha() for c in around)  # Thai, Khmer, Japanese: where a line may break
     return False
+
+
+def _runs_from_right(line: str) -> bool:
+    """Whether a line holds letters that are written from right to left."""
+    return any(unicodedata.bidirectional(c) in {"R", "AL"} for c in line if c not in _DIRECTION)
 
 
 def _name_all(characters: Iterator[str]) -> str:

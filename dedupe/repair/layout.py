@@ -21,6 +21,7 @@ from dedupe.repair.invisible import find_invisible, flag_invisible
 from dedupe.repair.markup import find_markup, flag_markup
 from dedupe.repair.quote_marks import flag_quote_marks
 from dedupe.repair.roles import REMOVED_ROLES, find_roles
+from dedupe.repair.shape import find_shapes
 from dedupe.repair.slips import flag_slips
 from dedupe.repair.spacing import find_cut_words, find_spacing, flag_spacing
 from dedupe.repair.spans import Range, find_paragraphs
@@ -77,7 +78,8 @@ def read_layout(text: str, field: str, lexicon: Lexicon) -> Layout:
     changes = [_take_out(text, role) for role in roles if role.role in REMOVED_ROLES]
     if len(changes) == len(paragraphs):  # never leave an empty article
         changes = []
-    changes += find_spacing(text)
+    shapes = find_shapes(text)
+    changes += find_spacing(text, shapes)
     if match := _GLUED_SIGN_OFF.search(text, max(0, len(text.rstrip()) - _LONGEST_SIGN_OFF)):
         end = match.start() + len(match[0].rstrip())
         changes.append(Change(match.start(), end, "", "layout.sign-off"))
@@ -91,7 +93,7 @@ def read_layout(text: str, field: str, lexicon: Lexicon) -> Layout:
     flags = [
         *residue,
         *(found for found in cut_words if isinstance(found, Flag)),
-        *flag_spacing(text, field),
+        *flag_spacing(text, field, shapes),
         *flag_endings(text, field, body),
         *flag_quote_marks(text, field, body),
         *flag_slips(text, field),

@@ -7,12 +7,12 @@ line that is not about markup. Anything else that looks like markup is flagged.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from dedupe.model import Flag
 from dedupe.repair.defects import Change, keep_disjoint
-from dedupe.repair.spans import line_around
+from dedupe.repair.spans import LineTest
 
 _BLOCK = (
     "address|article|aside|blockquote|br|center|dd|div|dl|dt|figcaption|figure|footer|form|h[1-6]|header|hr|li|main|nav|ol|p|"
@@ -57,14 +57,15 @@ def find_markup(text: str) -> list[Change]:
     []
     """
     changes: list[Change] = []
+    is_subject = _find_subjects(text)
     if "<" in text:
         changes += [Change(*match.span(), "", "layout.markup") for match in _INVISIBLE_ELEMENT.finditer(text)]
-        changes += _take_out_tags(text)
+        changes += _take_out_tags(text, [match for match in _TAG.finditer(text) if not is_subject(match)])
     if "[" in text:
-        changes += [Change(*m.span(), "", "layout.shortcode") for m in _SHORTCODE.finditer(text) if not _is_subject(text, m)]
+        changes += [Change(*m.span(), "", "layout.shortcode") for m in _SHORTCODE.finditer(text) if not is_subject(m)]
         if "](" in text:
-            changes += [Change(*m.span(), "", "layout.markup") for m in _IMAGE_LINK.finditer(text) if not _is_subject(text, m)]
-            changes += [Change(*m.span(), m[1], "layout.markup") for m in _LINK.finditer(text) if not _is_subject(text, m)]
+            changes += [Change(*m.span(), "", "layout.markup") for m in _IMAGE_LINK.finditer(text) if not is_subject(m)]
+            changes += [Change(*m.span(), m[1], "layout.markup") for m in _LINK.finditer(text) if not is_subject(m)]
     return keep_disjoint(changes)
 
 
@@ -80,8 +81,7 @@ def flag_markup(text: str, field: str) -> Iterator[Flag]:
                 yield Flag(kind, field, *match.span(), "looks like left-over markup")
 
 
-def _take_out_tags(text: str) -> Iterator[Change]:
-    tags = [match for match in _TAG.finditer(text) if not _is_subject(text, match)]
+def _take_out_tags(text: str, tags: Sequence[re.Match[str]]) -> Iterator[Change]:
     opened = {match[2].lower() for match in tags if not match[1]}
     closed = {match[2].lower() for match in tags if match[1]}
     certain = [
@@ -116,7 +116,11 @@ def _take_out_run(text: str, run: list[re.Match[str]]) -> Change:
     return Change(start, end, "" if at_border else "\n", "layout.markup")
 
 
-def _is_subject(text: str, match: re.Match[str]) -> bool:
-    """Whether the text around a match is about markup: its line says so, or it stands in backticks."""
-    around = text[match.start() - 1 : match.start()] + text[match.end() : match.end() + 1]
-    return "`" in around or _ABOUT_MARKUP.search(_TAG.sub(" ", line_around(text, *match.span()))) is not None
+def _find_subjects(text: str) -> Callable[[re.Match[str]], bool]:
+    """The test whether the text around a match is about markup: its line says so, or it stands in backticks."""
+    says_so = LineTest(text, lambda line: _ABOUT_MARKUP.search(_TAG.sub(" ", line)) is not None)
+
+    def is_subject(match: re.Match[str]) -> bool:
+        return "`" in text[match.start() - 1 : match.start()] + text[match.end() : match.end() + 1] or says_so(*match.span())
+
+    return is_subject

@@ -15,7 +15,7 @@ from functools import cached_property
 from dedupe.errors import RuleError
 from dedupe.model import Rule
 from dedupe.repair.neighbours import Alternatives, Neighbourhood, PatternParser
-from dedupe.repair.sieve import Sieve, split_words
+from dedupe.repair.sieve import Sieve
 from dedupe.text.inflect import PartOfSpeech, inflect
 from dedupe.text.lexicon import Lexicon
 
@@ -114,7 +114,7 @@ class FormIndex:
 
     def _find_in(self, text: str, folded: str, start: int, end: int) -> Iterator[Hit]:
         block = folded[start:end]
-        for form_text, forms in self._sieve.find_possible(block, split_words(block)):
+        for form_text, forms in self._sieve.find_possible(block):
             at = folded.find(form_text, start, end)
             while at >= 0:
                 stop = at + len(form_text)

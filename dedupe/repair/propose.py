@@ -5,13 +5,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from dedupe.config import RepairSettings
 from dedupe.model import AUTOMATIC_TIERS, Tier
 from dedupe.repair.evidence import Witnesses
 from dedupe.repair.gate import Verdict
 from dedupe.repair.glance import UNANSWERED, Glance
-from dedupe.repair.grammar import article_clashes, doubles_a_word, is_name_part, match_case
+from dedupe.repair.grammar import (
+    agree_verb,
+    article_clashes,
+    compare,
+    doubles_a_word,
+    fit_possessive,
+    has_inner_capital,
+    is_name_part,
+    line_case,
+    match_case,
+    subject_number,
+)
 from dedupe.repair.match import Form, Hit, fold
 from dedupe.repair.neighbours import BORDER, Neighbourhood
 from dedupe.repair.reading import Reading, Sign
@@ -20,6 +32,7 @@ from dedupe.repair.spans import Range, overlapping
 from dedupe.text.lexicon import Lexicon
 
 _SPINTAX_ODDS = 2.5
+_UNNUMBERED = ("had been", "used to be")  # what stands for was and were alike
 
 
 @dataclass(frozen=True)
@@ -98,7 +111,7 @@ class Proposer:
         for form in hit.forms:
             tier = self._effective_tier(form.rule.rule.tier, verdict, quoted)
             if tier is not None and self._holds(form, place):
-                proposal = self._answer(reading.text, hit, form, tier, place)
+                proposal = self._answer(reading, hit, form, tier, place)
                 if proposal is not None:
                     yield proposal
 
@@ -116,15 +129,19 @@ class Proposer:
             return "ask"
         return tier
 
-    def _answer(self, text: str, hit: Hit, form: Form, tier: Tier, place: Neighbourhood) -> Proposal | None:
+    def _answer(self, reading: Reading, hit: Hit, form: Form, tier: Tier, place: Neighbourhood) -> Proposal | None:
         """The rule's proposal for this hit, with the original that the evidence favours; None if it changes nothing."""
-        rule = form.rule.rule
+        text, rule = reading.text, form.rule.rule
         before = text[hit.start : hit.end]
         exact = rule.spun != rule.spun.lower()
+        if not exact and has_inner_capital(before):
+            return None
+        line = line_case(text, hit.start, hit.end) if before[0].isupper() else ""
         originals = form.originals
         if form.participles != originals and _is_participle(place, self.lexicon):
             originals = form.participles
-        answers = [original if exact else match_case(before, original) for original in originals]
+        answers = [original if exact else match_case(before, original, line) for original in originals]
+        answers = [reading.fit_spelling(answer, exact) for answer in answers]
         if "’" in text:
             answers = [answer.replace("'", "’") for answer in answers]  # the tables are written with straight ones
         contextual = bool(rule.when)
@@ -135,10 +152,41 @@ class Proposer:
             tier = "ask"
         if tier == "witness" and "witness" not in evidence:
             tier = "ask"
-        if after == before or doubles_a_word(text, hit.start, hit.end, after):
+        after, unsure = self._agree_number(before, after, place)
+        if unsure and tier == "spun":
+            tier = "ask"
+        start, end, after = self._fit_borders(text, hit, after, place)
+        if after == text[start:end] or doubles_a_word(text, start, end, after):
             return None
         observed = "data:" in rule.source
-        return Proposal(hit.start, hit.end, after, (rule.id,), tier, contextual, evidence, observed)
+        return Proposal(start, end, after, (rule.id,), tier, contextual, evidence, observed)
+
+    def _agree_number(self, before: str, after: str, place: Neighbourhood) -> tuple[str, bool]:
+        """The answer in the number of its subject, and whether the writer may have put it himself.
+
+        A spinner writes "had been" for "were", hardly for "was": of one thing it may be the writer's own.
+        """
+        is_past = after in {"was", "were"} or after.startswith(("was ", "were "))
+        number = (
+            subject_number(place.left, self._irregular_plurals) if is_past and fold(before).startswith(_UNNUMBERED) else None
+        )
+        if number is None:
+            return after, False
+        return agree_verb(after, number), number == "singular" and after.startswith("were")
+
+    def _fit_borders(self, text: str, hit: Hit, after: str, place: Neighbourhood) -> tuple[int, int, str]:
+        """Start, end and wording of an edit, with the ending of a possessive taken in, or "more" before an adjective."""
+        start, (end, after) = hit.start, fit_possessive(text, hit.end, text[hit.start : hit.end], after)
+        degree = place.left[0] if place.left else ""
+        if degree.lower() in {"more", "most"} and text.endswith(f"{degree} ", 0, hit.start):
+            compared = compare(degree, after, self.lexicon.word_lists["Adj"], self.lexicon.irregulars)
+            if compared is not None:
+                return hit.start - len(degree) - 1, end, compared
+        return start, end, after
+
+    @cached_property
+    def _irregular_plurals(self) -> frozenset[str]:
+        return frozenset(forms[1] for (part, _), forms in self.lexicon.irregulars.items() if part == "n")
 
     def _holds(self, form: Form, place: Neighbourhood) -> bool:
         rule_id = form.rule.rule.id

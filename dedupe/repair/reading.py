@@ -15,6 +15,7 @@ from dedupe.repair.slips import find_slips
 from dedupe.repair.spans import Range, find_paragraphs, find_protected, find_quotations, merge_ranges, overlapping
 from dedupe.repair.spintax import Leftover, find_spintax
 from dedupe.text.lexicon import GateSettings, Lexicon
+from dedupe.text.spelling import POINTS, Leaning, Spellings
 
 # A paragraph as long as this can be an island of clean text in a spun one: a quoted statement, or a splice.
 _ISLAND_WORDS = 40
@@ -22,12 +23,16 @@ _ISLAND_WORDS = 40
 
 @dataclass(frozen=True)
 class Reading:
-    """The text of one field. `allowed` matches what no rule may touch. Spans are found when they are first asked for."""
+    """The text of one field. Spans are found when they are first asked for.
+
+    `allowed` matches what no rule may touch; `spellings` tells how the field spells.
+    """
 
     field: str
     text: str
     lexicon: Lexicon
     allowed: re.Pattern[str] | None
+    spellings: Spellings
 
     @cached_property
     def layout(self) -> Layout:
@@ -54,6 +59,16 @@ class Reading:
         """The ranges of the lines that hold any text."""
         return find_paragraphs(self.text)
 
+    def fit_spelling(self, wording: str, is_name: bool) -> str:
+        """The wording spelled as the document spells; a name keeps its letters, but not the points of "U.S."."""
+        if not self.spellings.holds_any(wording):
+            return wording
+        return self.spellings.fit(wording, self._leaning, {POINTS} if is_name else None)
+
+    @cached_property
+    def _leaning(self) -> Leaning:
+        return self.spellings.lean(self.text)
+
     def place(self, start: int, end: int) -> Neighbourhood:
         """The words around [start, end), which lies within one paragraph."""
         bounds = overlapping(self.paragraphs, start, end) or (start, end)
@@ -75,7 +90,11 @@ class Reading:
 
     def is_open_choice(self, start: int, end: int) -> bool:
         """Whether [start, end) shares anything with spintax that only a person can settle."""
-        return any(s.start < end and start < s.end for s in self.spintax if not s.certain)
+        return overlapping(self._open_choices, start, end) is not None
+
+    @cached_property
+    def _open_choices(self) -> list[Range]:
+        return merge_ranges((s.start, s.end) for s in self.spintax if not s.certain)
 
 
 @dataclass(frozen=True)
@@ -103,8 +122,11 @@ def judge_paragraphs(
     if document != "spun" and not signs:
         return dict.fromkeys(reading.paragraphs, document)
     verdicts: dict[Range, Verdict] = {}
+    odds_inside: dict[Range | None, dict[str, float]] = {}
+    for sign in signs:
+        odds_inside.setdefault(overlapping(reading.paragraphs, sign.start, sign.start + 1), {})[sign.form] = sign.odds
     for start, end in reading.paragraphs:
-        inside = {sign.form: sign.odds for sign in signs if start <= sign.start < end}
+        inside = odds_inside.get((start, end), {})
         verdict = document
         if document == "spun" or inside:
             text = reading.text[start:end]

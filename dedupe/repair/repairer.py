@@ -29,11 +29,12 @@ from dedupe.repair.match import FormIndex, Hit, expand_rules, fold
 from dedupe.repair.neighbours import PatternParser
 from dedupe.repair.propose import Proposer
 from dedupe.repair.reading import Reading, Sign, judge_document, judge_paragraphs
-from dedupe.repair.resolve import Proposal, resolve
-from dedupe.repair.rounds import compose_edits, move_ranges, move_to_source, overlaps_any, spans_of
+from dedupe.repair.resolve import Proposal, refuse_doubled, resolve
+from dedupe.repair.rounds import compose_edits, drop_overlapping, move_ranges, move_to_source, spans_of
 from dedupe.repair.spans import Range, compile_allowed, find_paragraphs
 from dedupe.text.edits import apply_spans
 from dedupe.text.lexicon import Lexicon, builtin_rules
+from dedupe.text.spelling import Spellings
 
 _ROUNDS = 4
 _SHORT = 120  # words; a shorter text is looked at closely, for it has no room for many markers
@@ -58,6 +59,7 @@ class Repairer:
         self.lexicon, self.settings = lexicon, settings
         self.skipped: dict[str, int] = {}
         self._allowed = compile_allowed(lexicon.allow)
+        self._spellings = Spellings(lexicon.spelling)
         self._forms = expand_rules(lexicon, parser)
         built_in, odds = str(builtin_rules()), dict(lexicon.odds)
         for form in self._forms:
@@ -97,7 +99,8 @@ class Repairer:
         for rule_id in proposer.timed_out:
             self.skipped[rule_id] = self.skipped.get(rule_id, 0) + 1
         settled = [edit for field in sources for edit in edits[field]]
-        settled += [edit for edit in asked if not overlaps_any(edit, edits[edit.field])]
+        for field in sources:
+            settled += drop_overlapping((edit for edit in asked if edit.field == field), edits[field])
         return Repair(
             article=article.id,
             digest=fields_digest(sources),
@@ -153,7 +156,7 @@ class Repairer:
                     in_quote=reading.is_quoted(p.start, p.end),
                     evidence=p.evidence,
                 )
-                for p in agree_articles(reading.text, resolve(proposals))
+                for p in agree_articles(reading.text, refuse_doubled(reading.text, resolve(proposals)))
             ]
         return found, judgement
 
@@ -216,7 +219,7 @@ class Repairer:
         return {name: value for name, value in article_fields(article).items() if name in self.settings.fields and value}
 
     def _read(self, field: str, text: str) -> Reading:
-        return Reading(field, text, self.lexicon, self._allowed)
+        return Reading(field, text, self.lexicon, self._allowed, self._spellings)
 
     def _clean(self, article_id: str, field: str, source: str, edits: list[Edit]) -> list[Edit]:
         """The edits with what must be mended before anything is read: encoding, markup, invisible characters.

@@ -7,11 +7,14 @@ spun, ask, flag); then the place in the text; then the rule id. Adjacent edits a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dedupe.model import AUTOMATIC_TIERS, Tier
+from dedupe.repair.grammar import words_clash
 
+_WORDS = re.compile(r"[\w'’]+")
 _TIER_ORDER: tuple[Tier, ...] = ("safe", "context", "witness", "spun", "ask", "flag")
 
 
@@ -48,6 +51,25 @@ def resolve(proposals: Iterable[Proposal]) -> list[Proposal]:
             taken.update(cells)
             chosen.append(proposal)
     return sorted(chosen, key=lambda proposal: proposal.start)
+
+
+def refuse_doubled(text: str, proposals: Sequence[Proposal]) -> list[Proposal]:
+    """The sorted, disjoint proposals without any that would double a word with the one right before it.
+
+    >>> first, second = Proposal(0, 3, "go to", ("a",), "spun", False), Proposal(4, 7, "to it", ("b",), "spun", False)
+    >>> refuse_doubled("one two", [first, second]) == [first]
+    True
+    """
+    kept: list[Proposal] = []
+    for proposal in proposals:
+        if proposal.tier in AUTOMATIC_TIERS and proposal.after:
+            earlier = next((other for other in reversed(kept) if other.tier in AUTOMATIC_TIERS), None)
+            if earlier is not None and earlier.after and text[earlier.end : proposal.start].isspace():
+                last, first = _WORDS.findall(earlier.after.lower()), _WORDS.findall(proposal.after.lower())
+                if last and first and words_clash(last[-1], first[0]):
+                    continue
+        kept.append(proposal)
+    return kept
 
 
 def _rank(proposal: Proposal) -> tuple[bool, bool, int, bool, bool, int, int, tuple[str, ...], str]:

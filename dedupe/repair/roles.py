@@ -54,9 +54,11 @@ def find_roles(lines: Sequence[str], lexicon: Lexicon) -> Iterator[tuple[int, Ro
     bylines = (_AUTHOR.match(line) for line, role in zip(lines, patterned, strict=True) if role == "byline")
     author = next((match[1] for match in bylines if match), "")
     first_seen: dict[str, int] = {}
+    top = _count_top(lines, patterned)
+    last_plain = max((at for at, role in enumerate(patterned) if role is None), default=-1)
     for at, line in enumerate(lines):
         role = "menu" if at in menus else patterned[at] if patterned[at] != "menu-item" else None
-        role = role or _role_by_place(lines, at, patterned, author)
+        role = role or _role_by_place(lines, at, patterned, author, top, last_plain)
         if (
             role in {"caption", None}
             and first_seen.setdefault(line, at) < at
@@ -67,15 +69,17 @@ def find_roles(lines: Sequence[str], lexicon: Lexicon) -> Iterator[tuple[int, Ro
             yield at, role
 
 
-def _role_by_place(lines: Sequence[str], at: int, patterned: Sequence[LineRole | None], author: str) -> RoleName | None:
+def _role_by_place(
+    lines: Sequence[str], at: int, patterned: Sequence[LineRole | None], author: str, top: int, last_plain: int
+) -> RoleName | None:
     line = lines[at]
     if author and at >= len(lines) - _CLOSING and line.startswith(author + " ") and not _SPEECH.search(line):
         return "author-bio"
     if _is_caption(lines, at, patterned):
         return "caption"
-    if _is_trailing_headline(lines, at, patterned):
+    if at >= last_plain and _is_trailing_headline(lines, at, patterned):
         return "trailing-headline"
-    if _is_heading(lines, at, patterned):
+    if _is_heading(lines, at, at < top):
         return "heading"
     if _is_dek(lines, at, patterned):
         return "dek"
@@ -130,13 +134,20 @@ def _is_caption(lines: Sequence[str], at: int, patterned: Sequence[LineRole | No
     )
 
 
-def _is_heading(lines: Sequence[str], at: int, patterned: Sequence[LineRole | None]) -> bool:
+def _count_top(lines: Sequence[str], patterned: Sequence[LineRole | None]) -> int:
+    """How many lines stand before the article begins: short ones without a stop, and those of a known pattern."""
+    for at, (line, role) in enumerate(zip(lines, patterned, strict=True)):
+        if role is None and (len(line.split()) > _TITLE_WORDS or is_stopped(line)):
+            return at
+    return len(lines)
+
+
+def _is_heading(lines: Sequence[str], at: int, is_on_top: bool) -> bool:
     """A short line without a stop between longer ones, or one of those on top, before the article begins."""
     line = lines[at]
     if len(line) > _LONGEST_PATTERNED:
         return False
-    above = zip(lines[: at + 1], patterned, strict=False)
-    if all((len(other.split()) <= _TITLE_WORDS and not is_stopped(other)) or role for other, role in above):
+    if is_on_top:
         return len(lines) > at + 3 and any(map(is_stopped, lines[at + 1 : at + 8]))
     if at == len(lines) - 1 or not line[0].isupper() or len(line.split()) > _HEADING_WORDS or is_stopped(line):
         return False
@@ -146,9 +157,12 @@ def _is_heading(lines: Sequence[str], at: int, patterned: Sequence[LineRole | No
 
 
 def _is_trailing_headline(lines: Sequence[str], at: int, patterned: Sequence[LineRole | None]) -> bool:
-    """A line like a title below the last sentence: no stop, while every other long line has one, and made of its words."""
+    """A line like a title below the last sentence: no stop, while every other long line has one, and made of its words.
+
+    Only lines of a known pattern follow it.
+    """
     low, high = _HEADLINE_WORDS
-    if len(lines) < 5 or any(role is None for role in patterned[at + 1 :]):
+    if len(lines) < 5:
         return False
     line = lines[at]
     if not low <= len(line.split()) <= high:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from dedupe.model import Edit, Flag, Role
-from dedupe.text.edits import Span, compose_spans
+from dedupe.repair.spans import overlapping
+from dedupe.text.edits import Span, compose_spans, invert_spans
 
 _Ranged = TypeVar("_Ranged", Flag, Role)
 
@@ -45,17 +47,13 @@ def compose_edits(source: str, first: Sequence[Edit], second: Sequence[Edit]) ->
 
 def move_to_source(applied: Sequence[Edit], proposed: Iterable[Edit]) -> list[Edit]:
     """Edits on the text after `applied`, in coordinates of the text before; those that touch an applied edit are dropped."""
+    images, shifts = _find_images(applied)
+    starts = [image.start for image in images]
     moved = []
     for edit in proposed:
-        shift = 0
-        for earlier in applied:
-            if earlier.start - shift >= edit.end:
-                break
-            shift += (earlier.end - earlier.start) - len(earlier.after)
-        candidate = dataclasses.replace(edit, start=edit.start + shift, end=edit.end + shift)
-        if not overlaps_any(candidate, applied):
-            moved.append(candidate)
-    return moved
+        shift = shifts[bisect_left(starts, edit.end)]
+        moved.append(dataclasses.replace(edit, start=edit.start + shift, end=edit.end + shift))
+    return drop_overlapping(moved, applied)
 
 
 def move_ranges(applied: Sequence[Edit], found: Iterable[_Ranged]) -> list[_Ranged]:
@@ -65,29 +63,38 @@ def move_ranges(applied: Sequence[Edit], found: Iterable[_Ranged]) -> list[_Rang
     """
     if not applied:
         return list(found)
+    images, shifts = _find_images(applied)
+    ends = [image.end for image in images]
+
+    def move(offset: int, *, at_end: bool) -> int:
+        at = bisect_left(ends, offset)
+        while at < len(images):
+            start, end, _ = images[at]
+            if offset < start or (offset == start and (at_end or end > start)):
+                break
+            if offset < end:
+                return applied[at].end if at_end else applied[at].start
+            at += 1
+        return offset + shifts[at]
+
     moved = []
     for item in found:
         if item.end == 0:
             moved.append(item)
             continue
-        start, end = _move_offset(applied, item.start, at_end=False), _move_offset(applied, item.end, at_end=True)
+        start, end = move(item.start, at_end=False), move(item.end, at_end=True)
         moved.append(dataclasses.replace(item, start=start, end=max(start, end)))
     return moved
 
 
-def _move_offset(applied: Sequence[Edit], offset: int, *, at_end: bool) -> int:
-    shift = 0
-    for edit in applied:
-        start = edit.start - shift
-        end = start + len(edit.after)
-        if offset < start or (offset == start and (at_end or end > start)):
-            break
-        if offset < end:
-            return edit.end if at_end else edit.start
-        shift += edit.end - edit.start - len(edit.after)
-    return offset + shift
+def drop_overlapping(edits: Iterable[Edit], others: Iterable[Edit]) -> list[Edit]:
+    """The edits that share no code point with any of the `others`, which are sorted, disjoint and of the same field."""
+    taken = [(other.start, other.end) for other in others]
+    return [edit for edit in edits if overlapping(taken, edit.start, edit.end) is None]
 
 
-def overlaps_any(edit: Edit, others: Iterable[Edit]) -> bool:
-    """Whether an edit shares a code point with another one of the same field."""
-    return any(edit.start < other.end and other.start < edit.end for other in others if other.field == edit.field)
+def _find_images(applied: Sequence[Edit]) -> tuple[list[Span], list[int]]:
+    """Where the results of the edits stand, and by how much what is before each, and behind the last, has moved."""
+    images = invert_spans("", spans_of(applied))
+    moved = (edit.start - image.start for edit, image in zip(applied, images, strict=True))
+    return images, [*moved, applied[-1].end - images[-1].end if applied else 0]

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from dedupe.model import Flag
+from dedupe.repair.shape import Shape, find_shapes
 from dedupe.repair.spans import Range
 
 _UNITS = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|"
@@ -43,6 +44,8 @@ def find_slips(text: str) -> list[Range]:
     ['three%', '$43.Eight']
     """
     found: list[Range] = []
+    if Shape.SLIP not in find_shapes(text):
+        return found
     for mark in _MARK.finditer(text):
         if not found or mark.start() >= found[-1][1]:
             near = _SLIP.finditer(text, max(0, mark.start() - _REACH), mark.end() + _REACH)

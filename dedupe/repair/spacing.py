@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from dedupe.model import Flag
 from dedupe.repair.defects import Change
+from dedupe.repair.shape import ALL, Shape
 from dedupe.text.lexicon import Lexicon
 
 # A stripped link leaves its space before the comma or the stop. French sets one before ; : ! ? and «»: these are left alone.
@@ -17,7 +18,7 @@ _GLUED_STOP = re.compile(r"[.!?](?<=[a-z]{3}[.!?])[”’)]?(?=(?:[A-Z][a-z]+|[A
 _GLUED_QUOTE = re.compile(r"”(?<=[.,!?]”)(?=[A-Za-z])")
 _GLUED_WORDS = re.compile(r"[TBAWHM](?<=[a-z]{3}[A-Z])(?:h(?:e|is|ey|ese)|ut|nd|hen|hile|owever|eanwhile|fter)\b(?![.(/])")
 _WORD_BEFORE = re.compile(r"(?<![\w.@/#-])[a-z]{3,}$")
-_NEVER_TWICE = ("the", "of", "a", "and", "to", "is", "was", "with", "for", "from")
+_NEVER_TWICE = [(word, f" {word} {word} ") for word in ("the", "of", "a", "and", "to", "is", "was", "with", "for", "from")]
 _LONGEST_WORD = 30
 _CUT_WORD = re.compile(r"(?<![\w-])([^\W\d_]{2,})(-|\N{SOFT HYPHEN})[ \t]*\n[ \t]*([a-zß-öø-ÿ]+)(?![\w-])")
 # "pre- and post-war": a hyphen that is meant to hang.
@@ -26,8 +27,8 @@ _HANGING = frozenset("and or to nor und oder bzw et ou y o e".split())
 _BOUND = frozenset("com con dis en im inter mis sub sur trans un".split())
 
 
-def find_spacing(text: str) -> Iterator[Change]:
-    """Spaces before commas and stops, and stops without the space after them, as changes.
+def find_spacing(text: str, shapes: Shape = ALL) -> Iterator[Change]:
+    """Spaces before commas and stops, and stops without the space after them, as changes. `shapes` are those of the text.
 
     >>> sorted((c.start, c.after) for c in find_spacing("In Norway , it ended.The mayor left ."))
     [(9, ''), (21, ' '), (35, '')]
@@ -36,24 +37,25 @@ def find_spacing(text: str) -> Iterator[Change]:
         yield from (Change(*match.span(), "", "layout.space-before-comma") for match in _BEFORE_COMMA.finditer(text))
     if " ." in text or "\N{NO-BREAK SPACE}." in text:
         yield from (Change(*match.span(), "", "layout.space-before-stop") for match in _BEFORE_STOP.finditer(text))
-    for match in _GLUED_STOP.finditer(text):
-        if _word_before(text, match.start()):
-            yield Change(match.end(), match.end(), " ", "layout.glued-sentences")
-    if "”" in text:
+    if Shape.GLUED_STOP in shapes:
+        for match in _GLUED_STOP.finditer(text):
+            if _word_before(text, match.start()):
+                yield Change(match.end(), match.end(), " ", "layout.glued-sentences")
+    if Shape.GLUED_QUOTE in shapes:
         yield from (Change(match.end(), match.end(), " ", "layout.glued-sentences") for match in _GLUED_QUOTE.finditer(text))
 
 
-def flag_spacing(text: str, field: str) -> Iterator[Flag]:
+def flag_spacing(text: str, field: str, shapes: Shape = ALL) -> Iterator[Flag]:
     """`glued-words` (regionThe) and `doubled-word` (the the), which only the author can mend.
 
     >>> [flag.kind for flag in flag_spacing("in the regionThe mayor of of Oslo", "text")]
     ['glued-words', 'doubled-word']
     """
-    for match in _GLUED_WORDS.finditer(text):
+    for match in _GLUED_WORDS.finditer(text) if Shape.GLUED_WORDS in shapes else ():
         if before := _word_before(text, match.start()):
             yield Flag("glued-words", field, match.start() - len(before), match.end(), "two words without a space or stop")
-    for word in _NEVER_TWICE:
-        if f" {word} {word} " in text:
+    for word, twice in _NEVER_TWICE:
+        if twice in text:
             for match in re.finditer(f"(?<= ){word} {word}(?= )", text):
                 yield Flag("doubled-word", field, *match.span(), f"{word!r} stands twice")
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable
+from functools import cached_property
 
 Range = tuple[int, int]
 
-_PARAGRAPH = re.compile(r"[^\n]*\S[^\n]*")
+_PARAGRAPH = re.compile(r"^[^\n]*\S[^\n]*", re.MULTILINE)
 # Each pattern with a mark that its text must hold: most texts hold none, and are searched for none.
 _PROTECTED = tuple(
     (mark, re.compile(pattern, re.IGNORECASE))
@@ -24,11 +25,12 @@ _PROTECTED = tuple(
 _DOMAIN_END = re.compile(r"\.(?:com|org|net|gov|edu|io|co\.uk|info|news)\b(?:/\S*)?", re.IGNORECASE)
 # A line of code, not of prose: ends in a brace or semicolon, or assigns, calls, declares.
 _CODE_LINE = re.compile(
-    r"^[ \t]*(?:[^\n]*[;{}][ \t]*|(?:def|class|function|return|import|from|const|let|var|if|for|while)\b[^\n]*[(){};=:][^\n]*"
-    r"|[\w.\[\]]+[ \t]*[-+*/]?=[^\n=][^\n]*)$",
+    r"^(?:[^\n]*[;{}][ \t]*|[ \t]*(?:"
+    r"(?:def|class|function|return|import|from|const|let|var|if|for|while)\b[^\n]*[(){};=:][^\n]*"
+    r"|[\w.\[\]]+[ \t]*[-+*/]?=[^\n=][^\n]*))$",
     re.MULTILINE,
 )
-_PROSE_END = re.compile(r"[a-z]{2,} [a-z]{2,}[^;{}=]*[;{}]?[ \t]*$")
+_PROSE = re.compile(r"[a-z]{2} [a-z]{2}")
 
 
 def find_paragraphs(text: str) -> list[Range]:
@@ -40,14 +42,30 @@ def find_paragraphs(text: str) -> list[Range]:
     return [match.span() for match in _PARAGRAPH.finditer(text)]
 
 
-def line_around(text: str, start: int, end: int) -> str:
-    """The whole line, or lines, that [start, end) lies in.
+class LineTest:
+    """A test of whole lines, asked for places in them: each line is tested once, however many places it holds.
 
-    >>> line_around("One.\\nTwo, three.\\n", 7, 8)
-    'Two, three.'
+    >>> is_short = LineTest("One.\\nTwo, three.\\n", lambda line: len(line) < 6)
+    >>> is_short(0, 1), is_short(7, 8)
+    (True, False)
     """
-    stop = text.find("\n", end)
-    return text[text.rfind("\n", 0, start) + 1 : stop if stop >= 0 else len(text)]
+
+    def __init__(self, text: str, test: Callable[[str], bool]) -> None:
+        self._text, self._test = text, test
+        self._known: dict[Range, bool] = {}
+
+    def __call__(self, start: int, end: int) -> bool:
+        """Whether the line, or lines, that [start, end) lies in pass the test."""
+        breaks = self._breaks
+        line = (breaks[bisect_left(breaks, start) - 1] + 1, breaks[bisect_left(breaks, end)])
+        if line not in self._known:
+            self._known[line] = self._test(self._text[slice(*line)])
+        return self._known[line]
+
+    @cached_property
+    def _breaks(self) -> list[int]:
+        """Where lines end, the beginning and the end of the text included."""
+        return [-1, *(match.start() for match in re.finditer("\n", self._text)), len(self._text)]
 
 
 def find_quotations(text: str) -> list[Range]:
@@ -90,10 +108,17 @@ def find_protected(text: str, allowed: re.Pattern[str] | None = None) -> list[Ra
     ranges = [match.span() for mark, pattern in _PROTECTED if mark in text for match in pattern.finditer(text)]
     ranges += [(_word_start(text, match.start()), match.end()) for match in _DOMAIN_END.finditer(text)]
     if any(mark in text for mark in ("{", ";", "=")):
-        ranges += [match.span() for match in _CODE_LINE.finditer(text) if not _PROSE_END.search(match[0])]
+        ranges += [match.span() for match in _CODE_LINE.finditer(text) if not _ends_in_prose(match[0])]
     if allowed is not None:
         ranges += [match.span() for match in allowed.finditer(text)]
     return merge_ranges(ranges)
+
+
+def _ends_in_prose(line: str) -> bool:
+    """Whether words follow the last mark of code in a line, one at its very end aside."""
+    end = line.rstrip(" \t")
+    end = end[:-1] if end[-1:] in (";", "{", "}") else end
+    return _PROSE.search(end, max(end.rfind(mark) for mark in ";{}=") + 1) is not None
 
 
 def _word_start(text: str, end: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dedupe.model import Flag
-from dedupe.repair.spans import line_around
+from dedupe.repair.spans import LineTest
 
 _BRACES = re.compile(r"\{(?:[^{}\n]|\{(?:[^{}\n]|\{[^{}\n]{0,120}\}){0,120}\}){1,240}\}")
 _BRACKETS = re.compile(r"(?<!\])\[([^\[\]|\n]{1,60}(?:\|[^\[\]|\n]{1,60}){1,8})\](?![\[(])")
@@ -52,15 +52,16 @@ def find_spintax(text: str) -> Iterator[Leftover]:
     >>> list(find_spintax("The placeholder {name} is replaced."))
     []
     """
+    is_prose = LineTest(text, _is_prose)
     if "{" in text:
         for match in _BRACES.finditer(text):
             options = _expand(match[0])
-            if _is_prose(text, match) and options and all(map(_PLAIN.fullmatch, options)):
+            if options and _stands_free(text, match) and is_prose(*match.span()) and all(map(_PLAIN.fullmatch, options)):
                 yield Leftover(*match.span(), options, len(options) == 1 and match[0].count("{") == 1)
     if "|" in text and "[" in text:
         for match in _BRACKETS.finditer(text):
             options = tuple(option.strip() for option in match[1].split("|"))
-            if _is_prose(text, match) and all(map(_PLAIN.fullmatch, options)):
+            if _stands_free(text, match) and is_prose(*match.span()) and all(map(_PLAIN.fullmatch, options)):
                 yield Leftover(*match.span(), options, False)
 
 
@@ -70,19 +71,22 @@ def flag_placeholders(text: str, field: str) -> Iterator[Flag]:
     >>> [flag.kind for flag in flag_placeholders("Dear %%first name%%, your town of {{city}} is proud.", "text")]
     ['placeholder', 'placeholder']
     """
+    is_about_code = LineTest(text, lambda line: _ABOUT_CODE.search(line) is not None)
     for mark, pattern in _PLACEHOLDERS:
         if mark in text:
             for match in pattern.finditer(text):
-                if not _ABOUT_CODE.search(line_around(text, *match.span())):
+                if not is_about_code(*match.span()):
                     yield Flag("placeholder", field, *match.span(), "a template was not filled in here")
 
 
-def _is_prose(text: str, match: re.Match[str]) -> bool:
-    """Whether the braces stand free in a line of prose that is not about code."""
-    line = line_around(text, *match.span())
+def _stands_free(text: str, match: re.Match[str]) -> bool:
     around = text[match.start() - 1 : match.start()] + text[match.end() : match.end() + 1]
-    attached = any(c.isalnum() or c in "{}$\\_=(" for c in around)
-    return not attached and len(line.split()) > _FEWEST_WORDS and not _ABOUT_CODE.search(line)
+    return not any(c.isalnum() or c in "{}$\\_=(" for c in around)
+
+
+def _is_prose(line: str) -> bool:
+    """Whether a line is prose that is not about code."""
+    return len(line.split()) > _FEWEST_WORDS and not _ABOUT_CODE.search(line)
 
 
 def _expand(braces: str) -> tuple[str, ...]:

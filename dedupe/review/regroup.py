@@ -55,11 +55,11 @@ class Grouping:
                     marked.add(split_articles(decision.target))
         return cls(tuple(sorted(same)), frozenset(apart), frozenset(marked), tuple(canonical))
 
-    def within(self, known: Collection[str]) -> Grouping:
-        """What concerns the known articles only."""
+    def within(self, known: Collection[str], standing: Collection[str] = ()) -> Grouping:
+        """What concerns the known articles only. From those `standing` elsewhere already they may be told apart, no more."""
         return Grouping(
             tuple(pair for pair in self.same if all(id in known for id in pair)),
-            frozenset(pair for pair in self.apart if all(id in known for id in pair)),
+            frozenset(pair for pair in self.apart if all(id in known or id in standing for id in pair)),
             frozenset(pair for pair in self.boilerplate if all(id in known for id in pair)),
             tuple(id for id in self.canonical if id in known),
         )
@@ -76,6 +76,8 @@ def regroup(clustering: Clustering, pairs: Iterable[Pair], grouping: Grouping, m
     `pairs` are the verified ones of the run. Where decisions exclude each other, two articles stay apart.
     """
     versions = {(pair.a, pair.b): pair for pair in pairs if pair.kind not in LINKING_KINDS}
+    if not grouping.articles:
+        return clustering
     homes: _Homes = {}
     for cluster in clustering.clusters:
         homes |= _separate(cluster, versions, clustering.links, grouping.apart)
@@ -93,7 +95,7 @@ def regroup(clustering: Clustering, pairs: Iterable[Pair], grouping: Grouping, m
     links |= _link(altered, versions, clustering.links, measure)
     clusters = [*untouched, *(_describe(canonical, altered[canonical], links, versions, grouping) for canonical in altered)]
     reasons = {
-        m: clustering.reasons.get(m, "") if c in untouched else _prefer(c.canonical, m, clustering, grouping)
+        m: clustering.reasons.get(m, "") if c.canonical not in altered else _prefer(c.canonical, m, clustering, grouping)
         for c in clusters
         for m in c.members
         if m != c.canonical

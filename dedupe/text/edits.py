@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 
@@ -100,44 +101,59 @@ def _merged_runs(images: Sequence[Span], spans: Sequence[Span]) -> list[tuple[in
 
 
 def diff_spans(source: str, target: str) -> list[Span]:
-    """Spans that turn `source` into `target`: a diff of words, refined to characters within short changed runs.
+    """Spans that turn `source` into `target`, nearly the same: a diff of words, refined to characters within short runs.
 
-    Both texts are cut at the same line ends first where they have equally many lines, so that the cost stays linear in
-    the number of lines (difflib alone is quadratic).
+    The two are walked side by side, so that the cost is linear (difflib alone is quadratic); where they part, they meet again
+    at the nearest word that both have. What they do not share within a few words is replaced as a whole.
 
     >>> diff_spans("donâ€™t go", "don’t go")
     [Span(start=3, end=6, after='’')]
     """
     if source == target:
         return []
-    source_lines, target_lines = source.splitlines(keepends=True), target.splitlines(keepends=True)
-    if len(source_lines) == len(target_lines) > 1:
-        spans, offset = [], 0
-        for a, b in zip(source_lines, target_lines, strict=True):
-            spans += [Span(s.start + offset, s.end + offset, s.after) for s in diff_spans(a, b)]
-            offset += len(a)
-        return spans
-    return _diff_tokens(_words(source), _words(target), 0)
-
-
-_LONGEST_REFINED = 200  # characters; beyond it a changed run stays one span
-
-
-def _diff_tokens(a: list[str], b: list[str], offset: int) -> list[Span]:
-    starts = [offset]
-    for token in a:
-        starts.append(starts[-1] + len(token))
+    a, b = _TOKEN.findall(source), _TOKEN.findall(target)
+    starts = list(accumulate(map(len, a), initial=0))
     spans = []
-    for tag, i, j, k, m in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
-        if tag == "equal":
-            continue
+    for i, j, k, m in _find_changed_runs(a, b):
         before, after = "".join(a[i:j]), "".join(b[k:m])
-        if len(a[i:j]) < len(before) <= _LONGEST_REFINED:
-            spans += _diff_tokens(list(before), list(after), starts[i])
+        if len(before) <= _LONGEST_REFINED and len(after) <= _LONGEST_REFINED:
+            spans += _diff_characters(before, after, starts[i])
         else:
             spans.append(Span(starts[i], starts[j], after))
     return spans
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+|\s+|[^\w\s]", text)
+_TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
+_LONGEST_REFINED = 200  # characters; beyond it a changed run stays one span
+# Two words in a row are sought nearby, as one may stand there by chance, then one alone further off: (words, places in both).
+_MEETINGS = ((2, 8), (1, 32))
+
+
+def _find_changed_runs(a: Sequence[str], b: Sequence[str]) -> Iterator[tuple[int, int, int, int]]:
+    """The runs (i, j, k, m) where b[k:m] stands for a[i:j]."""
+    i = k = 0
+    while i < len(a) and k < len(b):
+        if a[i] == b[k]:
+            i, k = i + 1, k + 1
+            continue
+        j, m = _find_meeting(a, i, b, k)
+        yield i, j, k, m
+        i, k = j, m
+    if i < len(a) or k < len(b):
+        yield i, len(a), k, len(b)
+
+
+def _find_meeting(a: Sequence[str], i: int, b: Sequence[str], k: int) -> tuple[int, int]:
+    """Where two lists that part at i and k have the same words again; their ends if that is far off."""
+    for words, reach in _MEETINGS:
+        for steps in range(1, reach + 1):
+            for j in range(i, min(i + steps, len(a) - words) + 1):
+                m = k + steps - (j - i)
+                if m < len(b) and a[j] == b[m] and a[j : j + words] == b[m : m + words]:
+                    return j, m
+    return len(a), len(b)
+
+
+def _diff_characters(before: str, after: str, offset: int) -> list[Span]:
+    changes = difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    return [Span(offset + i, offset + j, after[k:m]) for tag, i, j, k, m in changes if tag != "equal"]

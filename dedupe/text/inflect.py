@@ -93,12 +93,19 @@ def _compare(word: str) -> tuple[str, str]:
     return stem + "er", stem + "est"
 
 
-_H_SILENT = re.compile(r"(?:hour|heir|honest|honou?r|herb)(?!ed|icid)", re.IGNORECASE)
-_CONSONANT_U = re.compile(r"(?:uni(?!n|m[^a]|d)|us[aeiu]|ut[ei]|ur[aei]|eu|ewe|ubiq|uk|one(?!i)|once|ouija)", re.IGNORECASE)
-_SPOKEN_ACRONYMS = frozenset(
-    {"NATO", "NASA", "UNESCO", "UNICEF", "FIFA", "UEFA", "NAFTA", "SWAT", "SARS", "LAN", "MERS", "FEMA"}
+# Sounds of first letters that their spelling hides. A silent h; u and eu read /juː/; one read /w/.
+_H_SILENT = re.compile(r"hour|heir|honest|honor(?!if)|honour|hors\b|herb(?!ert|al?ist|iv|icid|ed)", re.IGNORECASE)
+_CONSONANT_U = re.compile(
+    r"uni(?!n|m[^o]|d[^i]|ss)|unanim|us[aeiu]|ut[aeio]|ur[aeiou]|eu|ewe|ubiq|uk|ugand|ufo|u[iy]g"
+    r"|one(?![a-z])|oneself|once\b|ouija",
+    re.IGNORECASE,
 )
-_LETTERS = re.compile(r"[A-Z](?:\.|[A-Z0-9]*\b)")
+# Acronyms that are read as words and begin with a consonant, though the name of their first letter begins with a vowel.
+_SPOKEN_ACRONYMS = frozenset(
+    "FAFSA FARC FEMA FICA FIDE FIFA FISA FOMO HIPAA HUD LAN LASIK LEGO MAGA MENA MERS MINI NAFTA NASA NASCAR NASDAQ NATO NICE"
+    " NIMBY NOAA NORAD RADAR RAM RICO ROM SALT SARS SEAL SETI SIM SNAP STEM SWAT SWIFT UEFA UNESCO UNICEF".split()
+)
+_LETTERS = re.compile(r"(?:[A-Z]\.)+|[A-Z][A-Z0-9]*(?:s|ers?)?(?![\w.])")
 
 
 def takes_an(word: str) -> bool:
@@ -108,9 +115,13 @@ def takes_an(word: str) -> bool:
     [True, True, False, True, False, True, True, False]
     """
     if word[:1].isdigit():
-        return word.startswith("8") or re.match(r"(?:11|18)(?!\d)(?!\d{0,2}\b,)", word) is not None
-    if _LETTERS.match(word) and (len(word) == 1 or word[1:2].isupper() or word[1:2] == "."):
-        return word[0] in ("AEIO" if word.strip(".") in _SPOKEN_ACRONYMS else "AEFHILMNORSX")
+        # eight, eighty ...; eleven, eighteen, alone, in thousands (the comma ends the word) and as the first half of a year
+        return word.startswith("8") or re.match(r"(?:11|18)(?:\d\d)?(?!\d)", word) is not None
+    if word.isupper() or _LETTERS.match(word):
+        letters = word.strip(".").removesuffix("s")
+        if len(letters) > 5:
+            return takes_an(word.lower())
+        return letters[:1] in ("AEIO" if letters in _SPOKEN_ACRONYMS else "AEFHILMNORSX")
     if word[:1].lower() == "h":
         return _H_SILENT.match(word) is not None
     return word[:1].lower() in set(_VOWELS) and _CONSONANT_U.match(word) is None

@@ -20,6 +20,7 @@ from dedupe.errors import RuleError, did_you_mean
 from dedupe.model import RoleName, Rule, Tier
 from dedupe.text.classes import ClassMap
 from dedupe.text.inflect import Irregulars, PartOfSpeech
+from dedupe.text.spelling import SpellingPair
 
 RULE_COLUMNS = ("id", "spun", "original", "tier", "when", "unless", "example", "counterexample", "source")
 CLASSES = "classes.tsv"
@@ -51,7 +52,7 @@ class Lexicon:
 
     `rules` are sorted by id. `word_lists` maps the names of neighbour classes to their words. `odds` maps a form to how much
     likelier it is in spun text than in clean text, in nats. `allow` holds phrases nothing may touch. `layout` pairs the role of
-    a line with the pattern that tells it.
+    a line with the pattern that tells it. `spelling` pairs American with British forms.
     """
 
     rules: tuple[Rule, ...]
@@ -61,6 +62,7 @@ class Lexicon:
     odds: dict[str, float]
     layout: tuple[tuple[LineRole, re.Pattern[str]], ...]
     gate: GateSettings
+    spelling: tuple[SpellingPair, ...] = ()
 
     @cached_property
     def any_layout(self) -> re.Pattern[str]:
@@ -126,6 +128,7 @@ def load_lexicon(
         odds={row[0]: float(row[1]) for _, row in _rows(builtin / language / "odds.tsv", ("form", "odds"))},
         layout=tuple(layout),
         gate=GateSettings(**settings["gate"]),
+        spelling=tuple(SpellingPair(*row) for _, row in _rows(grammar / "spelling.tsv", SpellingPair._fields)),
     )
 
 
