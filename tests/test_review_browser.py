@@ -132,8 +132,8 @@ def test_from_loading_to_the_corpus_by_keyboard_alone(site: Site, finished: Path
     site.page.fill("#filter", "tier:ask")
     site.status("1 rule with edits")
     site.page.keyboard.press("Escape")
-    site.press("e")
-    site.page.keyboard.type("more")
+    site.press("e", *"more")  # typed ahead: into the field that "e" opens
+    expect(site.page.get_by_label("Your own words")).to_have_value("more")
     site.press("Enter")
     site.waiting(5)
     site.page.fill("#filter", "rule:my.getty")

@@ -791,7 +791,11 @@ function pressInSheet(key) {
 // Does what a key stands for; whether it stands for anything.
 function press(key) {
   if (page.moving) {
-    page.moving.catch(() => {}).then(() => press(key));
+    page.moving.catch(() => {}).then(() => {
+      const field = document.activeElement;
+      if (field.matches("input:not([type=radio])")) field.setRangeText(key, field.selectionStart, field.selectionEnd, "end");
+      else press(key);
+    });
     return true;
   }
   if ($("ask").open) return false;
