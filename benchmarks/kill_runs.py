@@ -5,7 +5,8 @@
 Four jobs in turn, on a small corpus of JSON lines made here and a table of one rule: `run` into a new folder, `run --force`
 over another run, `apply` of a decision, `undo`. A job is killed up to three times at random moments, half of them in its last
 third, where files are put in place, and then repeated as a user would. Prints a line every hundred kills and the count of
-folders that differ; exit code 1 if there are any."""
+folders that differ; exit code 1 if there are any.
+"""
 
 from __future__ import annotations
 

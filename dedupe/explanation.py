@@ -1,4 +1,4 @@
-"""Explaining: why two articles of a finished run are linked, or why one of a cluster was kept and not the others.
+"""Explaining: why two articles of a finished run are linked, why one of a cluster was kept, why an edit was made or not.
 
 All comes from the run's folder: pairs.jsonl and clusters.jsonl, and for shared passages the original texts, which are read
 back. A folder of `dedupe find -o` holds no texts: it can tell of the numbers only.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import json
 import re
 import textwrap
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +19,19 @@ from pathlib import Path
 import numpy as np
 
 from dedupe.apply import load_clustering, load_pairs
-from dedupe.config import FindSettings
+from dedupe.config import FindSettings, Settings, with_values
+from dedupe.corpus.manifest import load_manifest
 from dedupe.corpus.staging import MANIFEST
 from dedupe.corpus.undo import read_back
 from dedupe.detect.clusters import Clustering
 from dedupe.detect.profile import profile_texts
 from dedupe.detect.verify import measure_pairs
-from dedupe.emit import CLUSTERS, PAIRS
+from dedupe.emit import CLUSTERS, EDITS, PAIRS, REPAIRS
 from dedupe.errors import UsageError, did_you_mean
-from dedupe.model import LINKING_KINDS, Cluster, Pair, Passage
+from dedupe.model import LINKING_KINDS, Cluster, Decision, Pair, Passage, Rule
+from dedupe.review.ledger import Ledger
+from dedupe.review.report import EditView, read_views
+from dedupe.text.lexicon import load_lexicon
 
 _MEANINGS = {
     "exact": "the same text after folding case, spacing and punctuation",
@@ -37,6 +43,15 @@ _MEANINGS = {
     "overlap": "shared passages, beside what each has for itself",
     "story": "reports of one event: names and numbers in common that neither copied from the other",
 }
+_TIERS = {
+    "safe": "made anywhere",
+    "context": "made beside the neighbours that the rule names",
+    "spun": "made where the text is judged spun",
+    "witness": "made where another version of the text has the wording",
+    "ask": "made only when a person accepts it",
+    "flag": "made only when a person accepts it",
+}
+_EVIDENCE = {"witness": "another version of the text has this wording", "article": "the a or an before it fits this wording"}
 _WIDTH = 100
 _PASSAGES, _PASSAGE_WORDS = 6, 60  # shown
 _MEMBERS = 30  # shown
@@ -84,13 +99,33 @@ class ArticleExplanation:
         return "\n".join(_describe_article(self))
 
 
-def explain(out: str | Path, id: str, other: str = "") -> PairExplanation | ArticleExplanation:
-    """Why two articles of the run in the folder `out` are linked, or what one has to do with others.
+@dataclass(frozen=True)
+class EditExplanation:
+    """Why an edit was proposed, and whether it is made.
 
-    A cluster is named by any of its members. Raises UsageError for an id that the run does not hold, and for a folder
-    without findings.
+    `rules` are the rules that proposed it, as the tables have them now, by id; a built-in pass, or a rule that is gone, is not
+    among them. `verdict` is the gate's on the article. `decision` governs the edit, None where no person decided.
+    """
+
+    view: EditView
+    rules: Mapping[str, Rule]
+    verdict: str
+    decision: Decision | None
+
+    def describe(self) -> str:
+        """The explanation in words."""
+        return "\n".join(_describe_edit(self))
+
+
+def explain(out: str | Path, id: str, other: str = "") -> PairExplanation | ArticleExplanation | EditExplanation:
+    """Why two articles of the run in the folder `out` are linked, what one has to do with others, or why an edit is made.
+
+    A cluster is named by any of its members, an edit by `edit:` and its id. Raises UsageError for an id that the run does not
+    hold, and for a folder without findings.
     """
     folder = Path(out)
+    if id.startswith("edit:") and not other:
+        return _explain_edit(folder, id.removeprefix("edit:"))
     for name in (PAIRS, CLUSTERS):
         if not (folder / name).is_file():
             raise UsageError(f"holds no {name}; name the output folder of `dedupe run` or `dedupe find`", path=str(out))
@@ -104,6 +139,20 @@ def explain(out: str | Path, id: str, other: str = "") -> PairExplanation | Arti
     inside = {member for cluster in clusters for member in cluster.members}
     beside = tuple(pair for pair in pairs if id in (pair.a, pair.b) and not {pair.a, pair.b} <= inside)
     return ArticleExplanation(id, _tell_fate(id, clustering), clusters, beside, clustering.links, clustering.reasons)
+
+
+def _explain_edit(folder: Path, id: str) -> EditExplanation:
+    details = load_manifest(folder).details
+    with (folder / EDITS).open("rb") as file:
+        view = next((view for view in read_views(map(json.loads, file)) if view.edit.id == id), None)
+    if view is None:
+        raise UsageError(f"no edit {id!r}; edits.jsonl and the report name them", path=str(folder))
+    repair = with_values(Settings(), tomllib.loads(details["settings"])).repair
+    known = {rule.id: rule for rule in load_lexicon(repair.language, repair.rules).rules}
+    verdicts = {line["article"]: line["verdict"] for line in map(json.loads, (folder / REPAIRS).read_bytes().splitlines())}
+    decision = Ledger.load(folder).find(view.edit, view.source)
+    rules = {name: known[name] for name in view.edit.rules if name in known}
+    return EditExplanation(view, rules, verdicts.get(view.edit.article, "clean"), decision)
 
 
 def _read_texts(folder: Path, ids: Sequence[str], pairs: Sequence[Pair], clustering: Clustering) -> dict[str, str]:
@@ -200,6 +249,34 @@ def _describe_pair(told: PairExplanation) -> Iterator[str]:
             yield from _set_side_by_side(left, right)
         if len(words) > _PASSAGES:
             yield f"      and {len(words) - _PASSAGES:,} more"
+
+
+def _describe_edit(told: EditExplanation) -> Iterator[str]:
+    edit, decision = told.view.edit, told.decision
+    yield f"edit:{edit.id}"
+    yield f"  {edit.article}, {edit.field}, characters {edit.start:,} to {edit.end:,}"
+    yield from _wrap("  ", f"{told.view.left}[-{edit.before}-]{{+{edit.after}+}}{told.view.right}")
+    yield ""
+    yield f"  {'made' if told.view.made else 'not made'}"
+    yield f"  tier         {edit.tier}: {_TIERS[edit.tier]}{', in a quotation' if edit.in_quote else ''}"
+    yield f"  article      judged {told.verdict}"
+    for name in edit.evidence:
+        yield f"  evidence     {name}: {_EVIDENCE.get(name, '')}"
+    if decision:
+        when = f", {decision.at}" if decision.at else ""
+        yield from _wrap("  decision     ", f"{decision.verdict} by {decision.by or 'somebody'}{when}, on {decision.target}")
+        if decision.note:
+            yield from _wrap("  note         ", decision.note)
+    for name in edit.rules:
+        rule = told.rules.get(name)
+        yield ""
+        yield f"  {name}" + ("" if rule else "  a built-in pass, or a rule that the tables no longer have")
+        if rule:
+            yield from _wrap("    says       ", f"{rule.spun} → {' | '.join(rule.originals)}, tier {rule.tier}")
+            yield from (
+                f"    {label:9}  {' ; '.join(what)}" for label, what in (("when", rule.when), ("unless", rule.unless)) if what
+            )
+            yield from _wrap("    from       ", f"{rule.source}, {rule.origin}")
 
 
 def _describe_article(told: ArticleExplanation) -> Iterator[str]:

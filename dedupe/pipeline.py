@@ -22,6 +22,7 @@ from dedupe.earlier import Past
 from dedupe.emit import DryRun, Emission, Writer, describe_finding, emit_records, finish_emission, load_summary, run_details
 from dedupe.model import Article, Repair
 from dedupe.relate import Relations, Track, assess_plainly, assess_spin, collect_witnesses, relate
+from dedupe.repairing import Crew, Task, count_workers
 from dedupe.review.ledger import Ledger
 from dedupe.review.regroup import Grouping
 from dedupe.review.summary import Summary
@@ -42,6 +43,7 @@ def run(
     *,
     dry_run: bool = False,
     overwrite: bool = False,
+    jobs: int = 1,
     index: str = "",
     against: Sequence[str | Path] = (),
     spooled: Input | None = None,
@@ -49,7 +51,8 @@ def run(
 ) -> Summary:
     """The summary of the whole job: `inputs` cleaned into the folder `out`.
 
-    `dry_run` writes nothing and tells what would be done. `overwrite` lets a finished run in `out` be replaced. Copies of
+    `dry_run` writes nothing and tells what would be done. `overwrite` lets a finished run in `out` be replaced. With
+    `jobs` other than 1 the repair of a large corpus is shared by as many processes, 0 for one a core. Copies of
     articles in the index of the URL `index`, or in the corpus `against`, are duplicates of those; survivors enter the index.
     `spooled` is what the input "-" stands for. Raises UsageError for wrong settings or paths, InputError for damaged input,
     IndexStateError for an index that cannot be used, ConservationError when a record would be lost; in each case
@@ -66,9 +69,9 @@ def run(
     settings = settings or Settings()
     with Past(index, against, settings, Path(out), dry_run=dry_run) as past:
         if dry_run:
-            return clean(inputs, Path(out), None, settings, spooled, track, past)
+            return clean(inputs, Path(out), None, settings, jobs, spooled, track, past)
         with OutputFolder(Path(out), overwrite=overwrite, repeat=bool(index)) as folder:
-            return clean(inputs, Path(out), folder, settings, spooled, track, past)
+            return clean(inputs, Path(out), folder, settings, jobs, spooled, track, past)
 
 
 def clean(
@@ -76,6 +79,7 @@ def clean(
     out: Path,
     folder: OutputFolder | None,
     settings: Settings,
+    jobs: int,
     spooled: Input | None,
     track: Track,
     past: Past,
@@ -103,8 +107,18 @@ def clean(
         judgement = repairer.judge(article)
         return Repair(article.id, "", verdict=judgement.verdict, score=judgement.score)
 
+    def ask(article: Article) -> Task | None:
+        return None if article.id in emission.canonical_of else (article, tuple(witnesses.get(article.id, ())))
+
     def emit(writer: Writer) -> Summary:
-        emit_records(writer, track(corpus, "repair and write"), emission, repair, ledger)
+        records = track(corpus, "repair and write")
+        workers = count_workers(jobs, len(relations.places)) if settings.repair.enabled else 0
+        if workers:
+            with Crew(settings.repair, workers) as crew:
+                emit_records(writer, crew.look_ahead(records, ask), emission, crew.take, ledger)
+            repairer.skipped.update(crew.skipped)
+        else:
+            emit_records(writer, records, emission, repair, ledger)
         emission.notes += [*found.describe_hot(), *repairer.describe_skipped(), *relations.notes]
         return finish_emission(writer, emission, ledger, details)
 

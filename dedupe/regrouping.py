@@ -96,7 +96,8 @@ class Regrouping:
         return (article.text for article in self._select(ids))
 
     def _select(self, ids: Collection[str]) -> Iterator[Article]:
-        return self._corpus.select({self._places[id]: id for id in ids})
+        # of what only an index knows there is no text
+        return self._corpus.select({self._places[id]: id for id in ids if id in self._places})
 
 
 def _removed(clustering: Clustering) -> set[str]:

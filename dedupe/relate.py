@@ -101,7 +101,8 @@ def relate(
     found = find_pairs(profiles, ids, verifier, settings.find, reading.sources)
 
     def read(wanted: Collection[str]) -> Iterator[Article]:
-        return source.select({places[id]: id for id in wanted})
+        # of what only an index knows there is no text
+        return source.select({places[id]: id for id in wanted if id in places})
 
     templates = Templates()
     if "template" in settings.find.kinds:

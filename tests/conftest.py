@@ -32,6 +32,9 @@ my.said	mentioned	said	spun					user
 my.treaty	safety treaty	security treaty	safe					user
 """
 
+# How many examples a property is tried on at least: EXAMPLES=5000 python -m pytest ...
+EXAMPLES = int(os.environ.get("EXAMPLES", "0"))
+
 HARBOUR = (
     "The harbour board of Velsing will close the old north quay from the first of May, the port said on Monday.\n"
     "Engineers found cracks in nine of the forty pillars that carry the cranes, and repairs could take two years.\n"

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
+from conftest import EXAMPLES
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -216,7 +217,7 @@ CHUNKS = st.sampled_from(
 CONTENTS = st.lists(CHUNKS, max_size=25).map(b"".join) | st.binary(max_size=60)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=max(200, EXAMPLES), deadline=None)
 @given(CONTENTS, st.sampled_from(FORMATS), st.sampled_from(["", ".gz"]), st.sampled_from([3, 20, 1 << 20]))
 @example(b'text,id\n"open', "csv", "", 20)
 @example(b"\n" * 50, "jsonl", "", 20)
@@ -237,7 +238,7 @@ def test_head_records_and_tail_are_the_content(
         assert content[record.where.offset :].startswith(record.raw)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=max(60, EXAMPLES), deadline=None)
 @given(
     st.lists(st.tuples(CONTENTS, st.sampled_from(FORMATS), st.sampled_from(["", ".gz"])), min_size=1, max_size=3),
     st.text("krd", min_size=1, max_size=6),

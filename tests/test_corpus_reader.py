@@ -75,6 +75,11 @@ def test_an_argument_without_articles_is_refused(tree: Path, argument: str, mess
         discover_inputs([tree / argument])
 
 
+def test_an_unset_variable_does_not_name_the_working_directory() -> None:
+    with pytest.raises(UsageError, match="names no file; is a variable unset"):
+        discover_inputs([""])
+
+
 @pytest.mark.parametrize(
     ("content", "name"),
     [

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -204,6 +205,19 @@ def test_a_signal_ends_the_command_with_its_code_and_nothing_is_left(
         _, said = process.communicate()
     assert process.returncode == code
     assert said.splitlines()[-1].startswith("dedupe: interrupted")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_system_that_takes_no_more_ends_the_command_with_4_and_nothing_is_left(
+    tmp_path: Path, inputs: list[Path]
+) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # less than the report
+
+    command = [sys.executable, "-m", "dedupe", "run", str(inputs[0]), "-o", str(tmp_path / "out")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=limit)
+    assert done.returncode == 4
+    assert "make room, then the same command begins again" in done.stderr
     assert not (tmp_path / "out").exists()
 
 

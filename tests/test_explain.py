@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Cli
 
-from dedupe import Settings, UsageError, explain, run
+from dedupe import Decision, Settings, UsageError, append_decision, explain, run
 from dedupe.config import with_values
-from dedupe.explanation import ArticleExplanation, PairExplanation
+from dedupe.explanation import ArticleExplanation, EditExplanation, PairExplanation
 
 SEEDS = ROOT / "seeds/corpus"
 NAMES = ["ferry-original", "ferry-wire", "ferry-reprint", "ferry-independent", "orchard-clean", "storm-original"]
@@ -108,6 +108,22 @@ def test_the_findings_of_find_are_explained_without_texts(out: Path, tmp_path: P
     assert told.passages == ()
     assert told.pair is not None
     assert explain_pair(tmp_path / "found", "ferry-original", "ferry-reprint").pair is not None
+
+
+def test_an_edit_is_told_with_its_rule_its_tier_and_who_decided(
+    tmp_path: Path, jsonl_file: Path, settings: Settings, cli: Cli
+) -> None:
+    run([jsonl_file], tmp_path / "out", settings)
+    views = [json.loads(line) for line in (tmp_path / "out/edits.jsonl").read_bytes().splitlines()]
+    drone = next(view for view in views if view["rules"] == ["my.drone"] and view["field"] == "text")
+    told = explain(tmp_path / "out", f"edit:{drone['id']}")
+    assert isinstance(told, EditExplanation)
+    assert (told.view.made, told.decision, told.rules["my.drone"].when) == (True, None, ("drone _",))
+    append_decision(tmp_path / "out", Decision("rule:my.drone", "reject", by="Ann", note="too bold"))
+    said = cli("explain", tmp_path / "out", f"edit:{drone['id']}").out
+    for words in ("[-assault-]{+attack+}", "tier         safe", "reject by Ann, on rule:my.drone", "too bold", "my.tsv:2"):
+        assert words in said
+    assert cli("explain", tmp_path / "out", "edit:none").code == 2
 
 
 def test_hostile_text_cannot_reach_the_terminal(tmp_path: Path, cli: Cli) -> None:

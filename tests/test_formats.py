@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
-from conftest import ARTICLES, REPAIRED, SPUN, Cli
+from conftest import ARTICLES, EXAMPLES, REPAIRED, SPUN, Cli
 from formats import compress, decompress, make_jsonl, make_page, make_parquet, make_warc, make_wet
 from hypothesis import example, given
 from hypothesis import settings as examples
@@ -304,8 +304,9 @@ def test_a_gzip_padded_with_zeros_is_whole(tmp_path: Path) -> None:
 
 
 def truncations(content: bytes, seed: int) -> list[int]:
-    chance = random.Random(seed)
-    return sorted({*range(min(12, len(content))), len(content) - 1, *(chance.randrange(len(content)) for _ in range(187))})
+    """Two hundred places, the first twelve and the last among them; all of them where there are no more."""
+    others = random.Random(seed).sample(range(12, len(content) - 1), k=min(187, len(content) - 13))
+    return sorted([*range(12), *others, len(content) - 1])
 
 
 CUT: dict[str, Callable[[Path], bytes]] = {
@@ -331,6 +332,7 @@ def test_a_file_truncated_anywhere_is_an_error(name: str, tmp_path: Path) -> Non
             ends |= {archive.get_record_offset() for _ in archive}
     list(split_content(path, found.format, found.compression))
     passed = []
+    assert len(truncations(whole, 3)) == 200
     for cut in truncations(whole, 3):
         path.write_bytes(whole[:cut])
         try:
@@ -350,7 +352,7 @@ def test_of_a_truncated_file_nothing_is_committed(name: str, tmp_path: Path, cli
     assert not (tmp_path / "out").exists()
 
 
-@examples(max_examples=150, deadline=None)
+@examples(max_examples=max(150, EXAMPLES), deadline=None)
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=5), st.sampled_from(COMPRESSIONS))
 @example([bytes(3 << 20)], "zst")
 @example([bytes(3 << 20)], "gz")

@@ -13,11 +13,22 @@ from typing import Any
 
 import hypothesis
 import pytest
-from conftest import CLEAN, HARBOUR, REPAIRED, ROOT, RULES
+from conftest import CLEAN, EXAMPLES, HARBOUR, REPAIRED, ROOT, RULES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dedupe import ReadSettings, RepairSettings, Settings, UsageError, apply_decisions, find, run, undo
+from dedupe import (
+    Decision,
+    ReadSettings,
+    RepairSettings,
+    Settings,
+    UsageError,
+    append_decision,
+    apply_decisions,
+    find,
+    run,
+    undo,
+)
 from dedupe.config import EmitSettings
 
 Tree = Callable[[Path], dict[str, bytes]]
@@ -178,10 +189,22 @@ bodies = st.lists(words, max_size=12).map(" ".join)
 records = st.fixed_dictionaries({"text": bodies}, optional={"id": bodies, "title": bodies, "source": bodies, "url": bodies})
 
 
-@given(st.lists(records, min_size=1, max_size=8), st.sampled_from(["same", "jsonl", "csv", "txt"]))
-@hypothesis.settings(max_examples=40, deadline=None)
+DECISIONS = [
+    Decision("rule:my.said", "reject"),
+    Decision("rule:my.extra", "accept"),
+    Decision("pair:Getty Pictures→Getty Images", "replace", "a \u202e\ud83d, \r\n word"),
+    Decision("rule:my.drone", "revert"),
+]
+
+
+@given(
+    st.lists(records, min_size=1, max_size=8),
+    st.sampled_from(["same", "jsonl", "csv", "txt"]),
+    st.lists(st.sampled_from(DECISIONS), max_size=3),
+)
+@hypothesis.settings(max_examples=max(40, EXAMPLES), deadline=None)
 def test_any_records_at_all_come_back(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str]], target: Any
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str]], target: Any, decisions: list[Decision]
 ) -> None:
     folder = tmp_path_factory.mktemp("any")
     (folder / "my.tsv").write_text(RULES, "utf-8")
@@ -195,7 +218,12 @@ def test_any_records_at_all_come_back(
     )
     summary = run([folder / "in.jsonl"], folder / "out", settings)
     assert summary.counts["read"] == sum(summary.counts.values()) - summary.counts["read"] == len(rows)
+    for decision in decisions:
+        append_decision(folder / "out", decision)
     apply_decisions(folder / "out")
+    once = {path: path.read_bytes() for path in (folder / "out").rglob("*") if path.is_file()}
+    apply_decisions(folder / "out")
+    assert {path: path.read_bytes() for path in (folder / "out").rglob("*") if path.is_file()} == once
     undo(folder / "out", folder / "back")
     assert (folder / "back/in.jsonl").read_text("ascii") == content
 

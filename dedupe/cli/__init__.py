@@ -5,6 +5,7 @@ Commands are loaded when they are asked for, so that `dedupe --help` is quick.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -34,6 +35,9 @@ COMMANDS = {
     "eval": "judge a finished run by a truth: its edits, pairs, clusters",
     "rules": "make, list, check and tidy rule tables",
 }
+
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class LazyGroup(click.Group):
@@ -68,7 +72,8 @@ class LazyGroup(click.Group):
             ctx.exit(0)
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
-            echo(f"dedupe: {place}{error.strerror or error}", err=True)
+            way_out = "; make room, then the same command begins again" if error.errno in _FULL else ""
+            echo(f"dedupe: {place}{error.strerror or error}{way_out}", err=True)
             ctx.exit(DedupeError.exit_code)
         except KeyboardInterrupt as error:
             echo("dedupe: interrupted; the same command begins again", err=True)

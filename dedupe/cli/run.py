@@ -22,6 +22,7 @@ from dedupe.review.summary import describe_summary
 @click.option("--dry-run", is_flag=True, help="write nothing; tell what would be done, with examples")
 @click.option("--no-repair", is_flag=True, help="find and set aside duplicates only")
 @click.option("--force", is_flag=True, help="replace a finished run in the output folder")
+@click.option("--jobs", type=click.IntRange(0), default=0, help="processes that repair; 0: one a core, for a large corpus")
 @click.option("--index", default="", help="an index, sqlite:PATH: copies of its articles are duplicates, survivors enter it")
 @click.option("--against", multiple=True, help="a corpus whose copies in INPUTS are duplicates; nothing of it is emitted")
 @click.option("--wait", "stream_wait", type=float, help="seconds to wait for another worker on the index  [default: 60]")
@@ -32,6 +33,7 @@ def command(
     dry_run: bool,
     no_repair: bool,
     force: bool,
+    jobs: int,
     index: str,
     against: tuple[str, ...],
     config: Path | None,
@@ -61,6 +63,7 @@ def command(
             settings,
             dry_run=dry_run,
             overwrite=force,
+            jobs=jobs,
             index=index,
             against=against,
             spooled=spooled,

@@ -75,6 +75,8 @@ def discover_inputs(
                 raise UsageError("'-' stands for standard input, which is not connected")
             groups.append([spooled])
             continue
+        if not str(argument):
+            raise UsageError("an empty argument names no file; is a variable unset?")
         root, paths = _expand(str(argument), {path.resolve() for path in exclude})
         found = []
         for path in paths:

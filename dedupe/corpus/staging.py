@@ -159,12 +159,14 @@ def finish_installation(folder: Path) -> None:
         staged.append(MANIFEST)
     for name in staged:
         _refuse_symlinks(folder, name)
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    targets = {folder / parent for name in staged for parent in PurePosixPath(name).parents}
+    _sync_folders(targets)  # a file that moves into a folder that is lost would be lost with it
+    for name in staged:
         if name == MANIFEST:
-            _sync_folders({(folder / other).parent for other in staged})
-        os.replace(staging / name, target)
-    _sync_folders({(folder / name).parent for name in staged} | {folder})
+            _sync_folders(targets)
+        os.replace(staging / name, folder / name)
+    _sync_folders(targets | {folder})
     (folder / STAGING / _OWNER).unlink(missing_ok=True)
     if staging.exists():
         shutil.rmtree(staging)  # last but one: as long as it is there, the installation counts as unfinished

@@ -22,6 +22,17 @@ _SUBORDINATORS = frozenset(
 )
 _OF_PREPOSITIONS = frozenset("of in on at from for with by to near between among about over under".split())
 _SKIPPED = frozenset("also still not never then even already just now".split())
+# "A number of people" are many; of a group or a series it is the noun itself that counts.
+_QUANTITIES = frozenset("number lot couple majority minority handful variety multitude plethora".split())
+_SINGULAR_IN_S = frozenset(
+    "athletics economics gas headquarters means mathematics measles news physics politics series species states".split()
+)
+_NEVER_AFTER_ARTICLE = frozenset(
+    "also although am are because been but could had has however if is than these they this those though was we were when"
+    " where while whose would".split()
+)
+_DEGREES = frozenset("as extra how more most so too very".split())
+_CLASHING = _ARTICLES | _NEVER_AFTER_ARTICLE | {"very"}  # what clashes with another word
 
 LineCase = Literal["", "title", "upper"]
 GrammaticalNumber = Literal["singular", "plural"]
@@ -112,15 +123,15 @@ def article_clashes(text: str, start: int, following: str) -> bool:
 
 
 def doubles_a_word(text: str, start: int, end: int, after: str) -> bool:
-    """Whether replacing [start, end) would leave a word twice in a row at a border of the edit, or two articles.
+    """Whether replacing [start, end) would leave words side by side at a border of the edit that clash.
 
     >>> doubles_a_word("in the place where", 3, 12, "where"), doubles_a_word("the hit", 4, 7, "a success")
     (True, True)
     """
     words = re.findall(r"[\w'’]+", after.lower())
     window, behind = text[max(0, start - 40) : start].lower(), text[end : end + 40].lower()
-    # nearly always neither the word nor an article is anywhere near, and the search can be spared
-    if words and words[0] not in window and words[-1] not in behind and not {words[0], words[-1]} & _ARTICLES:
+    # nearly always neither the word nor one that can clash is anywhere near, and the search can be spared
+    if words and words[0] not in window and words[-1] not in behind and _CLASHING.isdisjoint((words[0], words[-1])):
         return False
     following = re.match(r"\s+([\w'’]+)", behind)
     preceding = re.search(r"([\w'’]+)\s+\Z", window)
@@ -131,8 +142,15 @@ def doubles_a_word(text: str, start: int, end: int, after: str) -> bool:
 
 
 def words_clash(first: str, second: str) -> bool:
-    """Whether two words in small letters cannot stand side by side: twice the same, or an article before an article."""
-    return first != "" and (first == second or (first in _ARTICLES and second in _ARTICLES))
+    """Whether two words in small letters cannot stand side by side.
+
+    >>> pairs = ("in", "in"), ("a", "the"), ("the", "where"), ("most", "very"), ("the", "very")
+    >>> [words_clash(first, second) for first, second in pairs]
+    [True, True, True, True, False]
+    """
+    if first in _ARTICLES:
+        return second in _ARTICLES or second in _NEVER_AFTER_ARTICLE
+    return first != "" and (first == second or (second == "very" and first in _DEGREES))
 
 
 def fit_possessive(text: str, end: int, hit: str, after: str) -> tuple[int, str]:
@@ -147,7 +165,7 @@ def fit_possessive(text: str, end: int, hit: str, after: str) -> tuple[int, str]
     mark = text[end : end + 1]
     if mark not in {"'", "’"} or not after:
         return end, after
-    many = after.lower().endswith("s") and not hit.lower().endswith("s") and add_s(after.lower()[:-1]) == after.lower()
+    many = after.lower().endswith("s") and add_s(after.lower()[:-1]) == after.lower()
     if re.match(r"s(?!\w)", text[end + 1 : end + 3]):
         return (end + 2, after + mark) if many and not after.lower().endswith(("ss", "us", "is")) else (end, after)
     quoted = mark == "’" and "‘" in text[text.rfind("\n", 0, end) + 1 : end]
@@ -173,6 +191,8 @@ def subject_number(left: Sequence[str], plurals: Collection[str] = ()) -> Gramma
         if "," not in words[1:]:
             return None
         del words[: words.index(",", 1) + 1]
+    if words[1:2] == [","] and words[0].lower() in {"who", "which"}:
+        del words[:2]
     while words and words[0].lower() in {"who", "which", "that"} and len(words) > 1 and words[1] != ",":
         del words[0]
     if not words or not words[0][:1].isalnum():
@@ -185,11 +205,14 @@ def subject_number(left: Sequence[str], plurals: Collection[str] = ()) -> Gramma
         if folded in _SUBORDINATORS or not word[:1].isalnum():
             break
         if folded in _OF_PREPOSITIONS:
-            return subject_number(rest[position + 1 :], plurals)
+            outer = rest[position + 1 :]
+            if folded == "of" and outer[1:2] in (["a"], ["A"]) and outer[0].lower() in _QUANTITIES:
+                break
+            return subject_number(outer, plurals)
+    if head in _ONE or head in _SINGULAR_IN_S:
+        return "singular"
     if head in _MANY or head in plurals or (head.isdigit() and head != "1"):
         return "plural"
-    if head in _ONE:
-        return "singular"
     if not head.isalpha() or head.endswith(("ed", "ing")):
         return None
     is_plural = len(head) > 3 and head.endswith("s") and not head.endswith(("ss", "us", "is"))

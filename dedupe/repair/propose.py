@@ -155,7 +155,10 @@ class Proposer:
         after, unsure = self._agree_number(before, after, place)
         if unsure and tier == "spun":
             tier = "ask"
-        start, end, after = self._fit_borders(text, hit, after, place)
+        fitted = self._fit_borders(text, hit, after, place)
+        if fitted is None:
+            return None
+        start, end, after = fitted
         if after == text[start:end] or doubles_a_word(text, start, end, after):
             return None
         observed = "data:" in rule.source
@@ -174,15 +177,23 @@ class Proposer:
             return after, False
         return agree_verb(after, number), number == "singular" and after.startswith("were")
 
-    def _fit_borders(self, text: str, hit: Hit, after: str, place: Neighbourhood) -> tuple[int, int, str]:
-        """Start, end and wording of an edit, with the ending of a possessive taken in, or "more" before an adjective."""
+    def _fit_borders(self, text: str, hit: Hit, after: str, place: Neighbourhood) -> tuple[int, int, str] | None:
+        """Start, end and wording of an edit, with the ending of a possessive taken in, or "more" before a short adjective.
+
+        None where a short adjective would follow "more" and cannot be compared: that was not the writer's word.
+        """
         start, (end, after) = hit.start, fit_possessive(text, hit.end, text[hit.start : hit.end], after)
-        degree = place.left[0] if place.left else ""
-        if degree.lower() in {"more", "most"} and text.endswith(f"{degree} ", 0, hit.start):
-            compared = compare(degree, after, self.lexicon.word_lists["Adj"], self.lexicon.irregulars)
-            if compared is not None:
-                return hit.start - len(degree) - 1, end, compared
-        return start, end, after
+        degree = place.left[0]
+        if degree.lower() not in {"more", "most", "extra"}:
+            return start, end, after
+        compared = compare(degree, after, self.lexicon.word_lists["Adj"], self.lexicon.irregulars)
+        if compared is None:
+            return start, end, after
+        listed = place.right[0].lower() in {"and", "or", ","}  # "more robust and lasting"
+        bare = degree.lower() == "most" and place.left[1].lower() not in self.lexicon.word_lists["Det"]  # "most young men"
+        if listed or bare or degree.lower() == "extra" or not text.endswith(f"{degree} ", 0, hit.start):
+            return None
+        return hit.start - len(degree) - 1, end, compared
 
     @cached_property
     def _irregular_plurals(self) -> frozenset[str]:

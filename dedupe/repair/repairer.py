@@ -5,7 +5,9 @@
 
 No rule sees another rule's output within a round: the mapping of a spinner is cyclic (extra → additional → further), and
 a cascade would run round it. A repaired text is read again until nothing more is found, which the gate brings about at
-once, since the repaired text holds no marker; so a second run proposes nothing.
+once, since the repaired text holds no marker; where it does not and a rule would change what another has written, neither
+acts. So a second run proposes nothing. Only who says that a text is spun (`spin="assume"`) should say so once: the words that
+came back are ordinary ones, and in a spun text some of them would be suspect.
 """
 
 from __future__ import annotations
@@ -30,14 +32,25 @@ from dedupe.repair.neighbours import PatternParser
 from dedupe.repair.propose import Proposer
 from dedupe.repair.reading import Reading, Sign, judge_document, judge_paragraphs
 from dedupe.repair.resolve import Proposal, refuse_doubled, resolve
-from dedupe.repair.rounds import compose_edits, drop_overlapping, move_ranges, move_to_source, spans_of
+from dedupe.repair.rounds import add_round, compose_edits, drop_overlapping, move_ranges, move_to_source, spans_of
 from dedupe.repair.spans import Range, compile_allowed, find_paragraphs
-from dedupe.text.edits import apply_spans
+from dedupe.text.edits import Span, apply_spans
 from dedupe.text.lexicon import Lexicon, builtin_rules
 from dedupe.text.spelling import Spellings
 
 _ROUNDS = 4
+_LONGEST = 1_000_000  # characters; what is longer is a book or a bomb, and is not repaired
+_MOST = 20_000  # edits, or flags; a text that seems to need more is no article
 _SHORT = 120  # words; a shorter text is looked at closely, for it has no room for many markers
+
+
+class _TooMuch(Exception):
+    """What is to be repaired is no article."""
+
+
+def _check(number: int, most: int, what: str) -> None:
+    if number > most:
+        raise _TooMuch(f"{number:,} {what}, more than an article has")
 
 
 @dataclass(frozen=True)
@@ -71,19 +84,30 @@ class Repairer:
     def repair(self, article: Article, witnesses: Iterable[str] = ()) -> Repair:
         """All edits, flags and roles found in one article; nothing is applied.
 
-        `witnesses` are other versions of the text, whose wording decides between candidates.
+        `witnesses` are other versions of the text, whose wording decides between candidates. A text that is too long or seems
+        to need too many edits for an article is left as it is, with the flag `not-repaired`.
         """
         sources = self._sources(article)
+        try:
+            return self._repair(article, sources, witnesses)
+        except _TooMuch as reason:
+            flags = tuple(Flag("not-repaired", field, 0, 0, str(reason)) for field in sources)
+            return Repair(article.id, fields_digest(sources), flags=flags)
+
+    def _repair(self, article: Article, sources: Mapping[str, str], witnesses: Iterable[str]) -> Repair:
+        _check(sum(map(len, sources.values())), _LONGEST, "characters")
         proposer = Proposer(self.lexicon, self.settings, Witnesses(witnesses), set())
         edits: dict[str, list[Edit]] = {field: [] for field in sources}
         asked: list[Edit] = []
         flags: list[Flag] = []
         roles: list[Role] = []
+        held: dict[str, list[Span]] = {field: [] for field in sources}
         judgement = CLEAN
-        for round_number in range(1 if self.settings.spin == "assume" else _ROUNDS):
+        for round_number in range(_ROUNDS):
             edits = {field: self._clean(article.id, field, source, edits[field]) for field, source in sources.items()}
             readings = [self._read(field, apply_spans(source, spans_of(edits[field]))) for field, source in sources.items()]
             found, verdict = self._find_edits(article.id, readings, proposer)
+            _check(sum(map(len, found.values())), _MOST, "edits")
             if round_number == 0:
                 judgement = verdict
                 for reading in readings:
@@ -92,10 +116,16 @@ class Repairer:
                     asked += move_to_source(edits[reading.field], [e for e in found[reading.field] if e.tier == "ask"])
                     noted, typed = self._note_layout(reading, edits[reading.field])
                     flags, roles = flags + noted, roles + typed
-            automatic = {field: [edit for edit in new if edit.automatic] for field, new in found.items()}
-            if not any(automatic.values()):
+                    _check(len(flags), _MOST, "flags")
+            earlier, edits = edits, {}
+            for field, new in found.items():
+                automatic = [edit for edit in new if edit.automatic]
+                edits[field], taken_back = add_round(
+                    sources[field], earlier[field], automatic, held[field], first_stands=self.settings.spin == "assume"
+                )
+                asked += [dataclasses.replace(edit, tier="ask") for edit in taken_back]
+            if edits == earlier:
                 break
-            edits = {field: compose_edits(sources[field], edits[field], new) for field, new in automatic.items()}
         for rule_id in proposer.timed_out:
             self.skipped[rule_id] = self.skipped.get(rule_id, 0) + 1
         settled = [edit for field in sources for edit in edits[field]]
@@ -114,10 +144,13 @@ class Repairer:
     def judge(self, article: Article) -> Judgement:
         """The gate's judgement alone: what the choice of a canonical needs."""
         sources = self._sources(article)
-        if self._look_at(sources.values()) is not None:
+        if sum(map(len, sources.values())) > _LONGEST or self._look_at(sources.values()) is not None:
             return CLEAN
         readings = [self._read(field, source) for field, source in sources.items()]
-        return self._examine(readings, Proposer(self.lexicon, self.settings, Witnesses(), set()))[1]
+        try:
+            return self._examine(readings, Proposer(self.lexicon, self.settings, Witnesses(), set()))[1]
+        except _TooMuch:
+            return CLEAN
 
     def describe_skipped(self) -> list[str]:
         """In words, which rules ran out of time and in how many articles they were skipped."""
@@ -169,10 +202,12 @@ class Repairer:
         if odds is not None:
             may_be_safe = self._glance.may_be_safe(odds)
             hits = {reading.field: self._safe.find(reading.text) if may_be_safe else [] for reading in readings}
+            _check(sum(map(len, hits.values())), _MOST, "edits")
             return {field: _Findings(found, {}, ()) for field, found in hits.items()}, self._forced(CLEAN)
         findings = {}
         for reading in readings:
             found = self._all.find(reading.text)
+            _check(len(found), _MOST, "spun forms")
             if_spun = proposer.propose_if_spun(reading, found)
             signs = list(proposer.find_signs(reading, found, if_spun, self._glance))
             findings[reading.field] = _Findings(found, if_spun, signs)
@@ -233,6 +268,7 @@ class Repairer:
                 changes = clean_residue(text)
             if not changes:
                 break
+            _check(len(changes), _MOST, "edits")
             edits = compose_edits(source, edits, [_as_edit(article_id, field, text, change) for change in changes])
         return edits
 

@@ -19,6 +19,34 @@ def spans_of(edits: Iterable[Edit]) -> list[Span]:
     return [Span(edit.start, edit.end, edit.after) for edit in edits]
 
 
+def is_wording(edit: Edit) -> bool:
+    """Whether an edit changes words, and not layout or encoding."""
+    return not edit.rules[0].startswith("layout.")
+
+
+def add_round(
+    source: str, first: Sequence[Edit], second: Sequence[Edit], held: list[Span], *, first_stands: bool
+) -> tuple[list[Edit], list[Edit]]:
+    """The edits of two rounds as one list, and those of the first that are taken back.
+
+    Where a rule would change what another has just written, the two contradict each other. Then the first stands, if the
+    caller says so; else neither acts, so that a second run finds nothing to do: such places go into `held`, and no later round
+    may touch them.
+    """
+    kept, taken_back = [], []
+    for span, early, late in compose_spans(source, spans_of(first), spans_of(second)):
+        before, after = [first[i] for i in early if is_wording(first[i])], [second[i] for i in late if is_wording(second[i])]
+        if before and after and len(after) == len(late):
+            if first_stands:
+                kept += [first[i] for i in early]
+            else:
+                held.append(span)
+                taken_back += before
+        elif early or not (after and any(span.start < place.end and place.start < span.end for place in held)):
+            kept += _merge(source, span, [first[i] for i in early], [second[i] for i in late])
+    return kept, taken_back
+
+
 def compose_edits(source: str, first: Sequence[Edit], second: Sequence[Edit]) -> list[Edit]:
     """The edits of two rounds as one list in source coordinates; a merged edit names the rules of both.
 
@@ -26,23 +54,30 @@ def compose_edits(source: str, first: Sequence[Edit], second: Sequence[Edit]) ->
     """
     if not first:
         return list(second)
-    composed = []
-    for span, early, late in compose_spans(source, spans_of(first), spans_of(second)):
-        parents = [first[i] for i in early] + [second[i] for i in late]
-        before = source[span.start : span.end]
-        if before != span.after:
-            merged = dataclasses.replace(
-                parents[-1],
-                start=span.start,
-                end=span.end,
-                before=before,
-                after=span.after,
-                rules=tuple(dict.fromkeys(rule for parent in parents for rule in parent.rules)),
-                in_quote=any(parent.in_quote for parent in parents),
-                evidence=tuple(dict.fromkeys(item for parent in parents for item in parent.evidence)),
-            )
-            composed.append(merged)
-    return composed
+    return [
+        edit
+        for span, early, late in compose_spans(source, spans_of(first), spans_of(second))
+        for edit in _merge(source, span, [first[i] for i in early], [second[i] for i in late])
+    ]
+
+
+def _merge(source: str, span: Span, first: Sequence[Edit], second: Sequence[Edit]) -> list[Edit]:
+    """One edit for all of both rounds that went into a span, or none if they cancel each other out."""
+    parents = [*first, *second]
+    before = source[span.start : span.end]
+    if before == span.after:
+        return []
+    merged = dataclasses.replace(
+        parents[-1],
+        start=span.start,
+        end=span.end,
+        before=before,
+        after=span.after,
+        rules=tuple(dict.fromkeys(rule for parent in parents for rule in parent.rules)),
+        in_quote=any(parent.in_quote for parent in parents),
+        evidence=tuple(dict.fromkeys(item for parent in parents for item in parent.evidence)),
+    )
+    return [merged]
 
 
 def move_to_source(applied: Sequence[Edit], proposed: Iterable[Edit]) -> list[Edit]:
