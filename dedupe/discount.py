@@ -29,11 +29,17 @@ _Ids = tuple[str, str]
 class Discount:
     """What a grouping marks as boilerplate, taken out of the members of clusters and of the overlaps among `pairs`.
 
-    `read` gives the articles of some ids. Nothing is read where nothing is marked.
+    `read` gives the articles of some `known` ids; other articles stand elsewhere. Nothing is read where nothing is marked.
     """
 
     def __init__(
-        self, grouping: Grouping, clustering: Clustering, pairs: Iterable[Pair], read: Read, settings: Settings
+        self,
+        grouping: Grouping,
+        clustering: Clustering,
+        pairs: Iterable[Pair],
+        known: Collection[str],
+        read: Read,
+        settings: Settings,
     ) -> None:
         self._settings, self._language = settings.find, settings.repair.language
         self._texts: dict[str, tuple[str, str]] = {}  # of those that hold some: the whole, and the rest
@@ -42,7 +48,7 @@ class Discount:
             shared = find_shared(((marked[a], marked[b]) for a, b in sorted(grouping.boilerplate)), self._settings)
             ids = {id for cluster in clustering.clusters for id in cluster.members}
             ids |= {id for pair in pairs if pair.kind == "overlap" for id in (pair.a, pair.b)}
-            held = cut_boilerplate(read(ids), shared, self._settings)
+            held = cut_boilerplate(read(ids.intersection(known)), shared, self._settings)
             self._texts = {article.id: (article.text, cut) for article, cut in held}
 
     def put_apart(self, clustering: Clustering, grouping: Grouping) -> Grouping:

@@ -52,7 +52,7 @@ class Regrouping:
             record.article.id: (record.where.input, record.where.record) for record in corpus if record.article is not None
         }
         grouping = grouping.within(self._places, {cluster.canonical for cluster in found.clusters})
-        grouping = Discount(grouping, found, (), self._select, self._settings).put_apart(found, grouping)
+        grouping = Discount(grouping, found, (), self._places, self._select, self._settings).put_apart(found, grouping)
         self.clustering = part_linked(regroup(found, pairs, grouping, self._measure), grouping)
         before, after = (_removed(clustering) for clustering in (found, self.clustering))
         self.kept, self.set_aside = before - after, after - before

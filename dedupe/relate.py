@@ -133,7 +133,7 @@ def relate(
     free = own.keys() - standing.keys()
     versions = [pair for pair in versions if pair.a in free and pair.b in free]
     clustering = add_copies(choose_versions(versions, verify, candidates, settings), standing)
-    discount = Discount(grouping, clustering, found.pairs, read, settings)
+    discount = Discount(grouping, clustering, found.pairs, own, read, settings)
     found = replace(found, pairs=discount.drop_overlaps(found.pairs))
     grouping = discount.put_apart(clustering, grouping)
     clustering = regroup(clustering, versions, grouping, verifier.measure_decided)

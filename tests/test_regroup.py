@@ -215,6 +215,23 @@ def test_marked_boilerplate_counts_for_no_pair_and_taken_back_counts_again(
     assert len(canonical_texts(out)) == 1
 
 
+def test_marked_boilerplate_beside_copies_of_what_stands_elsewhere(
+    tmp_path: Path, settings: Settings, canonical_texts: Texts
+) -> None:
+    rows = [{"id": id, "text": MENU + body} for id, body in BODIES.items()] + [{"id": "h", "text": HARBOUR}]
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    (tmp_path / "before.jsonl").write_text(json.dumps({"id": "old", "text": HARBOUR}) + "\n", "utf-8")
+    out = tmp_path / "out"
+    run([tmp_path / "pages.jsonl"], out, settings, against=[tmp_path / "before.jsonl"])
+    assert len(canonical_texts(out)) == 1
+    decide(out, articles_target("m1", "m2"), "boilerplate")
+    apply_decisions(out)
+    applied = canonical_texts(out)
+    assert len(applied) == 3
+    run([tmp_path / "pages.jsonl"], out, settings, against=[tmp_path / "before.jsonl"], overwrite=True)
+    assert canonical_texts(out) == applied
+
+
 def test_an_overlap_that_is_marked_boilerplate_is_not_reported_again(
     tmp_path: Path, settings: Settings, read_lines: Lines
 ) -> None:

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from conftest import Cli
 
-from dedupe import FindSettings, Settings, apply_decisions, run
+from dedupe import Edit, FindSettings, Settings, apply_decisions, run
 from dedupe.review.articles import ArticleStore
 from dedupe.review.ledger import FILE_NAME, Ledger
-from dedupe.review.report import EDITS_SHOWN
+from dedupe.review.report import EDITS_SHOWN, EditView
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 if not os.environ.get("NEED_BROWSER"):
@@ -132,8 +132,8 @@ def test_from_loading_to_the_corpus_by_keyboard_alone(site: Site, finished: Path
     site.page.fill("#filter", "tier:ask")
     site.status("1 rule with edits")
     site.page.keyboard.press("Escape")
-    site.press("e")
-    site.page.keyboard.type("more")
+    site.press("e", *"more")  # typed ahead: into the field that "e" opens
+    expect(site.page.get_by_label("Your own words")).to_have_value("more")
     site.press("Enter")
     site.waiting(5)
     site.page.fill("#filter", "rule:my.getty")
@@ -174,6 +174,72 @@ def test_clusters_are_compared_and_decided(site: Site, finished: Path, canonical
     site.page.click("#apply")
     site.status("the corpus is written")
     assert set(canonical_texts(finished)) == {"choir", "harbour2", "harbour3", "spun"}
+
+
+def test_after_the_last_edit_of_a_rule_comes_the_next_rule_until_none_waits(site: Site, finished: Path) -> None:
+    site.press(*"yyyyyyyy")  # typed ahead
+    site.waiting(0)
+    site.status("that was the last one; Apply writes the corpus")
+    assert len(decided(finished)) == 8
+
+
+def test_own_words_for_a_rule_and_all_that_passes_a_filter(site: Site, finished: Path, canonical_texts: Texts) -> None:
+    site.press("/")
+    site.page.keyboard.type("rule:my.said")
+    site.status("1 rule with edits")
+    site.press("Escape")
+    assert site.page.input_value("#filter") == "rule:my.said"
+    site.press("R")
+    site.page.wait_for_selector("#ask[open]")
+    site.page.keyboard.type("told")
+    expect(site.page.locator("#ask ins").first).to_have_text("told")
+    site.press("Enter")
+    site.waiting(6)
+    expect(site.page.locator("#list ins").first).to_have_text("told")
+    site.page.fill("#filter", "rule:my.getty")
+    site.status("1 rule with edits")
+    site.press("Escape", "D")
+    site.page.wait_for_selector("#ask[open]")
+    site.press("Enter")
+    site.waiting(5)
+    site.page.click("#apply")
+    site.status("the corpus is written")
+    text = canonical_texts(finished)["spun"]
+    assert (text.count("told"), "Getty Pictures" in text) == (2, True)
+
+
+def test_versions_are_decided_where_they_stand_side_by_side(site: Site, finished: Path, canonical_texts: Texts) -> None:
+    site.press("2")
+    expect(site.page.locator(".member")).to_have_count(2)
+    site.press("c")
+    expect(site.page.locator("#sheet-title")).to_have_text("harbour and harbour2")
+    site.press("j")
+    expect(site.page.locator("#sheet-title")).to_have_text("harbour and harbour3")
+    site.press("k")
+    expect(site.page.locator("#sheet-title")).to_have_text("harbour and harbour2")
+    site.press("n", "b")  # the second, typed ahead, is meant for the next version
+    site.status("they share boilerplate")
+    site.press("Escape")
+    expect(site.page.locator(".member .tag").nth(1)).to_have_text("they share boilerplate: it no longer counts")
+    site.page.click("#apply")
+    site.status("the corpus is written")
+    assert set(canonical_texts(finished)) == {"choir", "harbour", "harbour2", "harbour3", "spun"}
+
+
+def test_a_long_rule_is_read_page_by_page_and_nothing_is_passed_over(finished: Path, chromium: Browser) -> None:
+    edits = [Edit("spun", "text", n, n + 1, "x", "y", ("my.x",), "ask") for n in range(130)]
+    views = [EditView(edit, False, "left ", " right") for edit in edits]
+    (finished / "edits.jsonl").write_text("".join(json.dumps(view.as_dict()) + "\n" for view in views), "utf-8")
+    site = Site(finished, chromium)
+    try:
+        site.page.fill("#filter", "status:pending")
+        site.status("1 rule with edits")
+        site.page.keyboard.press("Escape")
+        site.press(*"n" * 130)  # typed ahead
+        site.waiting(0)
+    finally:
+        site.close()
+    assert len(decided(finished)) == 130
 
 
 def test_views_history_and_download(site: Site, finished: Path, tmp_path: Path) -> None:

@@ -162,7 +162,8 @@ class ClusterPane(Pane):
             return [[self.painter.text(str(error))]]
         one, two = (article.fields.get("text", "") if article else None for article in articles)
         if one is None or two is None:
-            return [[Span("the run does not hold these texts any more")]]
+            missing = cluster.canonical if one is None else member
+            return [[self.painter.text(f"the run does not hold the text of {missing}")]]
         if one == two:
             return [[Span("The two are the same, letter by letter.")]]
         columns = self.terminal.size()[0]

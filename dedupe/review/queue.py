@@ -95,14 +95,7 @@ class Queue:
             self.items = list(_read_items(path))
             self.made = sum(item.made for item in self.items)
             self.place = {item.id: number for number, item in enumerate(self.items)}
-            articles, pairs, rules = (defaultdict[Any, list[int]](list) for _ in range(3))
-            for number, item in enumerate(self.items):
-                articles[item.article].append(number)
-                pairs[item.before, item.after].append(number)
-                for rule in item.rules:
-                    rules[rule].append(number)
-            by_pair = {f"{before}→{after}": numbers for (before, after), numbers in pairs.items()}
-            self._by: dict[str, dict[str, list[int]]] = {"article": articles, "pair": by_pair, "rule": rules}
+            self._indexes: dict[str, dict[str, list[int]]] = {}
             self.live.refresh()
             self.verdicts: list[Decision | None] = [None] * len(self.items)
             self._tally = Counter[str]()
@@ -132,7 +125,7 @@ class Queue:
         kind, _, source = head.partition("@")
         if kind == "edit":
             return [self.place[name]] if name in self.place else []
-        found = self._by.get(kind, {}).get(name, [])
+        found = self._index(kind).get(name, [])
         return [number for number in found if not source or self.items[number].source == source]
 
     def decide(self, target: str, verdict: Verdict, replacement: str | None = None, note: str = "") -> Decision:
@@ -220,8 +213,25 @@ class Queue:
             return
         if not self.concerned(target):
             name = target.partition(":")[2]
-            hint = did_you_mean(name, self._by.get(kind, ())) if kind != "edit" else "edits.jsonl holds the ids"
+            hint = did_you_mean(name, self._index(kind)) if kind != "edit" else "edits.jsonl holds the ids"
             raise UsageError(f"the run holds no edit of the {kind} {name!r}; {hint}", path=str(self.out))
+
+    def _index(self, kind: str) -> dict[str, list[int]]:
+        """The edits by article, pair or rule; made when it is first asked for, so that the first edit is seen sooner."""
+        names: dict[str, Callable[[Item], Iterable[str]]] = {
+            "article": lambda item: [item.article],
+            "pair": lambda item: [item.pair],
+            "rule": lambda item: item.rules,
+        }
+        if kind not in names:
+            return {}
+        if kind not in self._indexes:
+            index = defaultdict[str, list[int]](list)
+            for number, item in enumerate(self.items):
+                for name in names[kind](item):
+                    index[name].append(number)
+            self._indexes[kind] = index
+        return self._indexes[kind]
 
     def _now(self) -> str:
         return self.clock().isoformat(timespec="microseconds").replace("+00:00", "Z")

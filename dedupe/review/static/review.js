@@ -15,8 +15,9 @@ const KEYS = [
 ];
 
 const $ = (id) => document.getElementById(id);
-const page = { rules: [], rule: null, edits: [], rest: 0, coming: null, place: 0, filter: "", layout: "inline", clusters: [], member: 0, lines: 0 };
+const page = { rules: [], rule: null, edits: [], rest: 0, coming: null, moving: null, place: 0, filter: "", layout: "inline", clusters: [], member: 0, lines: 0 };
 const token = takeToken();
+let typing = 0; // the timer of a search that waits for the next letter
 
 function takeToken() {
   const found = /^#token=([\w-]+)$/.exec(location.hash);
@@ -338,6 +339,14 @@ async function moveTo(place) {
   return focusEdit();
 }
 
+// Keys that come while the page goes on to another edit are meant for that one: they wait for it.
+function hold(moving) {
+  page.moving = moving;
+  const done = () => { if (page.moving === moving) page.moving = null; };
+  moving.then(done, done);
+  return moving;
+}
+
 async function moveOn() {
   for (let place = page.place + 1; ; place++) {
     if (place >= page.edits.length && page.rest) await loadMore();
@@ -366,7 +375,7 @@ const decide = guard(async (edit, verdict, replacement = null, note = "") => {
   const saved = send("decide", { target: `edit:${edit.id}`, verdict, replacement, note });
   const group = page.rules.find((known) => known.rule === rule);
   if (group && earlier.status === "pending" && STATES[verdict]) group.counts.pending -= 1;
-  const moved = moveOn();
+  const moved = hold(moveOn());
   try {
     const told = await saved;
     drawState(told.state);
@@ -573,7 +582,9 @@ function clusterActs(cluster, member) {
   ];
 }
 
-const decideCluster = guard(async (target, verdict) => {
+const decideCluster = (target, verdict) => hold(sendCluster(target, verdict));
+
+const sendCluster = guard(async (target, verdict) => {
   const told = await send("decide", { target, verdict });
   drawState(told.state);
   const open = $("sheet").open;
@@ -667,6 +678,13 @@ const search = guard(async () => {
   sayRules();
 });
 
+// The search that was about to begin when the typing stopped.
+async function searchNow() {
+  clearTimeout(typing);
+  if ($("filter").value.trim() !== page.filter) await search();
+  focusEdit(false);
+}
+
 const apply = guard(async () => {
   say("writing the corpus …");
   $("apply").disabled = true;
@@ -750,15 +768,9 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && event.target.type === "search") {
     event.preventDefault(); // which would empty the field
     event.target.blur();
-    if (!$("edits").hidden) focusEdit(false);
+    if (!$("edits").hidden) hold(searchNow());
   }
   if (inField || event.ctrlKey || event.metaKey || event.altKey || $("ask").open) return;
-  if ($("sheet").open) {
-    const step = { j: 1, k: -1 }[event.key];
-    const act = page.versions && (step ? () => stepVersions(step) : pressInClusters(event.key));
-    if (act && event.key !== "/") { event.preventDefault(); act(); }
-    return;
-  }
   if (event.target.getAttribute("role") === "tab" && event.key.startsWith("Arrow")) {
     const tabs = [...document.querySelectorAll("[role=tab]")];
     const next = tabs[(tabs.indexOf(event.target) + (event.key === "ArrowRight" ? 1 : tabs.length - 1)) % tabs.length];
@@ -766,13 +778,33 @@ document.addEventListener("keydown", (event) => {
     next.click();
     return;
   }
-  const everywhere = { "?": showKeys, u: () => undo(), 1: () => openTab("edits"), 2: () => openTab("clusters"), 3: () => openTab("history") };
-  const act = everywhere[event.key] || (!$("edits").hidden ? pressInEdits(event.key) : !$("clusters").hidden ? pressInClusters(event.key) : null);
-  if (act) {
-    event.preventDefault();
-    act();
-  }
+  if (event.key.length === 1 && press(event.key)) event.preventDefault();
 });
+
+function pressInSheet(key) {
+  const step = { j: 1, k: -1 }[key];
+  const act = page.versions && key !== "/" && (step ? () => hold(stepVersions(step)) : pressInClusters(key));
+  if (act) act();
+  return Boolean(act);
+}
+
+// Does what a key stands for; whether it stands for anything.
+function press(key) {
+  if (page.moving) {
+    page.moving.catch(() => {}).then(() => {
+      const field = document.activeElement;
+      if (field.matches("input:not([type=radio])")) field.setRangeText(key, field.selectionStart, field.selectionEnd, "end");
+      else press(key);
+    });
+    return true;
+  }
+  if ($("ask").open) return false;
+  if ($("sheet").open) return pressInSheet(key);
+  const everywhere = { "?": showKeys, u: () => undo(), 1: () => openTab("edits"), 2: () => openTab("clusters"), 3: () => openTab("history") };
+  const act = everywhere[key] || (!$("edits").hidden ? pressInEdits(key) : !$("clusters").hidden ? pressInClusters(key) : null);
+  if (act) act();
+  return Boolean(act);
+}
 
 for (const name of ["edits", "clusters", "history"]) $(`tab-${name}`).addEventListener("click", () => openTab(name));
 $("undo").addEventListener("click", () => undo());
@@ -784,9 +816,8 @@ $("ask-no").addEventListener("click", () => $("ask").close("no"));
 $("rules").querySelector(".more").addEventListener("click", () => loadRules(true));
 $("more-clusters").addEventListener("click", () => loadClusters(true));
 $("more-lines").addEventListener("click", () => loadHistory(true));
-$("search").addEventListener("submit", (event) => { event.preventDefault(); search().then(() => focusEdit(false)); });
+$("search").addEventListener("submit", (event) => { event.preventDefault(); hold(searchNow()); });
 $("cluster-search").addEventListener("submit", (event) => { event.preventDefault(); loadClusters(); });
-let typing = 0;
 for (const [id, work] of [["filter", search], ["cluster-filter", () => loadClusters()]]) {
   $(id).addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(work, 250); });
 }
