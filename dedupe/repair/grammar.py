@@ -27,6 +27,7 @@ _QUANTITIES = frozenset("number lot couple majority minority handful variety mul
 _SINGULAR_IN_S = frozenset(
     "athletics economics gas headquarters means mathematics measles news physics politics series species states".split()
 )
+_DETERMINERS = _ARTICLES | {"his", "her", "its", "their", "our", "my", "your"}
 _NEVER_AFTER_ARTICLE = frozenset(
     "also although am are because been but could had has however if is than these they this those though was we were when"
     " where while whose would".split()
@@ -57,7 +58,8 @@ def match_case(hit: str, original: str, line: LineCase = "") -> str:
         return original
     words = [word for word in re.findall(r"[^\W\d_]+", hit) if word.lower() not in _SMALL_WORDS]
     titled = line == "title" or len(words) > 1
-    if titled and all(word[0].isupper() for word in words):
+    # a spinner capitalises the first word only of what it puts in: "Well being Insurance"
+    if titled and words[0][0].isupper() and words[-1][0].isupper():
         parts = re.split(r"(\s+)", original)
         return _capitalised("".join(part if part in _SMALL_WORDS else _capitalised(part) for part in parts))
     return _capitalised(original)
@@ -190,7 +192,10 @@ def subject_number(left: Sequence[str], plurals: Collection[str] = ()) -> Gramma
     if words and words[0] == ",":  # what stands between two commas is an aside
         if "," not in words[1:]:
             return None
-        del words[: words.index(",", 1) + 1]
+        end = words.index(",", 1)
+        aside, words = words[1:end], words[end + 1 :]
+        if not words and aside and aside[-1].lower() in _DETERMINERS:  # "Ann Lee, the mayor, ...": it is as many as its subject
+            words = aside
     if words[1:2] == [","] and words[0].lower() in {"who", "which"}:
         del words[:2]
     while words and words[0].lower() in {"who", "which", "that"} and len(words) > 1 and words[1] != ",":

@@ -32,6 +32,7 @@ from dedupe.repair.spans import Range, overlapping
 from dedupe.text.lexicon import Lexicon
 
 _SPINTAX_ODDS = 2.5
+_ONE_THING = frozenset(("a", "an", "another", "one"))
 _UNNUMBERED = ("had been", "used to be")  # what stands for was and were alike
 
 
@@ -170,9 +171,13 @@ class Proposer:
         A spinner writes "had been" for "were", hardly for "was": of one thing it may be the writer's own.
         """
         is_past = after in {"was", "were"} or after.startswith(("was ", "were "))
-        number = (
-            subject_number(place.left, self._irregular_plurals) if is_past and fold(before).startswith(_UNNUMBERED) else None
-        )
+        if not is_past or not fold(before).startswith(_UNNUMBERED):
+            return after, False
+        number = subject_number(place.left, self._irregular_plurals)
+        if fold(place.left[0]) == "there" and fold(place.right[0]) in _ONE_THING:
+            number = "singular"
+        elif number == "plural" and place.left[0][:1].isupper() and fold(place.left[0]) not in self.lexicon.odds:
+            number = "singular"  # a name like Reyes or Texas, for all its s
         if number is None:
             return after, False
         return agree_verb(after, number), number == "singular" and after.startswith("were")
