@@ -150,25 +150,27 @@ def measure_web(out: Path, edits: int, keys: int) -> tuple[float, float, list[fl
             [*COMMAND, str(out), "--web", "--no-browser", "--by", "Ann"], stdout=subprocess.PIPE, text=True
         )
         assert process.stdout
-        address = re.search(r"http://\S+", process.stdout.readline())
-        assert address
-        page.goto(address[0])
-        page.wait_for_selector("#list [data-id]")
-        opened, busy = time.monotonic() - begin, read_processor(process.pid)
-        page.wait_for_selector("body[data-ready]")
-        took = []
-        for _ in range(keys):
-            took.append(page.evaluate(NEXT_ITEM) / 1000)
-            page.wait_for_timeout(50)  # a key held down repeats every 30 ms or so
-        while not page.title().startswith(f"{edits - keys:,} "):
-            page.wait_for_timeout(50)
-        for key in ("c", "Escape", "2", "3", "1"):
-            page.keyboard.press(key)
-            page.wait_for_timeout(500)
-        memory = read_memory(process.pid)
-        browser.close()
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
+        try:
+            address = re.search(r"http://\S+", process.stdout.readline())
+            assert address
+            page.goto(address[0])
+            page.wait_for_selector("#list [data-id]")
+            opened, busy = time.monotonic() - begin, read_processor(process.pid)
+            page.wait_for_selector("body[data-ready]")
+            took = []
+            for _ in range(keys):
+                took.append(page.evaluate(NEXT_ITEM) / 1000)
+                page.wait_for_timeout(50)  # a key held down repeats every 30 ms or so
+            while not page.title().startswith(f"{edits - keys:,} "):
+                page.wait_for_timeout(50)
+            for key in ("c", "Escape", "2", "3", "1"):
+                page.keyboard.press(key)
+                page.wait_for_timeout(500)
+            memory = read_memory(process.pid)
+            browser.close()
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
     return opened, busy, took, memory
 
 
