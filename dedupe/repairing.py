@@ -8,22 +8,23 @@ process does, however that ends, for then its standard input is closed.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import json
 import os
-import pickle
 import subprocess
 import sys
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from dedupe.config import RepairSettings
 from dedupe.corpus.record import Record
 from dedupe.errors import DedupeError
-from dedupe.model import Article, Repair
+from dedupe.model import Article, Edit, Flag, Repair, Role
 from dedupe.texts import make_repairer
 
 # Fewer articles are repaired before a crew has read its tables.
@@ -41,6 +42,8 @@ os.dup2(2, 1)
 from dedupe.repairing import serve
 serve(sys.stdin.buffer, sink)
 """
+
+_NOUNS: dict[str, Any] = {"edits": Edit, "flags": Flag, "roles": Role}
 
 Task = tuple[Article, tuple[str, ...]]  # with other versions of its text
 _Answer = tuple[list[Repair], dict[str, int]]
@@ -117,20 +120,18 @@ class Crew:
         assert worker.stdin
         assert worker.stdout
         try:
-            pickle.dump(tasks, worker.stdin)
-            worker.stdin.flush()
-            answer = pickle.load(worker.stdout)
-        except (EOFError, BrokenPipeError, pickle.UnpicklingError):
-            code = worker.wait()
-            raise DedupeError(
-                f"a process that repairs ended with {code}, perhaps for want of memory; run with --jobs 1"
-            ) from None
+            with contextlib.suppress(BrokenPipeError):
+                _send(worker.stdin, [_pack_task(*task) for task in tasks])
+            line = worker.stdout.readline()
         finally:
             self._idle.put(worker)
-        if isinstance(answer, BaseException):
-            raise answer
-        repairs, skipped = answer
-        return repairs, skipped
+        if not line.endswith(b"\n"):
+            code = worker.wait()
+            raise DedupeError(f"a process that repairs ended with {code}, perhaps for want of memory; run with --jobs 1")
+        repairs, skipped, fault = json.loads(line)
+        if fault:
+            raise DedupeError(f"repair failed: {fault}")
+        return list(map(_unpack_repair, repairs)), skipped
 
 
 def count_workers(jobs: int, articles: int) -> int:
@@ -140,20 +141,15 @@ def count_workers(jobs: int, articles: int) -> int:
 
 
 def serve(source: IO[bytes], sink: IO[bytes]) -> None:
-    """The life of a worker: settings, then lists of tasks come in by `source`, repairs go out by `sink`, till nothing comes."""
-    repairer = make_repairer(pickle.load(source))
-    while True:
-        try:
-            tasks = pickle.load(source)
-        except EOFError:
-            return
+    """The life of a worker: settings, then tasks come in by `source`, a line a batch, and repairs go out by `sink`."""
+    repairer = make_repairer(RepairSettings(**_read_tuples(source.readline())))
+    for line in source:
         repairer.skipped.clear()
         try:
-            answer: object = ([repairer.repair(article, witnesses) for article, witnesses in tasks], dict(repairer.skipped))
+            tasks = map(_unpack_task, json.loads(line))
+            _send(sink, [[_pack_repair(repairer.repair(*task)) for task in tasks], repairer.skipped, ""])
         except Exception as error:
-            answer = error
-        pickle.dump(answer, sink)
-        sink.flush()
+            _send(sink, [[], {}, f"{type(error).__name__}: {error}"])
 
 
 def _start_worker(settings: RepairSettings) -> subprocess.Popen[bytes]:
@@ -161,6 +157,42 @@ def _start_worker(settings: RepairSettings) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
     worker = subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe)
     assert worker.stdin
-    pickle.dump(settings, worker.stdin)
-    worker.stdin.flush()
+    _send(worker.stdin, dataclasses.asdict(settings))
     return worker
+
+
+# Lines of JSON in ASCII, which holds any string that Python does; what repair needs goes over, and what it finds comes back.
+
+
+def _send(sink: IO[bytes], message: object) -> None:
+    sink.write(json.dumps(message).encode("ascii") + b"\n")
+    sink.flush()
+
+
+def _read_tuples(line: bytes) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(line).items()}
+
+
+def _pack_task(article: Article, witnesses: tuple[str, ...]) -> list[Any]:
+    return [article.id, article.text, article.title, dict(article.fields), witnesses]
+
+
+def _unpack_task(packed: Sequence[Any]) -> Task:
+    id, text, title, fields, witnesses = packed
+    return Article(id, text, title, fields=fields), tuple(witnesses)
+
+
+def _pack_repair(repair: Repair) -> dict[str, Any]:
+    nouns = {name: list(map(dataclasses.astuple, getattr(repair, name))) for name in _NOUNS}
+    return nouns | {name: getattr(repair, name) for name in ("article", "digest", "verdict", "score")}
+
+
+def _unpack_repair(packed: dict[str, Any]) -> Repair:
+    nouns: dict[str, Any] = {
+        name: tuple(noun(*_as_tuples(values)) for values in packed.pop(name)) for name, noun in _NOUNS.items()
+    }
+    return Repair(**nouns, **packed)
+
+
+def _as_tuples(values: Iterable[Any]) -> Iterator[Any]:
+    return (tuple(value) if isinstance(value, list) else value for value in values)

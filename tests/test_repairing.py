@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 from conftest import SPUN
+from hypothesis import given
+from hypothesis import strategies as st
 from pages import FRAMES, fill
 
 from dedupe import Article, DedupeError, Settings, repairing, run
-from dedupe.repairing import Crew, count_workers
+from dedupe.model import Edit, Flag, Repair, Role
+from dedupe.repairing import Crew, _pack_repair, _pack_task, _unpack_repair, _unpack_task, count_workers
 
 Tree = Callable[[Path], dict[str, bytes]]
 
@@ -46,10 +49,21 @@ def test_a_worker_that_is_killed_is_an_error_that_names_the_way_out(settings: Se
         crew._hand_out([(Article("a", "One text."), ())])
 
 
-def test_what_a_worker_raises_is_raised_and_no_worker_stays(settings: Settings) -> None:
-    with pytest.raises(AttributeError), Crew(settings.repair, 2) as crew:
-        crew._hand_out([("no article", ())])  # type: ignore[list-item]
+def test_what_fails_in_a_worker_is_an_error_and_no_worker_stays(settings: Settings) -> None:
+    with pytest.raises(DedupeError, match="TypeError"), Crew(settings.repair, 2) as crew:
+        crew._hand_out([(Article("a", 7), ())])  # type: ignore[arg-type]
     assert all(worker.poll() is not None for worker in crew._all)
+
+
+@given(st.text(st.characters(), max_size=40), st.text(st.characters(), max_size=20), st.lists(st.text(max_size=9), max_size=2))
+def test_articles_and_repairs_survive_the_way_to_a_worker_and_back(text: str, title: str, witnesses: list[str]) -> None:
+    article = Article("ä\ud800", text, title, fields={"lead": text})
+    assert _unpack_task(json.loads(json.dumps(_pack_task(article, tuple(witnesses))))) == (article, tuple(witnesses))
+    edit = Edit("ä", "text", 0, 1, text, title, ("my.rule", "grammar.article"), "spun", True, tuple(witnesses))
+    repair = Repair(
+        "ä", "0f", (edit,), (Flag("splice", "text", 0, 9, text),), (Role("byline", "text", 0, 3),), "spun", 0.1 + 0.2
+    )
+    assert _unpack_repair(json.loads(json.dumps(_pack_repair(repair)))) == repair
 
 
 def test_few_articles_are_repaired_alone() -> None:
