@@ -245,7 +245,8 @@ def test_articles_that_an_index_could_not_recognise_are_refused(tmp_path: Path, 
     outcome = cli("run", path, "-o", tmp_path / "out", "--index", f"sqlite:{tmp_path}/i.db")
     assert outcome.code == 2
     assert "--id-field" in outcome.err
-    assert cli("run", path, "-o", tmp_path / "out", "--index", f"sqlite:{tmp_path}/i.db", "--id-field", "code").code == 0
+    outcome = cli("run", path, "-o", tmp_path / "out", "--index", f"sqlite:{tmp_path}/i.db", "--id-field", "code")
+    assert outcome.code == 0, outcome.err
     assert owners(tmp_path / "i.db") == ["a", "b"]
 
 

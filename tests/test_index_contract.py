@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -321,20 +320,34 @@ def test_a_forgotten_owner_is_not_in_the_bytes_of_the_file(tmp_path: Path) -> No
 
 
 def test_workers_that_make_an_index_at_the_same_time_all_open_it(tmp_path: Path) -> None:
-    together = threading.Barrier(6)
-
-    def work(path: Path) -> int:
-        together.wait()
+    def work(path: Path, gate: int) -> None:
+        os.read(gate, 1)  # until all are there, and the other end is closed
         index = SqliteIndex(path, SETTINGS)
         with index.transaction():
             number = index.next_number()
             index.add([text(number, [number])], [(f"a{number}", number)])
         index.close()
-        return number
 
-    with ThreadPoolExecutor(6) as workers:
-        for n in range(20):
-            assert sorted(workers.map(work, [tmp_path / f"{n}.db"] * 6)) == [1, 2, 3, 4, 5, 6]
+    for n in range(25):
+        gate, opened = os.pipe()
+        workers = []
+        for _ in range(4):
+            workers.append(os.fork())
+            if workers[-1] == 0:
+                os.close(opened)
+                status = 1
+                try:
+                    work(tmp_path / f"{n}.db", gate)
+                    status = 0
+                finally:
+                    os._exit(status)
+        os.close(opened)
+        assert [os.waitpid(worker, 0)[1] for worker in workers] == [0] * 4
+        os.close(gate)
+        index = SqliteIndex(tmp_path / f"{n}.db")
+        with index.snapshot():
+            assert (index.stats().texts, index.verify()) == (4, [])
+        index.close()
 
 
 def test_at_rest_an_index_is_one_file(tmp_path: Path) -> None:
