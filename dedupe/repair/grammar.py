@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from dedupe.text.inflect import Irregulars, add_s, inflect, takes_an
 
@@ -34,6 +34,8 @@ _NEVER_AFTER_ARTICLE = frozenset(
 )
 _DEGREES = frozenset("as extra how more most so too very".split())
 _CLASHING = _ARTICLES | _NEVER_AFTER_ARTICLE | {"very"}  # what clashes with another word
+
+_NEAR = 40  # characters
 
 LineCase = Literal["", "title", "upper"]
 GrammaticalNumber = Literal["singular", "plural"]
@@ -65,16 +67,24 @@ def match_case(hit: str, original: str, line: LineCase = "") -> str:
     return _capitalised(original)
 
 
-def line_case(text: str, start: int, end: int) -> LineCase:
-    """Whether the line around [start, end) is written in capitals, or as a title; "" for prose.
+class Casing(NamedTuple):
+    """How a line is written: in capitals ("upper"), as a "title", or as prose (""); and whether capitals say nothing in it."""
 
-    >>> [line_case(text, 0, 3) for text in ("BIG BANK FAILS", "Big Bank Fails in Rome", "Big banks fail")]
+    case: LineCase
+    full_of_capitals: bool
+
+
+def read_casing(line: str) -> Casing:
+    """The casing of a line, by its longer words.
+
+    >>> [read_casing(line).case for line in ("BIG BANK FAILS", "Big Bank Fails in Rome", "Big banks fail")]
     ['upper', 'title', '']
     """
-    words = _long_words(text, start, end)
+    words = [word for word in re.findall(r"[^\W\d_]+", line) if len(word) > 3]
+    is_title = sum(word[0].isupper() for word in words) >= _TITLE_CASE * len(words)
     if len(words) > 1 and all(word.isupper() for word in words):
-        return "upper"
-    return "title" if len(words) > 1 and _is_title(words) else ""
+        return Casing("upper", is_title)
+    return Casing("title" if len(words) > 1 and is_title else "", is_title)
 
 
 def has_inner_capital(hit: str) -> bool:
@@ -251,27 +261,16 @@ def compare(degree: str, adjective: str, short: Collection[str], irregulars: Irr
     return match_case(degree, form)
 
 
-def is_name_part(text: str, start: int, end: int) -> bool:
-    """Whether a hit has a capital that neither the start of a sentence, or quotation, nor a title-case line explains.
+def is_name_part(text: str, start: int, line: Casing) -> bool:
+    """Whether a hit has a capital that neither the start of a sentence, or quotation, nor a line full of capitals explains.
 
     >>> text = "He left the States. States differ."
-    >>> [is_name_part(text, 12, 18), is_name_part(text, 20, 26)]
+    >>> [is_name_part(text, start, read_casing(text)) for start in (12, 20)]
     [True, False]
     """
     if not text[start : start + 1].isupper():
         return False
-    before = text[text.rfind("\n", 0, start) + 1 : start].rstrip()
+    before = text[max(0, start - _NEAR) : start].rpartition("\n")[2].rstrip()
     if not before or before[-1] in ".?!:“‘\"'([|–—-•" or text[start - 1] in "“‘\"'(":
         return False
-    return not _is_title(_long_words(text, start, end))
-
-
-def _long_words(text: str, start: int, end: int) -> list[str]:
-    line_end = text.find("\n", end)
-    line = text[text.rfind("\n", 0, start) + 1 : line_end if line_end >= 0 else None]
-    return [word for word in re.findall(r"[^\W\d_]+", line) if len(word) > 3]
-
-
-def _is_title(words: Sequence[str]) -> bool:
-    capitalised: int = sum(word[0].isupper() for word in words)
-    return capitalised >= _TITLE_CASE * len(words)
+    return not line.full_of_capitals

@@ -13,6 +13,7 @@ from dedupe.repair.evidence import Witnesses
 from dedupe.repair.gate import Verdict
 from dedupe.repair.glance import UNANSWERED, Glance
 from dedupe.repair.grammar import (
+    Casing,
     agree_verb,
     article_clashes,
     compare,
@@ -20,7 +21,6 @@ from dedupe.repair.grammar import (
     fit_possessive,
     has_inner_capital,
     is_name_part,
-    line_case,
     match_case,
     subject_number,
 )
@@ -33,6 +33,7 @@ from dedupe.text.lexicon import Lexicon
 
 _SPINTAX_ODDS = 2.5
 _ONE_THING = frozenset(("a", "an", "another", "one"))
+_PROSE = Casing("", full_of_capitals=False)
 _UNNUMBERED = ("had been", "used to be")  # what stands for was and were alike
 
 
@@ -137,11 +138,11 @@ class Proposer:
         exact = rule.spun != rule.spun.lower()
         if not exact and has_inner_capital(before):
             return None
-        line = line_case(text, hit.start, hit.end) if before[0].isupper() else ""
+        line = reading.casing(hit.start, hit.end) if before[0].isupper() else _PROSE
         originals = form.originals
         if form.participles != originals and _is_participle(place, self.lexicon):
             originals = form.participles
-        answers = [original if exact else match_case(before, original, line) for original in originals]
+        answers = [original if exact else match_case(before, original, line.case) for original in originals]
         answers = [reading.fit_spelling(answer, exact) for answer in answers]
         if "’" in text:
             answers = [answer.replace("'", "’") for answer in answers]  # the tables are written with straight ones
@@ -149,7 +150,7 @@ class Proposer:
         if tier == "flag":
             return Proposal(hit.start, hit.end, answers[0] if answers else before, (rule.id,), tier, contextual)
         after, evidence = _choose(text, hit, answers, place, self.witnesses)
-        if tier == "spun" and not exact and not contextual and is_name_part(text, hit.start, hit.end):
+        if tier == "spun" and not exact and not contextual and is_name_part(text, hit.start, line):
             tier = "ask"
         if tier == "witness" and "witness" not in evidence:
             tier = "ask"

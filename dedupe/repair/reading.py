@@ -9,6 +9,7 @@ from functools import cached_property
 
 from dedupe.repair.gate import Judgement, Verdict, is_splice, judge
 from dedupe.repair.glance import Glance
+from dedupe.repair.grammar import Casing, read_casing
 from dedupe.repair.layout import Layout, read_layout
 from dedupe.repair.neighbours import Neighbourhood, Paragraph
 from dedupe.repair.slips import find_slips
@@ -68,6 +69,17 @@ class Reading:
     @cached_property
     def _leaning(self) -> Leaning:
         return self.spellings.lean(self.text)
+
+    def casing(self, start: int, end: int) -> Casing:
+        """How the line around [start, end) is written."""
+        bounds = overlapping(self.paragraphs, start, end) or (start, end)
+        if bounds not in self._casings:
+            self._casings[bounds] = read_casing(self.text[slice(*bounds)])
+        return self._casings[bounds]
+
+    @cached_property
+    def _casings(self) -> dict[Range, Casing]:
+        return {}
 
     def place(self, start: int, end: int) -> Neighbourhood:
         """The words around [start, end), which lies within one paragraph."""
