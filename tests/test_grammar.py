@@ -180,6 +180,8 @@ def test_short_adjectives_are_compared_by_endings(degree: str, adjective: str, f
         ("CAR", "vehicle", "upper", "VEHICLE"),
         ("IN THE COURSE OF", "during", "", "DURING"),
         ("Reason for the Delay", "cause of the wait", "", "Cause of the Wait"),
+        ("Well being Insurance", "health insurance", "", "Health Insurance"),
+        ("The Of", "about it", "title", "About It"),
         ("", "x", "", "x"),
         ("42", "people", "", "people"),
     ],
