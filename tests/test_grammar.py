@@ -47,6 +47,8 @@ def repair(text: str) -> str:
         "The crew of the ships had been lost.",
         "The series had been cancelled, and the United States had been attacked.",
         "The boy, who had been asleep, woke up.",
+        "Reyes had been among 44 of them.",
+        "There had been a foul.",
         "Each home had been searched.",
         "Most robust plans need a more robust and lasting peace.",
         "It was the most extremely effective of all.",
@@ -78,7 +80,8 @@ def test_good_grammar_stays(text: str) -> None:
             "At least seven folks had been injured, and 12 had been killed.",
             "At least seven people were injured, and 12 were killed.",
         ),
-        ("A variety of folks had been killed.", "A lot of folks were killed."),
+        ("A variety of folks had been killed.", "A lot of people were killed."),
+        ("Reyes and the mayor left. The workers had been hurt.", "Reyes and the mayor left. The workers were hurt."),
         ("The boys, who had been asleep, woke up.", "The boys, who were asleep, woke up."),
         ("There had been no survivors.", "There were no survivors."),
         # a and an
