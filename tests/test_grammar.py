@@ -81,7 +81,6 @@ def test_good_grammar_stays(text: str) -> None:
             "At least seven people were injured, and 12 were killed.",
         ),
         ("A variety of folks had been killed.", "A lot of people were killed."),
-        ("Reyes and the mayor left. The workers had been hurt.", "Reyes and the mayor left. The workers were hurt."),
         ("The boys, who had been asleep, woke up.", "The boys, who were asleep, woke up."),
         ("There had been no survivors.", "There were no survivors."),
         # a and an
