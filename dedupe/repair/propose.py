@@ -174,9 +174,9 @@ class Proposer:
         if not is_past or not fold(before).startswith(_UNNUMBERED):
             return after, False
         number = subject_number(place.left, self._irregular_plurals)
-        if fold(place.left[0]) == "there" and fold(place.right[0]) in _ONE_THING:
-            number = "singular"
-        elif number == "plural" and self._may_be_name_in_s(place.left[0]):
+        if (fold(place.left[0]) == "there" and fold(place.right[0]) in _ONE_THING) or (
+            number == "plural" and self._may_be_name_in_s(place.left[0])
+        ):
             number = "singular"
         if number is None:
             return after, False
