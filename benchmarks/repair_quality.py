@@ -9,7 +9,8 @@ spun, original, left, right, url_host, certainty). Printed are
   simulator  benchmarks/spinner on the originals of seeds/ and on the clean articles: the gate's true-positive rate by length,
              precision, recall and F0.5 of the edits
   pairs      each substitution as a fragment, in a document taken as spun; then cross-validated by site: for each of five folds
-             of sites, every rule that only these sites tell of is dropped (column `source` of the tables)
+             of sites, every rule that only these sites tell of is dropped (column `source` of the tables); the same by how
+             often the other sites hold the form, and what the tables know of the misses
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ from dedupe.text.lexicon import Lexicon, load_lexicon
 SHARES = (0.15, 0.25, 0.35)
 LENGTHS = (150, 300, 600)
 FOLDS = 5
+BANDS = ((0, 0), (1, 1), (2, 4), (5, 9), (10, 10**9))
 SEEDS = Path(__file__).resolve().parent.parent / "seeds" / "corpus"
 _NO_SPACE_BEFORE, _NO_SPACE_AFTER = re.compile(r"[,.;:!?%)\]’”…]"), re.compile(r".*[(\[“‘$£€]$")
 
@@ -269,8 +271,11 @@ def report_pairs(path: Path, lexicon: Lexicon, most: int) -> None:
 
     judged = {"in-sample": judge(lexicon, rows), "own rules alone": judge(own_rules(lexicon), rows)}
     crossed: list[tuple[Substitution, Verdict]] = []
+    causes: Counter[str] = Counter()
     for number, hosts in enumerate(split_hosts(rows), 1):
-        fold_judged = judge(without_hosts(lexicon, hosts), [row for row in rows if row.host in hosts])
+        known = without_hosts(lexicon, hosts)
+        fold_judged = judge(known, [row for row in rows if row.host in hosts])
+        causes.update(explain_misses([row for row, verdict in fold_judged if verdict.outcome == "none"], known))
         judged[f"  fold {number} ({len(hosts)} sites)"] = fold_judged
         crossed += fold_judged
     judged["cross-validated"] = crossed
@@ -281,8 +286,53 @@ def report_pairs(path: Path, lexicon: Lexicon, most: int) -> None:
             for certainty in sorted({row.certainty for row, _ in verdicts}):
                 table.append((f"  {certainty}", *_coverage([v for v in verdicts if v[0].certainty == certainty])))
     print("\n".join(columns(table, first=22, width=11)))
+    print("\ncross-validated, by the number of times that the other sites hold the spun form")
+    print(
+        "\n".join(
+            columns([("times", "rows", "coverage", "precision", "recall", "wrong", "missed"), *_bands(crossed)], width=11)
+        )
+    )
+    print("\nwhy the cross-validated misses are missed")
+    print("\n".join(f"  {count:5,}  {cause}" for cause, count in causes.most_common()))
     if most:
         print_cases(crossed, most)
+
+
+def _bands(verdicts: Sequence[tuple[Substitution, Verdict]]) -> list[tuple[str, ...]]:
+    """Coverage, precision and recall by how often the other sites hold the spun form: what a table must cover first."""
+    everywhere = Counter(fold(row.spun) for row, _ in verdicts)
+    at_host = Counter((fold(row.spun), row.host) for row, _ in verdicts)
+    table = []
+    for low, high in BANDS:
+        inside = [
+            verdict
+            for verdict in verdicts
+            if low <= everywhere[fold(verdict[0].spun)] - at_host[fold(verdict[0].spun), verdict[0].host] <= high
+        ]
+        table.append(
+            (f"{low}-{high}" if high < BANDS[-1][1] and high > low else f"{low}{'+' if high > low else ''}", *_coverage(inside))
+        )
+    return table
+
+
+def explain_misses(rows: Sequence[Substitution], lexicon: Lexicon) -> Iterator[str]:
+    """For each substitution that is missed, what the tables of the lexicon know of it."""
+    parser = PatternParser(lexicon)
+    known: dict[str, list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
+    for rule in lexicon.rules:
+        for form in expand_rule(rule, lexicon, parser):
+            known[fold(form.text)].append((rule.tier, tuple(map(fold, (*form.originals, *form.participles)))))
+    for row in rows:
+        rules = known.get(fold(row.spun), [])
+        tiers = {tier for tier, originals in rules if fold(row.original) in originals}
+        if not rules:
+            yield "no rule knows the form"
+        elif not tiers:
+            yield "the form is known, this original of it is not"
+        elif tiers <= {"ask", "flag", "witness"}:
+            yield "the pair is known, but both words fit too often: it only asks"
+        else:
+            yield "the pair is known, but its neighbours are none the rules name, or speak against it"
 
 
 def _coverage(verdicts: Sequence[tuple[Substitution, Verdict]]) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ def match_case(hit: str, original: str, line: LineCase = "") -> str:
     words = [word for word in re.findall(r"[^\W\d_]+", hit) if word.lower() not in _SMALL_WORDS]
     titled = line == "title" or len(words) > 1
     # a spinner capitalises the first word only of what it puts in: "Well being Insurance"
-    if titled and words[0][0].isupper() and words[-1][0].isupper():
+    if titled and all(word[0].isupper() for word in (*words[:1], *words[-1:])):
         parts = re.split(r"(\s+)", original)
         return _capitalised("".join(part if part in _SMALL_WORDS else _capitalised(part) for part in parts))
     return _capitalised(original)

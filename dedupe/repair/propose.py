@@ -175,13 +175,17 @@ class Proposer:
         if not is_past or not fold(before).startswith(_UNNUMBERED):
             return after, False
         number = subject_number(place.left, self._irregular_plurals)
-        if fold(place.left[0]) == "there" and fold(place.right[0]) in _ONE_THING:
+        if (fold(place.left[0]) == "there" and fold(place.right[0]) in _ONE_THING) or (
+            number == "plural" and self._may_be_name_in_s(place.left[0])
+        ):
             number = "singular"
-        elif number == "plural" and place.left[0][:1].isupper() and fold(place.left[0]) not in self.lexicon.odds:
-            number = "singular"  # a name like Reyes or Texas, for all its s
         if number is None:
             return after, False
         return agree_verb(after, number), number == "singular" and after.startswith("were")
+
+    def _may_be_name_in_s(self, word: str) -> bool:
+        """Whether a word may be a name like Reyes or Texas, for all its s."""
+        return word[:1].isupper() and word.endswith("s") and fold(word) not in self.lexicon.odds
 
     def _fit_borders(self, text: str, hit: Hit, after: str, place: Neighbourhood) -> tuple[int, int, str] | None:
         """Start, end and wording of an edit, with the ending of a possessive taken in, or "more" before a short adjective.
