@@ -38,23 +38,23 @@ class Sieve(Generic[T]):
         needed = {form: _keys(split_words(form)) for form in forms}
         crowds = Counter(itertools.chain.from_iterable(needed.values()))
         self._numbers: dict[Key, int] = {key: number for number, key in enumerate(crowds)}
-        self._single: dict[int, list[tuple[str, T]]] = {}
-        # forms of several words, by the number of the key that fewest of them share, with the numbers of all their keys
-        self._several: dict[int, list[tuple[tuple[str, T], tuple[int, ...]]]] = {}
+        self._short: dict[int, list[tuple[str, T]]] = {}  # forms of one word or two, by the number of their key
+        # longer ones, by the number of the key that fewest of them share, with the numbers of all their keys
+        self._long: dict[int, list[tuple[tuple[str, T], tuple[int, ...]]]] = {}
         for item in forms.items():
             keys = needed[item[0]]
             numbers = tuple(map(self._numbers.__getitem__, keys))
-            if keys and isinstance(keys[0], bytes):
-                self._single.setdefault(numbers[0], []).append(item)
-            elif keys:
+            if len(numbers) == 1:
+                self._short.setdefault(numbers[0], []).append(item)
+            elif numbers:
                 rarest = min(zip(map(crowds.__getitem__, keys), numbers, strict=True))[1]
-                self._several.setdefault(rarest, []).append((item, numbers))
+                self._long.setdefault(rarest, []).append((item, numbers))
 
     def find_possible(self, folded: str) -> list[tuple[str, T]]:
         """The forms that a text after `fold` seems to hold, with their values: a superset of those it holds."""
         held = self._look_up(_space_words(folded))
-        found = list(itertools.chain.from_iterable(map(self._single.__getitem__, held & self._single.keys())))
-        for item, needed in itertools.chain.from_iterable(map(self._several.__getitem__, held & self._several.keys())):
+        found = list(itertools.chain.from_iterable(map(self._short.__getitem__, held & self._short.keys())))
+        for item, needed in itertools.chain.from_iterable(map(self._long.__getitem__, held & self._long.keys())):
             if held.issuperset(needed) and item[0] in folded:
                 found.append(item)
         return found
