@@ -3,7 +3,7 @@
     python benchmarks/bombs.py [NAME ...]      # all of them: half an hour, 3 GB of disk for a while
 
 Every command is a process of its own; its peak is what the system counted (ru_maxrss). Exit code 1 if one took 300 MiB or more,
-ended otherwise than in 0 or 3, or did not give its input back.
+was neither refused with nothing written (exit code 4) nor cleaned (0 or 3) and given back.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def try_bomb(folder: Path, maker: Maker) -> bool:
     code, memory, seconds = measure("run", folder / "in", "-o", folder / "out")
     undone, undo_memory, undo_seconds = measure("undo", folder / "out", "-o", folder / "back")
     same = undone == 0 and digest(folder / "back" / path.name) == digest(path)
-    harmless = code in (0, 3) and same and max(memory, undo_memory) < MOST_MEMORY
+    refused = code == 4 and not (folder / "out").exists()
+    harmless = (refused or (code in (0, 3) and same)) and max(memory, undo_memory) < MOST_MEMORY
     label = f"{maker.__name__.replace('_', ' '):34} {size:13,}  {code:4} {memory:4}  {seconds:7.1f}"
     print(f"{label}        {undo_memory:4}  {undo_seconds:7.1f}  {'' if harmless else 'HARM'}", flush=True)
     return harmless
