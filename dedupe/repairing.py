@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import subprocess
 import sys
 from collections import Counter, deque
@@ -23,6 +22,7 @@ from typing import IO, Any, Self
 
 from dedupe.config import RepairSettings
 from dedupe.corpus.record import Record
+from dedupe.detect.batches import count_cores
 from dedupe.errors import DedupeError
 from dedupe.model import Article, Edit, Flag, Repair, Role
 from dedupe.texts import make_repairer
@@ -136,7 +136,7 @@ class Crew:
 
 def count_workers(jobs: int, articles: int) -> int:
     """How many workers to hire: none where this process had better do it. `jobs`: 0 for as many as there are cores."""
-    jobs = jobs or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    jobs = jobs or count_cores()
     return jobs if jobs > 1 and articles >= LEAST_ARTICLES and sys.executable else 0
 
 

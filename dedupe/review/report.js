@@ -123,7 +123,9 @@ save.addEventListener("click", () => {
 });
 const hint = document.createElement("span");
 hint.className = "quiet";
-hint.textContent = " then: dedupe decide OUT --import decisions.jsonl; the file holds the verdicts of all pages";
+const command = document.createElement("code");
+command.textContent = "dedupe decide OUT --import decisions.jsonl";
+hint.append(" then: ", command, "; the file holds the verdicts of all pages");
 bar.append(label, " ", save, hint);
 document.querySelector("header").append(bar);
 
