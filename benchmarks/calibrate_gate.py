@@ -26,7 +26,8 @@ from pathlib import Path
 
 from dedupe.config import RepairSettings
 from dedupe.model import Article
-from dedupe.repair.match import expand_rules, fold
+from dedupe.repair.folding import fold
+from dedupe.repair.match import expand_rules
 from dedupe.repair.repairer import Repairer
 from dedupe.repair.synonyms import expand_synonyms
 from dedupe.text.lexicon import Lexicon, builtin_rules, load_lexicon

@@ -89,6 +89,7 @@ static PyObject *finish(Py_buffer *views, int count, Py_ssize_t result, const ch
 
 static const char *const BAD_SIZES = "the arrays do not fit each other";
 static const char *const BAD_OFFSETS = "offsets must ascend and lie inside the array";
+static const char *const BAD_TEXT = "the text is no UTF-8 that fits";
 static const char *const NO_MEMORY = "!out of memory";
 
 /* ---- tokens: text/normal.py, tokenize ------------------------------------------------------------------------------- */
@@ -129,11 +130,13 @@ static int make_room(Tokenizer *t, int64_t bytes)
     return 1;
 }
 
-static uint8_t ascii_forms[128];
+static uint8_t ascii_forms[128], ascii_lower[128], is_letter[128]; /* is_letter: letters and digits */
 
 static void fill_ascii_forms(void)
 {
     for (int c = 0; c < 128; c++) {
+        ascii_lower[c] = (uint8_t)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+        is_letter[c] = (c >= '0' && c <= '9') || (ascii_lower[c] >= 'a' && ascii_lower[c] <= 'z');
         int word = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '_';
         ascii_forms[c] = (uint8_t)(c >= 'A' && c <= 'Z' ? c + 32 : word ? c : ' ');
     }
@@ -1147,33 +1150,200 @@ static PyObject *file_words(PyObject *module, PyObject *args)
     return finish(v, 3, count, error);
 }
 
-PyDoc_STRVAR(find_words_doc, "find_words(text, keys, slots, found): fills the numbers of the forms of `file_words` that stand in a text (int32), as\n"
-                             "often as they do; gives back how many. found: two for each two bytes of the text.");
+/* What a Sieve files: forms by one of their keys, and of forms of three words and more all their keys, and how they read. */
+typedef struct {
+    Keys keys;
+    const int32_t *starts, *filed, *need_starts, *needs, *literal_starts;
+    const uint8_t *literals;
+    Py_ssize_t count, filings, needed, letters;
+} Forms;
 
-static PyObject *find_words(PyObject *module, PyObject *args)
+/* What was found in a text so far; room for all forms each. */
+typedef struct {
+    uint8_t *seen; /* bits, by key */
+    int32_t *found, *waiting;
+    Py_ssize_t written, waits;
+} Finds;
+
+/* Whether [list[i], list[i + 1]) lies inside an array of `limit` items. */
+static inline int is_range(const int32_t *list, int64_t i, Py_ssize_t limit)
 {
-    Py_buffer v[4] = {{0}};
-    if (!PyArg_ParseTuple(args, "y*y*y*w*", &v[0], &v[1], &v[2], &v[3]))
-        return NULL;
-    const uint8_t *text = v[0].buf;
-    int32_t *found = v[3].buf;
-    Py_ssize_t size = v[0].len, table = COUNT(v[2], uint32_t), at = 0, written = 0;
-    const Keys filed = {v[1].buf, v[2].buf, (uint64_t)table - 1, COUNT(v[1], uint64_t)};
-    /* a word and the space behind it are two bytes, and a word ends at most one form of one word and one of two */
-    if (!is_power_of_two(table) || filed.count > INT32_MAX || COUNT(v[3], int32_t) < size + 1)
-        return finish(v, 4, 0, BAD_SIZES);
-    Py_BEGIN_ALLOW_THREADS
-    uint64_t before = 0, word = 0;
-    for (int first = 1; next_word(text, size, &at, &word); before = word, first = 0) {
-        int64_t number = find_key(&filed, word);
-        if (number >= 0)
-            found[written++] = (int32_t)number;
-        number = first ? -1 : find_key(&filed, join64(before, word));
-        if (number >= 0)
-            found[written++] = (int32_t)number;
+    return list[i] >= 0 && list[i] <= list[i + 1] && list[i + 1] <= limit;
+}
+
+static inline int is_seen(const uint8_t *seen, int64_t key) { return seen[key >> 3] >> (key & 7) & 1; }
+
+/* Takes down a key that stands in the text. Forms of one key are found; longer ones wait for their other keys. */
+static inline int take_key(const Forms *forms, Finds *finds, uint64_t hash)
+{
+    int64_t key = find_key(&forms->keys, hash);
+    if (key < 0 || is_seen(finds->seen, key))
+        return 1;
+    finds->seen[key >> 3] |= (uint8_t)(1 << (key & 7));
+    if (!is_range(forms->starts, key, forms->filings))
+        return 0;
+    for (int32_t i = forms->starts[key]; i < forms->starts[key + 1]; i++) {
+        int32_t form = forms->filed[i];
+        if (form < 0 || form >= forms->count || !is_range(forms->need_starts, form, forms->needed)
+            || finds->written + finds->waits == forms->count)
+            return 0;
+        if (forms->need_starts[form] == forms->need_starts[form + 1])
+            finds->found[finds->written++] = form;
+        else
+            finds->waiting[finds->waits++] = form;
     }
+    return 1;
+}
+
+static int holds_bytes(const uint8_t *text, int64_t size, const uint8_t *part, int64_t length)
+{
+    const uint8_t *p = text, *last = text + size - length;
+    for (; length && p <= last && (p = memchr(p, part[0], (size_t)(last - p + 1))); p++)
+        if (!memcmp(p, part, (size_t)length))
+            return 1;
+    return !length;
+}
+
+/* Moves the forms whose keys and letters all stand in the text from the waiting ones to the found ones. */
+static int take_waiting(const Forms *forms, Finds *finds, const uint8_t *folded, int64_t size)
+{
+    for (Py_ssize_t i = 0; i < finds->waits; i++) {
+        int32_t form = finds->waiting[i], at = forms->need_starts[form];
+        for (; at < forms->need_starts[form + 1]; at++) {
+            if (forms->needs[at] < 0 || forms->needs[at] >= forms->keys.count)
+                return 0;
+            if (!is_seen(finds->seen, forms->needs[at]))
+                break;
+        }
+        if (at < forms->need_starts[form + 1])
+            continue;
+        if (!is_range(forms->literal_starts, form, forms->letters))
+            return 0;
+        int32_t begin = forms->literal_starts[form];
+        if (holds_bytes(folded, size, forms->literals + begin, forms->literal_starts[form + 1] - begin))
+            finds->found[finds->written++] = form;
+    }
+    return 1;
+}
+
+#define FOLDED 0x2100      /* code points below it have an entry in `folds` */
+#define SEPARATES 0x8000u  /* in `folds`: stands between words */
+
+/* Writes the folded form of the character beyond ASCII at p, no longer than that; gives back the bytes written, 0 if Python must
+   say what it is. */
+static inline int fold_code(const uint8_t *p, const uint16_t *folds, const uint8_t *caseless, uint8_t *out, int *size, int *separates)
+{
+    uint32_t code = read_code(p, size), folded = code < FOLDED ? folds[code] & ~SEPARATES : 0;
+    *separates = code < FOLDED && folds[code] & SEPARATES;
+    if (code >= FOLDED && code < 0x10000 && caseless[code >> 6]) {
+        memcpy(out, p, (size_t)*size);
+        return *size;
+    }
+    if (folded && folded < 0x80) {
+        out[0] = (uint8_t)folded;
+        return 1;
+    }
+    if (folded && folded < 0x800) {
+        out[0] = (uint8_t)(0xC0 | folded >> 6);
+        out[1] = (uint8_t)(0x80 | (folded & 0x3F));
+        return 2;
+    }
+    if (folded && *size == 3) {
+        out[0] = (uint8_t)(0xE0 | folded >> 12);
+        out[1] = (uint8_t)(0x80 | (folded >> 6 & 0x3F));
+        out[2] = (uint8_t)(0x80 | (folded & 0x3F));
+        return 3;
+    }
+    return 0;
+}
+
+PyDoc_STRVAR(find_forms_doc, "find_forms(text, is_folded, folds, caseless, keys, slots, starts, filed, need_starts, needs, literal_starts, literals):\n"
+                             "the numbers of the forms that a text seems to hold, as bytes of int32, each once; None where the text has letters\n"
+                             "that must be folded first.\n\n"
+                             "folds: uint16, what each code point below 0x2100 folds to, 0x8000 added where it stands between words, 0 where Python\n"
+                             "must say; caseless: which blocks of 64 code points of the first plane fold to themselves. keys, slots: of `file_words`.\n"
+                             "The forms filed[starts[k]:starts[k + 1]] are looked at when key k is found. A form with needs asks for those keys, too,\n"
+                             "and for its literal in the folded text.");
+
+static PyObject *find_forms(PyObject *module, PyObject *args)
+{
+    Py_buffer v[11] = {{0}};
+    const char *error = NULL;
+    int is_folded, is_refused = 0;
+    if (!PyArg_ParseTuple(args, "y*py*y*y*y*y*y*y*y*y*y*", &v[0], &is_folded, &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7],
+                          &v[8], &v[9], &v[10]))
+        return NULL;
+    const uint8_t *text = v[0].buf, *caseless = v[2].buf;
+    const uint16_t *folds = v[1].buf;
+    const Py_ssize_t size = v[0].len, table = COUNT(v[4], uint32_t);
+    const Forms forms = {{v[3].buf, v[4].buf, (uint64_t)table - 1, COUNT(v[3], uint64_t)}, v[5].buf, v[6].buf, v[7].buf,
+                         v[8].buf, v[9].buf, v[10].buf, COUNT(v[7], int32_t) - 1, COUNT(v[6], int32_t), COUNT(v[8], int32_t), v[10].len};
+    if (!is_power_of_two(table) || forms.keys.count > INT32_MAX || forms.count < 0 || COUNT(v[1], uint16_t) != FOLDED
+        || v[2].len != 0x10000 >> 6 || COUNT(v[5], int32_t) != forms.keys.count + 1
+        || COUNT(v[9], int32_t) != forms.count + 1)
+        return finish(v, 11, 0, BAD_SIZES);
+    Finds finds = {NULL, NULL, NULL, 0, 0};
+    uint8_t *folded = NULL;
+    Py_BEGIN_ALLOW_THREADS
+    finds.seen = calloc((size_t)forms.keys.count / 8 + 1, 1);
+    finds.found = malloc(((size_t)forms.count + 1) * sizeof *finds.found);
+    finds.waiting = malloc(((size_t)forms.count + 1) * sizeof *finds.waiting);
+    folded = malloc((size_t)size + 8);
+    if (!finds.seen || !finds.found || !finds.waiting || !folded)
+        error = NO_MEMORY;
+    Py_ssize_t used = 0, begin = 0;
+    uint64_t before = 0;
+    for (Py_ssize_t at = 0, words = 0; at <= size && !error && !is_refused;) {
+        Py_ssize_t end = used;
+        if (at == size) { /* the last word has an end, too */
+            at++;
+            used++;
+        } else if (text[at] < 0x80) {
+            folded[used++] = ascii_lower[text[at]];
+            if (is_letter[text[at++]])
+                continue;
+        } else {
+            int length = text[at] < 0xE0 ? 2 : text[at] < 0xF0 ? 3 : 4;
+            if (length > size - at) {
+                error = BAD_TEXT;
+                break;
+            }
+            int separates, written = fold_code(text + at, folds, caseless, folded + used, &length, &separates);
+            is_refused = !written && !is_folded;
+            if (!written)
+                memcpy(folded + used, text + at, (size_t)length);
+            used += written ? written : length;
+            at += length;
+            if (!separates)
+                continue;
+        }
+        if (begin < end) {
+            uint64_t word = hash_token(folded + begin, end - begin, folded + size + 8);
+            if (!take_key(&forms, &finds, word) || (words++ && !take_key(&forms, &finds, join64(before, word))))
+                error = BAD_OFFSETS;
+            before = word;
+        }
+        begin = used;
+    }
+    if (!error && !is_refused && !take_waiting(&forms, &finds, folded, used - 1))
+        error = BAD_OFFSETS;
+    free(finds.seen);
+    free(finds.waiting);
+    free(folded);
     Py_END_ALLOW_THREADS
-    return finish(v, 4, written, NULL);
+    PyObject *result = NULL;
+    if (is_refused && !error) {
+        release(v, 11);
+        Py_INCREF(Py_None);
+        result = Py_None;
+    } else if (error) {
+        finish(v, 11, 0, error);
+    } else {
+        release(v, 11);
+        result = PyBytes_FromStringAndSize((const char *)finds.found, finds.written * (Py_ssize_t)sizeof *finds.found);
+    }
+    free(finds.found);
+    return result;
 }
 
 /* ---- shapes: repair/shape.py, find_shapes -------------------------------------------------------------------------------------- */
@@ -1214,7 +1384,7 @@ static PyMethodDef methods[] = {
     {"band_keys", band_keys, METH_VARARGS, band_keys_doc},
     {"despin", despin, METH_VARARGS, despin_doc},
     {"file_words", file_words, METH_VARARGS, file_words_doc},
-    {"find_words", find_words, METH_VARARGS, find_words_doc},
+    {"find_forms", find_forms, METH_VARARGS, find_forms_doc},
     {"shapes", shapes, METH_VARARGS, shapes_doc},
     {NULL, NULL, 0, NULL},
 };

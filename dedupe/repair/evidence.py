@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from dedupe.repair.match import fold
+from dedupe.repair.folding import fold
 
 _WORDS = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 

@@ -10,7 +10,7 @@ sign of spin counts in full where a rule would undo it, and less elsewhere, so t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
 from dedupe.text.lexicon import GateSettings
@@ -32,20 +32,20 @@ class Judgement(NamedTuple):
 CLEAN = Judgement("clean")
 
 
-def judge(odds: Mapping[str, float], words: int, settings: GateSettings) -> Judgement:
-    """The judgement on a text of `words` words that holds the forms of `odds` (form → nats).
+def judge(odds: Collection[float], words: int, settings: GateSettings) -> Judgement:
+    """The judgement on a text of `words` words that holds forms of these `odds`, in nats.
 
     >>> gate = GateSettings(strong=1.8, spun_strong=2, spun_odds=6, spun_score=3, suspect_strong=2, suspect_odds=3,
     ...                     suspect_score=1, splice_strong=4, splice_odds=10, island_odds=-3)
-    >>> signs = {"getty pictures": 3.0, "safety treaty": 3.0, "mentioned": 1.5}
+    >>> signs = [3.0, 3.0, 1.5]  # "getty pictures", "safety treaty", "mentioned"
     >>> judge(signs, 100, gate)
     Judgement(verdict='spun', score=7.5, odds=7.5, strong=2)
-    >>> judge(signs | {"said": -1.5, "year": -1.2, "also": -1.0}, 100, gate).verdict
+    >>> judge([*signs, -1.5, -1.2, -1.0], 100, gate).verdict  # "said", "year", "also"
     'suspect'
     """
-    total = math.fsum(odds.values())
+    total = math.fsum(odds)
     score = 100 * total / max(words, 1)
-    strong = sum(value >= settings.strong for value in odds.values())
+    strong = len([value for value in odds if value >= settings.strong])
     verdict: Verdict = "clean"
     if strong >= settings.spun_strong and total >= settings.spun_odds and score >= settings.spun_score:
         verdict = "spun"
@@ -54,7 +54,7 @@ def judge(odds: Mapping[str, float], words: int, settings: GateSettings) -> Judg
     return Judgement(verdict, round(score, 3), round(total, 3), strong)
 
 
-def is_splice(odds: Mapping[str, float], words: int, settings: GateSettings) -> bool:
+def is_splice(odds: Collection[float], words: int, settings: GateSettings) -> bool:
     """Whether a paragraph of a text that is not spun is: one paragraph says less than a text, so it must say it louder."""
     judgement = judge(odds, words, settings)
     return judgement.verdict == "spun" and judgement.strong >= settings.splice_strong and judgement.odds >= settings.splice_odds

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+import numpy.typing as npt
+
 from dedupe.model import AUTOMATIC_TIERS
-from dedupe.repair.match import Form, fold
+from dedupe.repair.folding import fold
+from dedupe.repair.match import Form
 from dedupe.repair.sieve import Sieve, split_words
+
+Numbers = npt.NDArray[np.int32]  # of different forms
 
 # What a form counts where no rule undoes it, of what it counts where one does; and what to expect before one has looked.
 UNANSWERED = 0.6
@@ -40,8 +46,9 @@ class Glance:
             if rule.tier == "safe":
                 safe.add(name)
                 expected.setdefault(name, 0.0)
-        self._safe = frozenset(safe)
         self._sieve = Sieve(expected)
+        self._odds = np.array(list(expected.values()), np.float64)
+        self._safe = np.array([form in safe for form in expected], np.bool_)
 
     @property
     def signs(self) -> Iterable[str]:
@@ -56,10 +63,19 @@ class Glance:
         """The different words of a text that a spinner would have taken out, with their odds, which are below 0."""
         return dict(map(self._plain.__getitem__, self._plain.keys() & split_words(fold(text))))
 
-    def possible(self, text: str) -> dict[str, float]:
-        """The odds of everything that the text may hold: its plain words, all signs of spin, and all forms of tier `safe`."""
-        return dict(self._sieve.find_possible(fold(text)))
+    def possible(self, text: str) -> Numbers:
+        """The numbers of what the text may hold of its plain words, all signs of spin, and all forms of tier `safe`."""
+        return self._sieve.find_numbers(text)
 
-    def may_be_safe(self, forms: Iterable[str]) -> bool:
-        """Whether a rule of tier `safe` has any of the forms."""
-        return not self._safe.isdisjoint(forms)
+    def odds(self, numbers: Numbers) -> list[float]:
+        """The odds of the forms of some numbers, in nats."""
+        odds: list[float] = self._odds[numbers].tolist()
+        return odds
+
+    def strong(self, numbers: Numbers, least: float) -> list[str]:
+        """Those of the forms of some numbers whose odds are `least` or more."""
+        return [self._sieve.forms[number] for number in numbers[self._odds[numbers] >= least].tolist()]
+
+    def may_be_safe(self, numbers: Numbers) -> bool:
+        """Whether a rule of tier `safe` has any of the forms of some numbers."""
+        return bool(self._safe[numbers].any())

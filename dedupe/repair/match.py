@@ -14,6 +14,7 @@ from functools import cached_property
 
 from dedupe.errors import RuleError
 from dedupe.model import Rule
+from dedupe.repair.folding import fold
 from dedupe.repair.neighbours import Alternatives, Neighbourhood, PatternParser
 from dedupe.repair.sieve import Sieve
 from dedupe.text.inflect import PartOfSpeech, inflect
@@ -97,7 +98,7 @@ class FormIndex:
 
     def __init__(self, forms: Iterable[Form], signs: Iterable[str] = ()) -> None:
         by_text: dict[str, list[Form]] = {sign: [] for sign in signs}
-        self._signs = frozenset(by_text)
+        self._by_text, self._signs = by_text, frozenset(by_text)
         for form in forms:
             by_text.setdefault(fold(form.text), []).append(form)
         self._cased = frozenset(folded for folded, same in by_text.items() if any(form.text != folded for form in same))
@@ -114,7 +115,8 @@ class FormIndex:
 
     def _find_in(self, text: str, folded: str, start: int, end: int) -> Iterator[Hit]:
         block = folded[start:end]
-        for form_text, forms in self._sieve.find_possible(block):
+        for form_text in self._sieve.find_possible(block):
+            forms = self._by_text[form_text]
             at = folded.find(form_text, start, end)
             while at >= 0:
                 stop = at + len(form_text)
@@ -126,18 +128,6 @@ class FormIndex:
                     if fitting or form_text in self._signs:
                         yield Hit(at, stop, fitting)
                 at = folded.find(form_text, at + 1, end)
-
-
-def fold(text: str) -> str:
-    """The text in small letters with straight apostrophes, code point by code point, so that offsets stay true.
-
-    >>> len(fold("İstanbul’s"))
-    10
-    """
-    lowered = text.lower()
-    if len(lowered) != len(text):
-        lowered = "".join(low if len(low := c.lower()) == 1 else c for c in text)
-    return lowered.replace("’", "'").replace("\N{NO-BREAK SPACE}", " ")
 
 
 def stands_alone(folded: str, start: int, end: int) -> bool:

@@ -10,6 +10,7 @@ from functools import cached_property
 from dedupe.config import RepairSettings
 from dedupe.model import AUTOMATIC_TIERS, Tier
 from dedupe.repair.evidence import Witnesses
+from dedupe.repair.folding import fold
 from dedupe.repair.gate import Verdict
 from dedupe.repair.glance import UNANSWERED, Glance
 from dedupe.repair.grammar import (
@@ -24,7 +25,7 @@ from dedupe.repair.grammar import (
     match_case,
     subject_number,
 )
-from dedupe.repair.match import Form, Hit, fold
+from dedupe.repair.match import Form, Hit
 from dedupe.repair.neighbours import BORDER, Neighbourhood
 from dedupe.repair.reading import Reading, Sign
 from dedupe.repair.resolve import Proposal, resolve

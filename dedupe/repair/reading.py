@@ -124,7 +124,7 @@ def judge_document(readings: Sequence[Reading], signs: Iterable[Sign], glance: G
     for reading in readings:
         odds |= glance.plain(reading.text)
     odds |= {sign.form: sign.odds for sign in signs}
-    return judge(odds, sum(len(reading.text.split()) for reading in readings), gate)
+    return judge(odds.values(), sum(len(reading.text.split()) for reading in readings), gate)
 
 
 def judge_paragraphs(
@@ -144,7 +144,7 @@ def judge_paragraphs(
             text = reading.text[start:end]
             odds, words = glance.plain(text) | inside, len(text.split())
             if document != "spun":
-                verdict = "spun" if is_splice(odds, words, gate) else document
+                verdict = "spun" if is_splice(odds.values(), words, gate) else document
             elif words >= _ISLAND_WORDS and sum(odds.values()) <= gate.island_odds:
                 verdict = "clean"
         verdicts[start, end] = verdict

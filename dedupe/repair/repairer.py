@@ -18,16 +18,19 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from dedupe.config import RepairSettings
 from dedupe.model import Article, Edit, Flag, Repair, Role, article_fields
 from dedupe.repair.defects import Change
 from dedupe.repair.encoding import fix_encoding
 from dedupe.repair.evidence import Witnesses
+from dedupe.repair.folding import fold
 from dedupe.repair.gate import CLEAN, TIER_ODDS, Judgement, Verdict, is_splice, judge
-from dedupe.repair.glance import Glance
+from dedupe.repair.glance import Glance, Numbers
 from dedupe.repair.grammar import article_before, fitting_article
 from dedupe.repair.layout import clean_residue
-from dedupe.repair.match import FormIndex, Hit, expand_rules, fold
+from dedupe.repair.match import FormIndex, Hit, expand_rules
 from dedupe.repair.neighbours import PatternParser
 from dedupe.repair.propose import Proposer
 from dedupe.repair.reading import Reading, Sign, judge_document, judge_paragraphs
@@ -198,9 +201,9 @@ class Repairer:
 
         Nearly all clean texts are clean at first sight; only tier `safe` acts there. Of the others all hits are found.
         """
-        odds = self._look_at([reading.text for reading in readings])
-        if odds is not None:
-            may_be_safe = self._glance.may_be_safe(odds)
+        seen = self._look_at([reading.text for reading in readings])
+        if seen is not None:
+            may_be_safe = self._glance.may_be_safe(seen)
             hits = {reading.field: self._safe.find(reading.text) if may_be_safe else [] for reading in readings}
             _check(sum(map(len, hits.values())), _MOST, "edits")
             return {field: _Findings(found, {}, ()) for field, found in hits.items()}, self._forced(CLEAN)
@@ -214,21 +217,20 @@ class Repairer:
         all_signs = [sign for field in findings.values() for sign in field.signs]
         return findings, self._forced(judge_document(readings, all_signs, self._glance, self.lexicon.gate))
 
-    def _look_at(self, texts: Collection[str]) -> dict[str, float] | None:
-        """The odds of what the texts may hold if they are clean at first sight, the whole and each paragraph; else None."""
-        gate = self.lexicon.gate
+    def _look_at(self, texts: Collection[str]) -> Numbers | None:
+        """The forms that the texts may hold if they are clean at first sight, the whole and each paragraph; else None."""
+        gate, glance = self.lexicon.gate, self._glance
         words = sum(text.count(" ") for text in texts)  # near enough, and far faster than splitting
         if self.settings.spin != "auto" or words < _SHORT or any("{" in text for text in texts):
             return None
-        odds: dict[str, float] = {}
-        for text in texts:
-            odds |= self._glance.possible(text)
-        judgement = judge(odds, words, gate)
+        found = [glance.possible(text) for text in texts]
+        numbers = found[0] if len(found) == 1 else np.unique(np.concatenate(found))
+        judgement = judge(glance.odds(numbers), words, gate)
         is_clean = judgement.verdict == "clean"
         if is_clean and judgement.strong >= gate.splice_strong:
-            strong = [form for form, value in odds.items() if value >= gate.strong]
+            strong = glance.strong(numbers, gate.strong)
             is_clean = not any(self._may_hold_splice(text, strong) for text in texts)
-        return odds if is_clean else None
+        return numbers if is_clean else None
 
     def _may_hold_splice(self, text: str, strong: Collection[str]) -> bool:
         """Whether a paragraph may be a splice. `strong`: the strong signs that the whole text may hold."""
@@ -236,7 +238,7 @@ class Repairer:
             folded = fold(paragraph)
             # nearly every paragraph holds too few of them, and need not be looked at further
             if sum(form in folded for form in strong) >= self.lexicon.gate.splice_strong:
-                odds = self._glance.possible(paragraph)
+                odds = self._glance.odds(self._glance.possible(paragraph))
                 if is_splice(odds, paragraph.count(" ") + 1, self.lexicon.gate):
                     return True
         return False

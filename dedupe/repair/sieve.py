@@ -8,64 +8,71 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from functools import cached_property
-from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from dedupe.kernel import compiled_kernel
+from dedupe.repair.folding import SEPARATING, fold, fold_tables
 
-T = TypeVar("T")
 Key = bytes | tuple[bytes, bytes]  # a word, or two neighbouring ones
 
 # Words are split off in bytes, which is fast: ASCII marks become spaces, and the few marks beyond ASCII that prose is full
 # of are put down to ASCII first. Others stay part of a word; a form beside one is then missed, never misread.
 _SEPARATORS = bytes(c if chr(c).isalnum() or c > 127 else 32 for c in range(256))
-_MARKS = ("‘", "“", "”", "–", "—", "…", "\N{NO-BREAK SPACE}")
 
 
-class Sieve(Generic[T]):
-    """Folded forms, filed by the words they are made of, each with a value.
+class Sieve:
+    """Folded forms, filed by the words they are made of.
 
-    >>> sieve = Sieve({"in the course of": 3.0, "course of study": 1.0, "car": -1.0})
-    >>> sieve.find_possible("the mayor was in the course of a visit")
-    [('in the course of', 3.0)]
+    >>> sieve = Sieve(["in the course of", "course of study", "car"])
+    >>> sieve.find_possible("The mayor was in the course of a visit.")
+    ['in the course of']
     """
 
-    def __init__(self, forms: Mapping[str, T]) -> None:
-        needed = {form: _keys(split_words(form)) for form in forms}
-        crowds = Counter(itertools.chain.from_iterable(needed.values()))
+    def __init__(self, forms: Iterable[str]) -> None:
+        self.forms = list(dict.fromkeys(forms))
+        needed = [_keys(split_words(form)) for form in self.forms]
+        crowds = Counter(itertools.chain.from_iterable(needed))
         self._numbers: dict[Key, int] = {key: number for number, key in enumerate(crowds)}
-        self._short: dict[int, list[tuple[str, T]]] = {}  # forms of one word or two, by the number of their key
+        self._short: dict[int, list[int]] = {}  # numbers of forms of one word or two, by the number of their key
         # longer ones, by the number of the key that fewest of them share, with the numbers of all their keys
-        self._long: dict[int, list[tuple[tuple[str, T], tuple[int, ...]]]] = {}
-        for item in forms.items():
-            keys = needed[item[0]]
+        self._long: dict[int, list[tuple[int, tuple[int, ...]]]] = {}
+        for form, keys in enumerate(needed):
             numbers = tuple(map(self._numbers.__getitem__, keys))
             if len(numbers) == 1:
-                self._short.setdefault(numbers[0], []).append(item)
+                self._short.setdefault(numbers[0], []).append(form)
             elif numbers:
                 rarest = min(zip(map(crowds.__getitem__, keys), numbers, strict=True))[1]
-                self._long.setdefault(rarest, []).append((item, numbers))
+                self._long.setdefault(rarest, []).append((form, numbers))
 
-    def find_possible(self, folded: str) -> list[tuple[str, T]]:
-        """The forms that a text after `fold` seems to hold, with their values: a superset of those it holds."""
-        held = self._look_up(_space_words(folded))
-        found = list(itertools.chain.from_iterable(map(self._short.__getitem__, held & self._short.keys())))
-        for item, needed in itertools.chain.from_iterable(map(self._long.__getitem__, held & self._long.keys())):
-            if held.issuperset(needed) and item[0] in folded:
-                found.append(item)
-        return found
+    def find_possible(self, text: str) -> list[str]:
+        """The forms that a text seems to hold, each once: a superset of those it holds."""
+        return [self.forms[number] for number in self.find_numbers(text).tolist()]
 
-    def _look_up(self, spaced: bytes) -> set[int]:
-        """The numbers of the keys that stand in a text of words between spaces."""
+    def find_numbers(self, text: str) -> npt.NDArray[np.int32]:
+        """The numbers of the forms that a text seems to hold, each once, in no order.
+
+        Its twin is `find_forms` of the compiled kernel.
+        """
         kernel = compiled_kernel()
         if kernel:
-            found = np.empty(len(spaced) + 1, np.int32)
-            return set(found[: kernel.find_words(spaced, *self._table, found)].tolist())
-        words = spaced.split()
+            found = kernel.find_forms(text.encode("utf-8", "surrogatepass"), False, *fold_tables(), *self._tables)
+            if found is None:
+                found = kernel.find_forms(fold(text).encode("utf-8", "replace"), True, *fold_tables(), *self._tables)
+            return np.frombuffer(found, np.int32)
+        folded = fold(text)
+        held = self._look_up(split_words(folded))
+        numbers = list(itertools.chain.from_iterable(map(self._short.__getitem__, held & self._short.keys())))
+        for form, needed in itertools.chain.from_iterable(map(self._long.__getitem__, held & self._long.keys())):
+            if held.issuperset(needed) and self.forms[form] in folded:
+                numbers.append(form)
+        return np.array(numbers, np.int32)
+
+    def _look_up(self, words: Sequence[bytes]) -> set[int]:
+        """The numbers of the keys that stand in a text."""
         held = self._keys.intersection(words) | self._keys.intersection(itertools.pairwise(words))
         return set(map(self._numbers.__getitem__, held))
 
@@ -74,14 +81,20 @@ class Sieve(Generic[T]):
         return frozenset(self._numbers)
 
     @cached_property
-    def _table(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32]]:
-        """The keys as the compiled kernel looks them up."""
+    def _tables(self) -> tuple[npt.NDArray[np.generic] | bytes, ...]:
+        """All of this as the compiled kernel looks it up; its `find_forms` tells what each is."""
         keys = np.zeros(len(self._numbers), np.uint64)
         slots = np.zeros(1 << (2 * len(keys) + 1).bit_length(), np.uint32)
         kernel = compiled_kernel()
         assert kernel
         kernel.file_words(b"\n".join(key if isinstance(key, bytes) else b" ".join(key) for key in self._numbers), keys, slots)
-        return keys, slots
+        filed = [[*self._short.get(key, ()), *(form for form, _ in self._long.get(key, ()))] for key in range(len(keys))]
+        needs: list[Sequence[int]] = [()] * len(self.forms)
+        literals = [b""] * len(self.forms)
+        for form, needed in itertools.chain.from_iterable(self._long.values()):
+            needs[form], literals[form] = needed, self.forms[form].encode()
+        members = (np.fromiter(itertools.chain.from_iterable(lists), np.int32) for lists in (filed, needs))
+        return keys, slots, _starts(filed), next(members), _starts(needs), next(members), _starts(literals), b"".join(literals)
 
 
 def split_words(folded: str) -> list[bytes]:
@@ -90,15 +103,16 @@ def split_words(folded: str) -> list[bytes]:
     >>> split_words("the “place” isn't")
     [b'the', b'place', b'isn', b't']
     """
-    return _space_words(folded).split()
-
-
-def _space_words(folded: str) -> bytes:
     if not folded.isascii():
-        for mark in _MARKS:
+        for mark in SEPARATING:
             folded = folded.replace(mark, " ")
-    return folded.encode("utf-8", "replace").translate(_SEPARATORS)
+    return folded.encode("utf-8", "replace").translate(_SEPARATORS).split()
 
 
 def _keys(words: Sequence[bytes]) -> Sequence[Key]:
     return list(itertools.pairwise(words)) if len(words) > 1 else words
+
+
+def _starts(lists: Iterable[Sized]) -> npt.NDArray[np.int32]:
+    """Where each of the lists begins in all of them joined, and their end."""
+    return np.array(list(itertools.accumulate(map(len, lists), initial=0)), np.int32)
