@@ -1348,26 +1348,169 @@ static PyObject *find_forms(PyObject *module, PyObject *args)
 
 /* ---- shapes: repair/shape.py, find_shapes -------------------------------------------------------------------------------------- */
 
-PyDoc_STRVAR(shapes_doc, "shapes(text, classes, table): the bits, all together, of the runs of three bytes of a text in the table.\n\n"
-                         "classes: uint8, 256 of them below 16; table: uint32, 4096 of them, by the classes of three bytes.");
+#define MARKED 0x2100 /* code points below it have an entry in `marks`; those above share the one behind */
+#define SOUND 0x8000u /* in `marks`: may stand beside its like */
+
+static inline uint32_t entry_of(uint32_t code) { return code < MARKED ? code : MARKED; }
+
+/* Whether the word that ends at a space is that before it over again. */
+typedef struct {
+    Py_ssize_t begin, size; /* the word before; `begin`: of this one */
+} LastWord;
+
+static inline int is_repeated(const uint8_t *text, Py_ssize_t end, LastWord *word)
+{
+    Py_ssize_t size = end - word->begin;
+    int repeated = size && size == word->size && !memcmp(text + word->begin, text + word->begin - size - 1, (size_t)size);
+    *word = (LastWord){end + 1, size};
+    return repeated;
+}
+
+PyDoc_STRVAR(shapes_doc, "shapes(text, classes, table, marks, doubled, neighbours): the bits, all together, of what a text holds.\n\n"
+                         "classes: uint8, 256 of them below 16; table: uint32, 4096 of them, by the classes of three bytes in a row.\n"
+                         "marks: uint16, by code point below 0x2100, and one for all others; 0x8000 marks what is sound and is no bit.\n"
+                         "doubled: the bit of a word that stands twice; neighbours: of two characters beyond ASCII of which one is not sound.");
 
 static PyObject *shapes(PyObject *module, PyObject *args)
+{
+    Py_buffer v[4] = {{0}};
+    unsigned int doubled, neighbours;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*II", &v[0], &v[1], &v[2], &v[3], &doubled, &neighbours))
+        return NULL;
+    const uint8_t *text = v[0].buf, *classes = v[1].buf;
+    const uint32_t *table = v[2].buf;
+    const uint16_t *marks = v[3].buf;
+    const Py_ssize_t size = v[0].len;
+    if (v[1].len != 256 || COUNT(v[2], uint32_t) != 4096 || COUNT(v[3], uint16_t) != MARKED + 1)
+        return finish(v, 4, 0, BAD_SIZES);
+    uint32_t place = 0, bits = 0;
+    Py_BEGIN_ALLOW_THREADS
+    LastWord word = {0, 0};
+    uint32_t before = SOUND; /* the marks of the character before, if it is beyond ASCII */
+    for (Py_ssize_t i = 0; i < size; i++) {
+        uint8_t byte = text[i];
+        place = (place << 4 | (classes[byte] & 15)) & 4095;
+        bits |= table[place];
+        if (byte < 0x80) {
+            bits |= marks[byte];
+            before = 0;
+            if (byte == ' ' && is_repeated(text, i, &word))
+                bits |= doubled;
+        } else if (byte >= 0xC0 && size - i >= (byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4)) {
+            int length;
+            uint32_t here = marks[entry_of(read_code(text + i, &length))];
+            if (i && text[i - 1] >= 0x80 && !(before & here & SOUND))
+                bits |= neighbours;
+            before = here;
+            bits |= here;
+        }
+    }
+    Py_END_ALLOW_THREADS
+    return finish(v, 4, bits & ~SOUND, NULL);
+}
+
+/* ---- spellings: repair/variants.py, flag_variants ------------------------------------------------------------------------------ */
+
+#define LONGEST_NAME 64 /* letters */
+#define FEWEST_LETTERS 5
+
+/* A name as it reads when letters that transliteration writes either way are put down to one, and doubled ones to one. */
+static int strip_name(uint8_t *name, int size, const uint8_t *rules, Py_ssize_t count)
+{
+    for (Py_ssize_t rule = 0; rule < count; rule += 3) {
+        const uint8_t first = rules[rule], second = rules[rule + 1];
+        int kept = 0;
+        for (int i = 0; i < size; i++) {
+            if (name[i] == first && (second == ' ' || (i + 1 < size && name[i + 1] == second))) {
+                name[kept++] = rules[rule + 2];
+                i += second != ' ';
+            } else {
+                name[kept++] = name[i];
+            }
+        }
+        size = kept;
+    }
+    int kept = 0;
+    for (int i = 0; i < size; i++)
+        if (!kept || name[kept - 1] != name[i])
+            name[kept++] = name[i];
+    if (kept > 1 && name[kept - 2] == 'e' && name[kept - 1] == 'i')
+        name[--kept - 1] = 'i';
+    return kept;
+}
+
+/* The letters of the capitalised word at `*at`, in small letters, those beyond ASCII alike; moves on behind it. Gives back how many
+   they are, 0 for a word of other capitals or too many letters, -1 where only Python knows what is a letter. */
+static int read_name(const uint8_t *text, Py_ssize_t size, Py_ssize_t *at, const uint8_t *letters, uint8_t *name)
+{
+    int count = 0, is_name = 1;
+    for (; *at < size; count++) {
+        const uint8_t byte = text[*at];
+        int length = byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
+        if (length > size - *at)
+            break;
+        if (byte < 0x80) {
+            if ((ascii_lower[byte] < 'a') | (ascii_lower[byte] > 'z'))
+                break;
+            is_name &= !count || byte == ascii_lower[byte];
+        } else {
+            uint32_t code = read_code(text + *at, &length);
+            if (code >= MARKED)
+                return -1;
+            if (!letters[code])
+                break;
+        }
+        if (count < LONGEST_NAME)
+            name[count] = byte < 0x80 ? ascii_lower[byte] : 0x80;
+        *at += length;
+    }
+    return count > LONGEST_NAME ? -1 : is_name ? count : 0;
+}
+
+PyDoc_STRVAR(spellings_doc, "spellings(text, letters, rules): whether a text may spell a name in two ways.\n\n"
+                            "letters: uint8, which code points below 0x2100 are letters; rules: three bytes each, two letters (the second may be a\n"
+                            "space) and the one that both are put down to.");
+
+static PyObject *spellings(PyObject *module, PyObject *args)
 {
     Py_buffer v[3] = {{0}};
     if (!PyArg_ParseTuple(args, "y*y*y*", &v[0], &v[1], &v[2]))
         return NULL;
-    const uint8_t *text = v[0].buf, *classes = v[1].buf;
-    const uint32_t *table = v[2].buf;
-    if (v[1].len != 256 || COUNT(v[2], uint32_t) != 4096)
-        return finish(v, 3, 0, BAD_SIZES);
-    uint32_t place = 0, bits = 0;
+    const uint8_t *text = v[0].buf, *letters = v[1].buf, *rules = v[2].buf;
+    const Py_ssize_t size = v[0].len;
+    const char *error = v[1].len != MARKED || v[2].len % 3 ? BAD_SIZES : NULL;
+    int varies = 0;
     Py_BEGIN_ALLOW_THREADS
-    for (Py_ssize_t i = 0; i < v[0].len; i++) {
-        place = (place << 4 | (classes[text[i]] & 15)) & 4095;
-        bits |= table[place];
+    /* pairs of stripped and full name, by hash; a name and the mark behind it take six bytes at least */
+    size_t room = 16;
+    while (room < (size_t)size / 3)
+        room *= 2;
+    uint64_t *known = error ? NULL : calloc(2 * room, sizeof *known);
+    if (!error && !known)
+        error = NO_MEMORY;
+    for (Py_ssize_t at = 0; at < size && !error && !varies;) {
+        uint8_t name[LONGEST_NAME];
+        const Py_ssize_t begin = at;
+        if (text[at] < 'A' || text[at] > 'Z' || (at && (is_letter[text[at - 1] & 0x7F] & (text[at - 1] < 0x80)))) {
+            at++;
+            continue;
+        }
+        int count = read_name(text, size, &at, letters, name);
+        varies = count < 0;
+        if (count < FEWEST_LETTERS)
+            continue;
+        const uint64_t spelling = hash_token(text + begin, at - begin, text + size) | 1;
+        const uint64_t stripped = hash_token(name, strip_name(name, count, rules, v[2].len), name + LONGEST_NAME) | 1;
+        size_t slot = (size_t)stripped >> 1 & (room - 1);
+        while (known[2 * slot] && known[2 * slot] != stripped)
+            slot = (slot + 1) & (room - 1);
+        varies = known[2 * slot] && known[2 * slot + 1] != spelling;
+        known[2 * slot] = stripped;
+        known[2 * slot + 1] = spelling;
     }
+    free(known);
     Py_END_ALLOW_THREADS
-    return finish(v, 3, bits, NULL);
+    return finish(v, 3, varies, error);
 }
 
 /* ---- the module --------------------------------------------------------------------------------------------------------------- */
@@ -1386,6 +1529,7 @@ static PyMethodDef methods[] = {
     {"file_words", file_words, METH_VARARGS, file_words_doc},
     {"find_forms", find_forms, METH_VARARGS, find_forms_doc},
     {"shapes", shapes, METH_VARARGS, shapes_doc},
+    {"spellings", spellings, METH_VARARGS, spellings_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -13,6 +13,7 @@ from html.entities import name2codepoint
 from typing import Any
 
 from dedupe.model import Flag
+from dedupe.repair.shape import ALL, LOST, MOJIBAKE, SOUND, Shapes
 from dedupe.repair.spans import LineTest
 from dedupe.text.edits import Span, diff_spans
 
@@ -23,16 +24,14 @@ _CODE_POINTS = range(32, 0x110000)
 # The closing quotation mark of which the last byte, a control character, was lost; alone ftfy would take it for a dagger.
 _CUT_CLOSING = re.compile("â€(?=[ ,.;:)]|$)")
 _ABOUT_ENTITIES = re.compile(r"\b(?:HTML|XML|entit(?:y|ies)|escap(?:e|ed|ing)|markup|ampersand|source code)\b", re.IGNORECASE)
-# What prose is full of beyond ASCII. In no code page are bytes of these alone the UTF-8 of anything, so they are no mojibake.
-_SOUND = ("’", "“", "”", "‘", "–", "—", "…")
 _LOST = re.compile(
     "[?âÃ\N{REPLACEMENT CHARACTER}](?:(?<=\N{REPLACEMENT CHARACTER})\N{REPLACEMENT CHARACTER}*|(?<=â)(?:€[™œ\x9d¦“”˜]?|\\?+)"
     r"|(?<=Ã)[\x80-\xbf]|(?<=[a-z]\?)(?:(?:s|t|re|ve|ll)\b(?=[ ,.;])|(?=[a-z]{2})))"
 )
 
 
-def fix_encoding(text: str) -> list[Span]:
-    """The spans that undo mojibake and HTML entities, line by line. An ASCII text without "&" costs one scan.
+def fix_encoding(text: str, shapes: Shapes = ALL) -> list[Span]:
+    """The spans that undo mojibake and HTML entities, line by line. `shapes` are those of the text.
 
     >>> fix_encoding("donâ€™t go")
     [Span(start=3, end=6, after='’')]
@@ -41,7 +40,7 @@ def fix_encoding(text: str) -> list[Span]:
     """
     spans: list[Span] = []
     offset = 0
-    for line in [] if _is_sound(text) else text.splitlines(keepends=True):
+    for line in text.splitlines(keepends=True) if shapes & MOJIBAKE and not _is_sound(text) else []:
         if not _is_sound(line):
             spans += [Span(s.start + offset, s.end + offset, s.after) for s in diff_spans(line, _fix_line(line))]
         offset += len(line)
@@ -56,13 +55,13 @@ def fix_encoding(text: str) -> list[Span]:
     return sorted(spans)
 
 
-def flag_encoding(text: str, field: str) -> Iterator[Flag]:
+def flag_encoding(text: str, field: str, shapes: Shapes = ALL) -> Iterator[Flag]:
     """`broken-encoding` where letters were lost that no decoding brings back.
 
     >>> [text[f.start:f.end] for text in ["We don?t know. caf\N{REPLACEMENT CHARACTER}"] for f in flag_encoding(text, "text")]
     ['?t', '\N{REPLACEMENT CHARACTER}']
     """
-    if "?" in text or not text.isascii():
+    if shapes & LOST and ("?" in text or not text.isascii()):
         for match in _LOST.finditer(text):
             if "/" not in text[text.rfind(" ", 0, match.start()) + 1 : match.start()]:  # the query of an address
                 yield Flag("broken-encoding", field, *match.span(), "a letter or mark was lost in decoding")
@@ -71,7 +70,7 @@ def flag_encoding(text: str, field: str) -> Iterator[Flag]:
 def _is_sound(text: str) -> bool:
     """Whether a text is ASCII, but for the marks that prose is full of."""
     if not text.isascii():
-        for mark in _SOUND:
+        for mark in SOUND:
             text = text.replace(mark, "")
     return text.isascii()
 
@@ -101,6 +100,8 @@ def _fix_line(line: str) -> str:
     if line.count("â€œ") > line.count("â€\x9d"):
         line = _CUT_CLOSING.sub("â€\x9d", line)
     ftfy, config = _load_ftfy()
+    if not ftfy.badness.is_bad(line):  # what ftfy asks first, and nearly always last
+        return line
     fixed: str = ftfy.fix_text(line, config)
     return fixed
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from dedupe.model import Flag
 from dedupe.repair.defects import Change
+from dedupe.repair.shape import ALL, INVISIBLE, Shapes
 from dedupe.repair.spans import LineTest, find_paragraphs
 
 # In classes of characters; \N escapes are resolved by Python, so that the tables name what nobody can see.
@@ -38,7 +39,7 @@ _REMOVED = re.compile(
 )
 
 
-def find_invisible(text: str) -> list[Change]:
+def find_invisible(text: str, shapes: Shapes = ALL) -> list[Change]:
     """The invisible characters that are certainly useless where they stand, as changes that take them out.
 
     >>> find_invisible("Go\N{ZERO WIDTH SPACE}vern\N{SOFT HYPHEN}ment")
@@ -46,12 +47,16 @@ def find_invisible(text: str) -> list[Change]:
     >>> find_invisible("\N{WOMAN}\N{ZERO WIDTH JOINER}\N{ROCKET}")
     []
     """
-    if text.isascii() or _INVISIBLE.search(text) is None:
+    if not shapes & INVISIBLE or text.isascii():
         return []
-    return [Change(*match.span(), "", "layout.invisible") for match in _REMOVED.finditer(text)]
+    changes: list[Change] = []
+    for found in _INVISIBLE.finditer(text):
+        if (not changes or found.start() >= changes[-1].end) and (match := _REMOVED.match(text, found.start())):
+            changes.append(Change(*match.span(), "", "layout.invisible"))
+    return changes
 
 
-def flag_invisible(text: str, field: str) -> Iterator[Flag]:
+def flag_invisible(text: str, field: str, shapes: Shapes = ALL) -> Iterator[Flag]:
     """A flag for each paragraph that holds invisible characters out of place, named in the note.
 
     `invisible-character`: zero-width characters, directional marks in text that is not written from right to left, controls.
@@ -60,7 +65,7 @@ def flag_invisible(text: str, field: str) -> Iterator[Flag]:
     >>> [flag.note for flag in flag_invisible("pay \N{RIGHT-TO-LEFT OVERRIDE}001", "text")]
     ['RIGHT-TO-LEFT OVERRIDE (U+202E)']
     """
-    if text.isascii() and not any(control in text for control in _ASCII_CONTROLS):
+    if not shapes & INVISIBLE or (text.isascii() and not any(control in text for control in _ASCII_CONTROLS)):
         return
     runs_from_right = LineTest(text, _runs_from_right)
     for start, end in find_paragraphs(text):

@@ -21,7 +21,7 @@ from dedupe.repair.invisible import find_invisible, flag_invisible
 from dedupe.repair.markup import find_markup, flag_markup
 from dedupe.repair.quote_marks import flag_quote_marks
 from dedupe.repair.roles import REMOVED_ROLES, find_roles
-from dedupe.repair.shape import find_shapes
+from dedupe.repair.shape import ALL, Shapes
 from dedupe.repair.slips import flag_slips
 from dedupe.repair.spacing import find_cut_words, find_spacing, flag_spacing
 from dedupe.repair.spans import Range, find_paragraphs
@@ -46,17 +46,18 @@ class Layout(NamedTuple):
     flags: list[Flag]
 
 
-def clean_residue(text: str) -> list[Change]:
+def clean_residue(text: str, shapes: Shapes = ALL) -> list[Change]:
     """Markup and invisible characters that are certainly residue, as changes that take them out.
 
     >>> clean_residue("A <em>new</em> plan")
     [Change(start=2, end=6, after='', name='layout.markup'), Change(start=9, end=14, after='', name='layout.markup')]
     """
-    return keep_disjoint([*find_markup(text), *find_invisible(text)])
+    return keep_disjoint([*find_markup(text, shapes), *find_invisible(text, shapes)])
 
 
-def read_layout(text: str, field: str, lexicon: Lexicon) -> Layout:
+def read_layout(text: str, field: str, lexicon: Lexicon, shapes: Shapes = ALL) -> Layout:
     """The layout of a field that `clean_residue` went over. Only the text has paragraphs with roles.
+    `shapes` are those of the field.
 
     >>> from dedupe.text.lexicon import load_lexicon
     >>> text = "By Jane Doe\\nThe mayor of Odense , who is 61, resigned.\\n"
@@ -65,20 +66,19 @@ def read_layout(text: str, field: str, lexicon: Lexicon) -> Layout:
     [('By Jane Doe\\n', 'layout.byline'), (' ', 'layout.space-before-comma')]
     """
     residue = [
-        *flag_invisible(text, field),
-        *flag_markup(text, field),
-        *flag_encoding(text, field),
-        *flag_placeholders(text, field),
+        *flag_invisible(text, field, shapes),
+        *flag_markup(text, field, shapes),
+        *flag_encoding(text, field, shapes),
+        *flag_placeholders(text, field, shapes),
     ]
     if field != "text":
-        return Layout([], [], [*residue, *flag_slips(text, field)])
+        return Layout([], [], [*residue, *flag_slips(text, field, shapes)])
     paragraphs = find_paragraphs(text)
     lines = [text[start:end].strip() for start, end in paragraphs]
     roles = [Role(role, field, *paragraphs[at]) for at, role in find_roles(lines, lexicon)]
     changes = [_take_out(text, role) for role in roles if role.role in REMOVED_ROLES]
     if len(changes) == len(paragraphs):  # never leave an empty article
         changes = []
-    shapes = find_shapes(text)
     changes += find_spacing(text, shapes)
     if match := _GLUED_SIGN_OFF.search(text, max(0, len(text.rstrip()) - _LONGEST_SIGN_OFF)):
         end = match.start() + len(match[0].rstrip())
@@ -96,7 +96,7 @@ def read_layout(text: str, field: str, lexicon: Lexicon) -> Layout:
         *flag_spacing(text, field, shapes),
         *flag_endings(text, field, body),
         *flag_quote_marks(text, field, body),
-        *flag_slips(text, field),
+        *flag_slips(text, field, shapes),
         *flag_variants(text, field),
         *_flag_repeated(text, field, body),
     ]

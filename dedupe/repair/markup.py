@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from dedupe.model import Flag
 from dedupe.repair.defects import Change, keep_disjoint
+from dedupe.repair.shape import ALL, MARKUP, Shapes
 from dedupe.repair.spans import LineTest
 
 _BLOCK = (
@@ -48,7 +49,7 @@ _LEFTOVER = (
 )
 
 
-def find_markup(text: str) -> list[Change]:
+def find_markup(text: str, shapes: Shapes = ALL) -> list[Change]:
     """The markup that is certainly residue, as changes that take it out; a block tag between two texts becomes a line end.
 
     >>> find_markup("<p>One.</p><p>Two.</p>")[1]
@@ -57,6 +58,8 @@ def find_markup(text: str) -> list[Change]:
     []
     """
     changes: list[Change] = []
+    if not shapes & MARKUP:
+        return changes
     is_subject = _find_subjects(text)
     if "<" in text:
         changes += [Change(*match.span(), "", "layout.markup") for match in _INVISIBLE_ELEMENT.finditer(text)]
@@ -69,13 +72,13 @@ def find_markup(text: str) -> list[Change]:
     return keep_disjoint(changes)
 
 
-def flag_markup(text: str, field: str) -> Iterator[Flag]:
+def flag_markup(text: str, field: str, shapes: Shapes = ALL) -> Iterator[Flag]:
     """What looks like markup and is not certainly residue: kinds `html`, `shortcode`, `markdown`.
 
     >>> [flag.kind for flag in flag_markup("See [related id=12] and target=\\"_blank\\">here.", "text")]
     ['html', 'shortcode']
     """
-    for kind, mark, pattern in _LEFTOVER:
+    for kind, mark, pattern in _LEFTOVER if shapes & MARKUP else ():
         if mark in text:
             for match in pattern.finditer(text):
                 yield Flag(kind, field, *match.span(), "looks like left-over markup")

@@ -12,6 +12,7 @@ from dedupe.repair.glance import Glance
 from dedupe.repair.grammar import Casing, read_casing
 from dedupe.repair.layout import Layout, read_layout
 from dedupe.repair.neighbours import Neighbourhood, Paragraph
+from dedupe.repair.shape import Shapes
 from dedupe.repair.slips import find_slips
 from dedupe.repair.spans import Range, find_paragraphs, find_protected, find_quotations, merge_ranges, overlapping
 from dedupe.repair.spintax import Leftover, find_spintax
@@ -26,11 +27,12 @@ _ISLAND_WORDS = 40
 class Reading:
     """The text of one field. Spans are found when they are first asked for.
 
-    `allowed` matches what no rule may touch; `spellings` tells how the field spells.
+    `shapes` are those of the text; `allowed` matches what no rule may touch; `spellings` tells how the field spells.
     """
 
     field: str
     text: str
+    shapes: Shapes
     lexicon: Lexicon
     allowed: re.Pattern[str] | None
     spellings: Spellings
@@ -38,7 +40,7 @@ class Reading:
     @cached_property
     def layout(self) -> Layout:
         """The layout defects and the roles of the paragraphs."""
-        return read_layout(self.text, self.field, self.lexicon)
+        return read_layout(self.text, self.field, self.lexicon, self.shapes)
 
     @cached_property
     def quotations(self) -> list[Range]:
@@ -48,12 +50,13 @@ class Reading:
     @cached_property
     def protected(self) -> list[Range]:
         """The ranges that no rule may enter: addresses, code, allowed phrases, and numbers that are broken."""
-        return merge_ranges([*find_protected(self.text, self.allowed), *find_slips(self.text)])
+        return merge_ranges([*find_protected(self.text, self.allowed), *find_slips(self.text, self.shapes)])
 
     @cached_property
     def spintax(self) -> list[Leftover]:
         """The leftovers of a spinner's template that no rule may change from within."""
-        return [leftover for leftover in find_spintax(self.text) if not self.is_protected(leftover.start, leftover.end)]
+        leftovers = find_spintax(self.text, self.shapes)
+        return [leftover for leftover in leftovers if not self.is_protected(leftover.start, leftover.end)]
 
     @cached_property
     def paragraphs(self) -> list[Range]:

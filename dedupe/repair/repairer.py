@@ -36,6 +36,7 @@ from dedupe.repair.propose import Proposer
 from dedupe.repair.reading import Reading, Sign, judge_document, judge_paragraphs
 from dedupe.repair.resolve import Proposal, refuse_doubled, resolve
 from dedupe.repair.rounds import add_round, compose_edits, drop_overlapping, move_ranges, move_to_source, spans_of
+from dedupe.repair.shape import Shapes, find_shapes
 from dedupe.repair.spans import Range, compile_allowed, find_paragraphs
 from dedupe.text.edits import Span, apply_spans
 from dedupe.text.lexicon import Lexicon, builtin_rules
@@ -107,8 +108,10 @@ class Repairer:
         held: dict[str, list[Span]] = {field: [] for field in sources}
         judgement = CLEAN
         for round_number in range(_ROUNDS):
-            edits = {field: self._clean(article.id, field, source, edits[field]) for field, source in sources.items()}
-            readings = [self._read(field, apply_spans(source, spans_of(edits[field]))) for field, source in sources.items()]
+            readings = []
+            for field, source in sources.items():
+                edits[field], text, shapes = self._clean(article.id, field, source, edits[field])
+                readings.append(self._read(field, text, shapes))
             found, verdict = self._find_edits(article.id, readings, proposer)
             _check(sum(map(len, found.values())), _MOST, "edits")
             if round_number == 0:
@@ -149,7 +152,7 @@ class Repairer:
         sources = self._sources(article)
         if sum(map(len, sources.values())) > _LONGEST or self._look_at(sources.values()) is not None:
             return CLEAN
-        readings = [self._read(field, source) for field, source in sources.items()]
+        readings = [self._read(field, source, find_shapes(source)) for field, source in sources.items()]
         try:
             return self._examine(readings, Proposer(self.lexicon, self.settings, Witnesses(), set()))[1]
         except _TooMuch:
@@ -255,24 +258,29 @@ class Repairer:
     def _sources(self, article: Article) -> dict[str, str]:
         return {name: value for name, value in article_fields(article).items() if name in self.settings.fields and value}
 
-    def _read(self, field: str, text: str) -> Reading:
-        return Reading(field, text, self.lexicon, self._allowed, self._spellings)
+    def _read(self, field: str, text: str, shapes: Shapes) -> Reading:
+        return Reading(field, text, shapes, self.lexicon, self._allowed, self._spellings)
 
-    def _clean(self, article_id: str, field: str, source: str, edits: list[Edit]) -> list[Edit]:
+    def _clean(self, article_id: str, field: str, source: str, edits: list[Edit]) -> tuple[list[Edit], str, Shapes]:
         """The edits with what must be mended before anything is read: encoding, markup, invisible characters.
 
-        Taking out one may lay another bare, so this goes on until nothing is left, or for a few turns in made-up text.
+        Taking out one may lay another bare, so this goes on until nothing is left, or for a few turns in made-up text. With
+        them come the text so mended and its shapes.
         """
+        text = apply_spans(source, spans_of(edits))
+        shapes = find_shapes(text)
         for _ in range(_ROUNDS):
-            text = apply_spans(source, spans_of(edits))
-            changes = [Change(*span, "layout.encoding") for span in fix_encoding(text)] if self.settings.encoding else []
+            mended = fix_encoding(text, shapes) if self.settings.encoding else []
+            changes = [Change(*span, "layout.encoding") for span in mended]
             if not changes and self.settings.layout:
-                changes = clean_residue(text)
+                changes = clean_residue(text, shapes)
             if not changes:
                 break
             _check(len(changes), _MOST, "edits")
             edits = compose_edits(source, edits, [_as_edit(article_id, field, text, change) for change in changes])
-        return edits
+            text = apply_spans(source, spans_of(edits))
+            shapes = find_shapes(text)
+        return edits, text, shapes
 
     def _note_layout(self, reading: Reading, cleaned: Sequence[Edit]) -> tuple[list[Flag], list[Role]]:
         """The flags and roles of a reading, in coordinates of the source; `cleaned` turned the source into what was read."""

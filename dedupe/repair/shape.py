@@ -1,30 +1,33 @@
-"""Shapes: runs of three characters of some kinds, such as a small letter, a stop and a capital, that most defects begin with.
+"""Shapes: what most defects begin with, such as a small letter, a stop and a capital, or a character that is never seen.
 
-Nearly all texts hold none of them, so the pattern of the defect, which is slow, need not run. All are looked for in one pass
+Nearly all texts hold none of them, so the patterns of the defects, which are slow, need not run. All are looked for in one pass
 of the compiled kernel; without it every shape counts as held, and the patterns have the word.
 """
 
 from __future__ import annotations
 
 import itertools
-from enum import IntFlag
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from dedupe.kernel import compiled_kernel
 
+Shapes = int  # bits, all together
 
-class Shape(IntFlag):
-    """What may stand in a text."""
-
-    GLUED_STOP = 1  # ended.The
-    GLUED_QUOTE = 2  # ended.”The
-    GLUED_WORDS = 4  # regionThe
-    SLIP = 8  # three%, $four, four.5, 2:thirty
-
-
-ALL = Shape.GLUED_STOP | Shape.GLUED_QUOTE | Shape.GLUED_WORDS | Shape.SLIP
+GLUED_STOP = 1  # ended.The
+GLUED_QUOTE = 2  # ended.”The
+GLUED_WORDS = 4  # regionThe
+SLIP = 8  # three%, $four, four.5, 2:thirty
+SPACED_MARK = 16  # in Norway , the end .
+LOST = 32  # don?t, caf�
+MOJIBAKE = 64  # two characters beyond ASCII side by side, not both of prose, or one that is seen in mojibake alone
+INVISIBLE = 128  # characters that nobody sees, line ends and tabs aside
+MARKUP = 256  # < & = [ # *
+TEMPLATE = 512  # % { [ |
+DOUBLED = 1024  # the the
+ALL: Shapes = 2047
 
 # The kinds of bytes, each later one taking its bytes from those before: "x" any other, "u" beyond ASCII, and of these the last
 # bytes of ”, of ’, and of € and £; "o" what the names of numbers begin with.
@@ -35,17 +38,43 @@ _KINDS = {
 }  # fmt: skip
 _ANY = {"*": "".join(_KINDS), "a": "ao"}
 _SHAPES = {
-    Shape.GLUED_STOP: "a.A .)A u”A u’A",
-    Shape.GLUED_QUOTE: "u”a u”A",
-    Shape.GLUED_WORDS: "aaA",
-    Shape.SLIP: "*a% *_% *$a *$A u€a u€A a.0 a-0 a:0 0.o 0.A 0-o 0-A 0:o 0:A a:a",
+    GLUED_STOP: "a.A .)A u”A u’A",
+    GLUED_QUOTE: "u”a u”A",
+    GLUED_WORDS: "aaA",
+    SLIP: "*a% *_% *$a *$A u€a u€A a.0 a-0 a:0 0.o 0.A 0-o 0-A 0:o 0:A a:a",
+    SPACED_MARK: "*_- *_.",
+    LOST: "a.a",
+}
+# Beside each other these are no mojibake: in no code page are bytes of these alone the UTF-8 of anything.
+SOUND = ("’", "“", "”", "‘", "–", "—", "…")
+_MARKED, _SOUND = 0x2100, 0x8000  # as in the compiled kernel
+_MARKS = {
+    SPACED_MARK: "\N{NO-BREAK SPACE}",
+    LOST: "âÃ",
+    MOJIBAKE: "ÂÃŒœ",
+    MARKUP: "<&=[#*",
+    TEMPLATE: "%{[|",
 }
 
 
-def _fill_tables() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint32]]:
-    """The kind of each byte, and which shapes three kinds in a row are."""
+def find_shapes(text: str) -> Shapes:
+    """The shapes that a text may hold.
+
+    >>> find_shapes("It ended.The mayor left.") & GLUED_STOP
+    1
+    """
+    kernel = compiled_kernel()
+    if kernel is None:
+        return ALL
+    shapes: Shapes = kernel.shapes(text.encode("utf-8", "surrogatepass"), *_tables(), DOUBLED, MOJIBAKE)
+    return shapes
+
+
+@lru_cache(maxsize=1)
+def _tables() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint32], npt.NDArray[np.uint16]]:
+    """The kind of each byte, which shapes three kinds in a row are, and which a single character is."""
     names = list(_KINDS)
-    classes, table = np.zeros(256, np.uint8), np.zeros(16**3, np.uint32)
+    classes, table, marks = np.zeros(256, np.uint8), np.zeros(16**3, np.uint32), np.zeros(_MARKED + 1, np.uint16)
     for number, members in enumerate(_KINDS.values()):
         classes[list(members)] = number
     for shape, patterns in _SHAPES.items():
@@ -53,17 +82,11 @@ def _fill_tables() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint32]]:
             for kinds in itertools.product(*(_ANY.get(kind, kind.replace("_", " ")) for kind in pattern)):
                 first, second, third = map(names.index, kinds)
                 table[first << 8 | second << 4 | third] |= shape
-    return classes, table
-
-
-_TABLES = _fill_tables()
-
-
-def find_shapes(text: str) -> Shape:
-    """The shapes that a text may hold.
-
-    >>> Shape.GLUED_STOP in find_shapes("It ended.The mayor left.")
-    True
-    """
-    kernel = compiled_kernel()
-    return Shape(kernel.shapes(text.encode("utf-8", "surrogatepass"), *_TABLES)) if kernel else ALL
+    for shape, characters in _MARKS.items():
+        marks[[ord(character) for character in characters]] |= shape
+    unseen = [code for code in range(_MARKED) if not chr(code).isprintable() and chr(code) not in "\t\n\r\N{NO-BREAK SPACE}"]
+    marks[unseen] |= INVISIBLE
+    marks[0x80:0xA0] |= MOJIBAKE
+    marks[[ord(character) for character in (*SOUND, "\N{NO-BREAK SPACE}")]] |= _SOUND
+    marks[_MARKED] = INVISIBLE | LOST
+    return classes, table, marks

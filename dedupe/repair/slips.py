@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from dedupe.model import Flag
-from dedupe.repair.shape import Shape, find_shapes
+from dedupe.repair.shape import ALL, SLIP, Shapes
 from dedupe.repair.spans import Range
 
 _UNITS = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|"
@@ -37,14 +37,14 @@ _ROUND = re.compile(r"(?<![\w.,$€£-])(?:10|100|1000|10000|1,000|10,000|100,00
 _REACH = 40  # characters; no slip is longer
 
 
-def find_slips(text: str) -> list[Range]:
-    """The ranges of numbers that no writer writes so.
+def find_slips(text: str, shapes: Shapes = ALL) -> list[Range]:
+    """The ranges of numbers that no writer writes so. `shapes` are those of the text.
 
     >>> [text[a:b] for text in ["About three% paid $43.Eight."] for a, b in find_slips(text)]
     ['three%', '$43.Eight']
     """
     found: list[Range] = []
-    if Shape.SLIP not in find_shapes(text):
+    if not shapes & SLIP:
         return found
     for mark in _MARK.finditer(text):
         if not found or mark.start() >= found[-1][1]:
@@ -53,11 +53,11 @@ def find_slips(text: str) -> list[Range]:
     return found
 
 
-def flag_slips(text: str, field: str) -> Iterator[Flag]:
+def flag_slips(text: str, field: str, shapes: Shapes = ALL) -> Iterator[Flag]:
     """A flag `number-slip` for each of them, and for "1000's", which is no number either."""
     if "0's" in text or "0’s" in text:
         yield from (
             Flag("number-slip", field, *match.span(), "a round number written in digits") for match in _ROUND.finditer(text)
         )
-    for start, end in find_slips(text):
+    for start, end in find_slips(text, shapes):
         yield Flag("number-slip", field, start, end, "a number half in words; the source may tell what it was")

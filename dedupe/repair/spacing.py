@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from dedupe.model import Flag
 from dedupe.repair.defects import Change
-from dedupe.repair.shape import ALL, Shape
+from dedupe.repair.shape import ALL, DOUBLED, GLUED_QUOTE, GLUED_STOP, GLUED_WORDS, SPACED_MARK, Shapes
 from dedupe.text.lexicon import Lexicon
 
 # A stripped link leaves its space before the comma or the stop. French sets one before ; : ! ? and «»: these are left alone.
@@ -27,34 +27,34 @@ _HANGING = frozenset("and or to nor und oder bzw et ou y o e".split())
 _BOUND = frozenset("com con dis en im inter mis sub sur trans un".split())
 
 
-def find_spacing(text: str, shapes: Shape = ALL) -> Iterator[Change]:
+def find_spacing(text: str, shapes: Shapes = ALL) -> Iterator[Change]:
     """Spaces before commas and stops, and stops without the space after them, as changes. `shapes` are those of the text.
 
     >>> sorted((c.start, c.after) for c in find_spacing("In Norway , it ended.The mayor left ."))
     [(9, ''), (21, ' '), (35, '')]
     """
-    if " ," in text or "\N{NO-BREAK SPACE}," in text:
+    if shapes & SPACED_MARK and (" ," in text or "\N{NO-BREAK SPACE}," in text):
         yield from (Change(*match.span(), "", "layout.space-before-comma") for match in _BEFORE_COMMA.finditer(text))
-    if " ." in text or "\N{NO-BREAK SPACE}." in text:
+    if shapes & SPACED_MARK and (" ." in text or "\N{NO-BREAK SPACE}." in text):
         yield from (Change(*match.span(), "", "layout.space-before-stop") for match in _BEFORE_STOP.finditer(text))
-    if Shape.GLUED_STOP in shapes:
+    if shapes & GLUED_STOP:
         for match in _GLUED_STOP.finditer(text):
             if _word_before(text, match.start()):
                 yield Change(match.end(), match.end(), " ", "layout.glued-sentences")
-    if Shape.GLUED_QUOTE in shapes:
+    if shapes & GLUED_QUOTE:
         yield from (Change(match.end(), match.end(), " ", "layout.glued-sentences") for match in _GLUED_QUOTE.finditer(text))
 
 
-def flag_spacing(text: str, field: str, shapes: Shape = ALL) -> Iterator[Flag]:
+def flag_spacing(text: str, field: str, shapes: Shapes = ALL) -> Iterator[Flag]:
     """`glued-words` (regionThe) and `doubled-word` (the the), which only the author can mend.
 
     >>> [flag.kind for flag in flag_spacing("in the regionThe mayor of of Oslo", "text")]
     ['glued-words', 'doubled-word']
     """
-    for match in _GLUED_WORDS.finditer(text) if Shape.GLUED_WORDS in shapes else ():
+    for match in _GLUED_WORDS.finditer(text) if shapes & GLUED_WORDS else ():
         if before := _word_before(text, match.start()):
             yield Flag("glued-words", field, match.start() - len(before), match.end(), "two words without a space or stop")
-    for word, twice in _NEVER_TWICE:
+    for word, twice in _NEVER_TWICE if shapes & DOUBLED else ():
         if twice in text:
             for match in re.finditer(f"(?<= ){word} {word}(?= )", text):
                 yield Flag("doubled-word", field, *match.span(), f"{word!r} stands twice")
@@ -70,7 +70,7 @@ def find_cut_words(text: str, field: str, lexicon: Lexicon) -> Iterator[Change |
     >>> [c.after for c in find_cut_words("an inter-\\nnational deal", "text", load_lexicon())]
     ['']
     """
-    if "-\n" not in text and "\N{SOFT HYPHEN}\n" not in text and re.search(r"- +\n", text) is None:
+    if "-\n" not in text and "\N{SOFT HYPHEN}\n" not in text and ("- " not in text or re.search(r"- +\n", text) is None):
         return
     folded = text.lower()
     for match in _CUT_WORD.finditer(text):

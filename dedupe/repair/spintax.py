@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dedupe.model import Flag
+from dedupe.repair.shape import ALL, TEMPLATE, Shapes
 from dedupe.repair.spans import LineTest
 
 _BRACES = re.compile(r"\{(?:[^{}\n]|\{(?:[^{}\n]|\{[^{}\n]{0,120}\}){0,120}\}){1,240}\}")
@@ -42,7 +43,7 @@ class Leftover(NamedTuple):
     certain: bool
 
 
-def find_spintax(text: str) -> Iterator[Leftover]:
+def find_spintax(text: str, shapes: Shapes = ALL) -> Iterator[Leftover]:
     """The leftover braces of a text whose options are plain words, nested ones spelled out; lines about code are left alone.
 
     >>> list(find_spintax("On this pool {photograph} distributed by the agency."))
@@ -52,6 +53,8 @@ def find_spintax(text: str) -> Iterator[Leftover]:
     >>> list(find_spintax("The placeholder {name} is replaced."))
     []
     """
+    if not shapes & TEMPLATE:
+        return
     is_prose = LineTest(text, _is_prose)
     if "{" in text:
         for match in _BRACES.finditer(text):
@@ -65,12 +68,14 @@ def find_spintax(text: str) -> Iterator[Leftover]:
                 yield Leftover(*match.span(), options, False)
 
 
-def flag_placeholders(text: str, field: str) -> Iterator[Flag]:
+def flag_placeholders(text: str, field: str, shapes: Shapes = ALL) -> Iterator[Flag]:
     """`placeholder` where a template was to put a value ("%%name%%", "{{city}}"): what it was to be is unknown.
 
     >>> [flag.kind for flag in flag_placeholders("Dear %%first name%%, your town of {{city}} is proud.", "text")]
     ['placeholder', 'placeholder']
     """
+    if not shapes & TEMPLATE:
+        return
     is_about_code = LineTest(text, lambda line: _ABOUT_CODE.search(line) is not None)
     for mark, pattern in _PLACEHOLDERS:
         if mark in text:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 
+from dedupe.kernel import compiled_kernel
 from dedupe.model import Flag
 
 # A capitalised word after a small one or before another capitalised one, so no mere first word of a sentence.
@@ -24,6 +26,8 @@ def flag_variants(text: str, field: str) -> Iterator[Flag]:
     >>> [(text[f.start:f.end], f.note) for f in flag_variants(text, "text")]
     [('Sergey', 'Sergei, Sergey')]
     """
+    if not _may_vary(text):
+        return
     names = sorted(set(_NAME.findall(text)))
     near = {name for pair in pairwise(names) if pair[0][:_SAME] == pair[1][:_SAME] for name in pair}
     spellings: dict[str, list[str]] = {}
@@ -35,6 +39,19 @@ def flag_variants(text: str, field: str) -> Iterator[Flag]:
             ranked = sorted(variants, key=lambda name: (-len(_find(name, text)), name))
             for name in ranked[1:]:
                 yield Flag("name-variant", field, *_find(name, text)[0], ", ".join(ranked))
+
+
+def _may_vary(text: str) -> bool:
+    """Whether a text may spell a name in two ways: False only where the compiled kernel saw that it does not."""
+    kernel = compiled_kernel()
+    return kernel is None or bool(kernel.spellings(text.encode("utf-8", "surrogatepass"), *_tables()))
+
+
+@lru_cache(maxsize=1)
+def _tables() -> tuple[bytes, bytes]:
+    """What the compiled kernel is told: which characters are letters, and which of them may be written either way."""
+    letters = bytes(chr(code).isalnum() and not chr(code).isdecimal() for code in range(0x2100))
+    return letters, b"".join(f"{old:2}{new}".encode() for old, new in _EITHER_WAY)
 
 
 def _find(name: str, text: str) -> list[tuple[int, int]]:
