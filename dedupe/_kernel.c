@@ -1083,17 +1083,24 @@ static inline int next_word(const uint8_t *text, Py_ssize_t size, Py_ssize_t *at
     return 1;
 }
 
-/* A table of keys: a slot holds the number of its key and 1, or 0. */
+/* A table of keys: a slot holds the number of its key and 1, or 0. `filter`, small enough for the nearest cache, has a bit for each
+   key; nearly all pairs of words that are no key are told by it. */
 typedef struct {
     const uint64_t *keys;
     const uint32_t *slots;
-    uint64_t last;
+    const uint8_t *filter;
+    uint64_t last, last_bit;
     Py_ssize_t count;
 } Keys;
+
+static inline uint64_t bit_of(uint64_t key, uint64_t last_bit) { return key >> 32 & last_bit; }
 
 /* The number of a key, -1 if there is none. */
 static inline int64_t find_key(const Keys *filed, uint64_t key)
 {
+    uint64_t bit = bit_of(key, filed->last_bit);
+    if (!(filed->filter[bit >> 3] >> (bit & 7) & 1))
+        return -1;
     uint64_t slot = key & filed->last;
     for (uint64_t tried = 0; tried <= filed->last; tried++) {
         uint32_t entry = filed->slots[slot];
@@ -1108,21 +1115,23 @@ static inline int64_t find_key(const Keys *filed, uint64_t key)
 
 static int is_power_of_two(Py_ssize_t size) { return size > 0 && !(size & (size - 1)); }
 
-PyDoc_STRVAR(file_words_doc, "file_words(forms, keys, slots): files forms of one or two words, one a line, under keys[i] (uint64) in a table of\n"
-                             "slots (uint32, zeros, a power of two of them, more than there are forms); gives back how many there are.");
+PyDoc_STRVAR(file_words_doc, "file_words(forms, keys, slots, filter): files forms of one or two words, one a line, under keys[i] (uint64) in a table\n"
+                             "of slots (uint32, zeros, a power of two of them, more than there are forms), and sets bits of a filter (uint8, zeros, a\n"
+                             "power of two of them); gives back how many there are.");
 
 static PyObject *file_words(PyObject *module, PyObject *args)
 {
-    Py_buffer v[3] = {{0}};
+    Py_buffer v[4] = {{0}};
     const char *error = NULL;
-    if (!PyArg_ParseTuple(args, "y*w*w*", &v[0], &v[1], &v[2]))
+    if (!PyArg_ParseTuple(args, "y*w*w*w*", &v[0], &v[1], &v[2], &v[3]))
         return NULL;
     const uint8_t *forms = v[0].buf;
+    uint8_t *filter = v[3].buf;
     uint64_t *keys = v[1].buf;
     uint32_t *slots = v[2].buf;
     Py_ssize_t size = v[0].len, room = COUNT(v[1], uint64_t), table = COUNT(v[2], uint32_t), count = 0;
-    if (!is_power_of_two(table) || room >= table || room >= UINT32_MAX)
-        return finish(v, 3, 0, BAD_SIZES);
+    if (!is_power_of_two(table) || !is_power_of_two(v[3].len) || room >= table || room >= UINT32_MAX)
+        return finish(v, 4, 0, BAD_SIZES);
     Py_BEGIN_ALLOW_THREADS
     for (Py_ssize_t i = 0; i < table && !error; i++)
         if (slots[i])
@@ -1144,10 +1153,12 @@ static PyObject *file_words(PyObject *module, PyObject *args)
         while (slots[slot])
             slot = (slot + 1) & ((uint64_t)table - 1);
         slots[slot] = (uint32_t)count + 1;
+        uint64_t bit = bit_of(key, 8 * (uint64_t)v[3].len - 1);
+        filter[bit >> 3] |= (uint8_t)(1 << (bit & 7));
         begin = end + 1;
     }
     Py_END_ALLOW_THREADS
-    return finish(v, 3, count, error);
+    return finish(v, 4, count, error);
 }
 
 /* What a Sieve files: forms by one of their keys, and of forms of three words and more all their keys, and how they read. */
@@ -1158,11 +1169,29 @@ typedef struct {
     Py_ssize_t count, filings, needed, letters;
 } Forms;
 
-/* What was found in a text so far; room for all forms each. */
+typedef struct {
+    int32_t *items;
+    Py_ssize_t count, room;
+} Numbers;
+
+static int append(Numbers *numbers, int32_t number)
+{
+    if (numbers->count == numbers->room) {
+        Py_ssize_t room = 2 * numbers->room + 256;
+        int32_t *items = realloc(numbers->items, (size_t)room * sizeof *items);
+        if (!items)
+            return 0;
+        numbers->items = items;
+        numbers->room = room;
+    }
+    numbers->items[numbers->count++] = number;
+    return 1;
+}
+
+/* What was found in a text so far. */
 typedef struct {
     uint8_t *seen; /* bits, by key */
-    int32_t *found, *waiting;
-    Py_ssize_t written, waits;
+    Numbers found, waiting;
 } Finds;
 
 /* Whether [list[i], list[i + 1]) lies inside an array of `limit` items. */
@@ -1173,57 +1202,58 @@ static inline int is_range(const int32_t *list, int64_t i, Py_ssize_t limit)
 
 static inline int is_seen(const uint8_t *seen, int64_t key) { return seen[key >> 3] >> (key & 7) & 1; }
 
-/* Takes down a key that stands in the text. Forms of one key are found; longer ones wait for their other keys. */
-static inline int take_key(const Forms *forms, Finds *finds, uint64_t hash)
+/* Takes down a key that stands in the text; gives back what is wrong. Forms of one key are found; longer ones wait for their others. */
+static inline const char *take_key(const Forms *forms, Finds *finds, uint64_t hash)
 {
     int64_t key = find_key(&forms->keys, hash);
     if (key < 0 || is_seen(finds->seen, key))
-        return 1;
+        return NULL;
     finds->seen[key >> 3] |= (uint8_t)(1 << (key & 7));
     if (!is_range(forms->starts, key, forms->filings))
-        return 0;
+        return BAD_OFFSETS;
     for (int32_t i = forms->starts[key]; i < forms->starts[key + 1]; i++) {
         int32_t form = forms->filed[i];
-        if (form < 0 || form >= forms->count || !is_range(forms->need_starts, form, forms->needed)
-            || finds->written + finds->waits == forms->count)
-            return 0;
-        if (forms->need_starts[form] == forms->need_starts[form + 1])
-            finds->found[finds->written++] = form;
-        else
-            finds->waiting[finds->waits++] = form;
+        if (form < 0 || form >= forms->count || !is_range(forms->need_starts, form, forms->needed))
+            return BAD_OFFSETS;
+        if (!append(forms->need_starts[form] == forms->need_starts[form + 1] ? &finds->found : &finds->waiting, form))
+            return NO_MEMORY;
     }
-    return 1;
+    return NULL;
 }
 
 static int holds_bytes(const uint8_t *text, int64_t size, const uint8_t *part, int64_t length)
 {
     const uint8_t *p = text, *last = text + size - length;
-    for (; length && p <= last && (p = memchr(p, part[0], (size_t)(last - p + 1))); p++)
-        if (!memcmp(p, part, (size_t)length))
+    if (length < 4)
+        return 0; /* three words and the marks between them are more */
+    const uint32_t head = load32(part);
+    for (; p <= last && (p = memchr(p, part[0], (size_t)(last - p + 1))); p++)
+        if (load32(p) == head && !memcmp(p, part, (size_t)length))
             return 1;
-    return !length;
+    return 0;
 }
 
-/* Moves the forms whose keys and letters all stand in the text from the waiting ones to the found ones. */
-static int take_waiting(const Forms *forms, Finds *finds, const uint8_t *folded, int64_t size)
+/* Adds those of the waiting forms whose keys and letters all stand in the text to the found ones; gives back what is wrong. */
+static const char *take_waiting(const Forms *forms, Finds *finds, const uint8_t *folded, int64_t size)
 {
-    for (Py_ssize_t i = 0; i < finds->waits; i++) {
-        int32_t form = finds->waiting[i], at = forms->need_starts[form];
+    for (Py_ssize_t i = 0; i < finds->waiting.count; i++) {
+        int32_t form = finds->waiting.items[i], at = forms->need_starts[form];
         for (; at < forms->need_starts[form + 1]; at++) {
             if (forms->needs[at] < 0 || forms->needs[at] >= forms->keys.count)
-                return 0;
+                return BAD_OFFSETS;
             if (!is_seen(finds->seen, forms->needs[at]))
                 break;
         }
         if (at < forms->need_starts[form + 1])
             continue;
         if (!is_range(forms->literal_starts, form, forms->letters))
-            return 0;
+            return BAD_OFFSETS;
         int32_t begin = forms->literal_starts[form];
-        if (holds_bytes(folded, size, forms->literals + begin, forms->literal_starts[form + 1] - begin))
-            finds->found[finds->written++] = form;
+        if (holds_bytes(folded, size, forms->literals + begin, forms->literal_starts[form + 1] - begin)
+            && !append(&finds->found, form))
+            return NO_MEMORY;
     }
-    return 1;
+    return NULL;
 }
 
 #define FOLDED 0x2100      /* code points below it have an entry in `folds` */
@@ -1257,39 +1287,38 @@ static inline int fold_code(const uint8_t *p, const uint16_t *folds, const uint8
     return 0;
 }
 
-PyDoc_STRVAR(find_forms_doc, "find_forms(text, is_folded, folds, caseless, keys, slots, starts, filed, need_starts, needs, literal_starts, literals):\n"
-                             "the numbers of the forms that a text seems to hold, as bytes of int32, each once; None where the text has letters\n"
+PyDoc_STRVAR(find_forms_doc, "find_forms(text, is_folded, folds, caseless, keys, slots, filter, starts, filed, need_starts, needs, literal_starts,\n"
+                             "literals): the numbers of the forms that a text seems to hold, as bytes of int32, each once; None where the text has letters\n"
                              "that must be folded first.\n\n"
                              "folds: uint16, what each code point below 0x2100 folds to, 0x8000 added where it stands between words, 0 where Python\n"
-                             "must say; caseless: which blocks of 64 code points of the first plane fold to themselves. keys, slots: of `file_words`.\n"
+                             "must say; caseless: which blocks of 64 code points of the first plane fold to themselves. keys, slots, filter: of `file_words`.\n"
                              "The forms filed[starts[k]:starts[k + 1]] are looked at when key k is found. A form with needs asks for those keys, too,\n"
                              "and for its literal in the folded text.");
 
 static PyObject *find_forms(PyObject *module, PyObject *args)
 {
-    Py_buffer v[11] = {{0}};
+    Py_buffer v[12] = {{0}};
     const char *error = NULL;
     int is_folded, is_refused = 0;
-    if (!PyArg_ParseTuple(args, "y*py*y*y*y*y*y*y*y*y*y*", &v[0], &is_folded, &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7],
-                          &v[8], &v[9], &v[10]))
+    if (!PyArg_ParseTuple(args, "y*py*y*y*y*y*y*y*y*y*y*y*", &v[0], &is_folded, &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7],
+                          &v[8], &v[9], &v[10], &v[11]))
         return NULL;
     const uint8_t *text = v[0].buf, *caseless = v[2].buf;
     const uint16_t *folds = v[1].buf;
     const Py_ssize_t size = v[0].len, table = COUNT(v[4], uint32_t);
-    const Forms forms = {{v[3].buf, v[4].buf, (uint64_t)table - 1, COUNT(v[3], uint64_t)}, v[5].buf, v[6].buf, v[7].buf,
-                         v[8].buf, v[9].buf, v[10].buf, COUNT(v[7], int32_t) - 1, COUNT(v[6], int32_t), COUNT(v[8], int32_t), v[10].len};
-    if (!is_power_of_two(table) || forms.keys.count > INT32_MAX || forms.count < 0 || COUNT(v[1], uint16_t) != FOLDED
-        || v[2].len != 0x10000 >> 6 || COUNT(v[5], int32_t) != forms.keys.count + 1
-        || COUNT(v[9], int32_t) != forms.count + 1)
-        return finish(v, 11, 0, BAD_SIZES);
-    Finds finds = {NULL, NULL, NULL, 0, 0};
+    const Keys keys = {v[3].buf, v[4].buf, v[5].buf, (uint64_t)table - 1, 8 * (uint64_t)v[5].len - 1, COUNT(v[3], uint64_t)};
+    const Forms forms = {keys, v[6].buf, v[7].buf, v[8].buf, v[9].buf, v[10].buf, v[11].buf,
+                         COUNT(v[8], int32_t) - 1, COUNT(v[7], int32_t), COUNT(v[9], int32_t), v[11].len};
+    if (!is_power_of_two(table) || !is_power_of_two(v[5].len) || forms.keys.count > INT32_MAX || forms.count < 0 || COUNT(v[1], uint16_t) != FOLDED
+        || v[2].len != 0x10000 >> 6 || COUNT(v[6], int32_t) != forms.keys.count + 1
+        || COUNT(v[10], int32_t) != forms.count + 1)
+        return finish(v, 12, 0, BAD_SIZES);
+    Finds finds = {NULL, {NULL, 0, 0}, {NULL, 0, 0}};
     uint8_t *folded = NULL;
     Py_BEGIN_ALLOW_THREADS
     finds.seen = calloc((size_t)forms.keys.count / 8 + 1, 1);
-    finds.found = malloc(((size_t)forms.count + 1) * sizeof *finds.found);
-    finds.waiting = malloc(((size_t)forms.count + 1) * sizeof *finds.waiting);
     folded = malloc((size_t)size + 8);
-    if (!finds.seen || !finds.found || !finds.waiting || !folded)
+    if (!finds.seen || !folded)
         error = NO_MEMORY;
     Py_ssize_t used = 0, begin = 0;
     uint64_t before = 0;
@@ -1319,30 +1348,31 @@ static PyObject *find_forms(PyObject *module, PyObject *args)
         }
         if (begin < end) {
             uint64_t word = hash_token(folded + begin, end - begin, folded + size + 8);
-            if (!take_key(&forms, &finds, word) || (words++ && !take_key(&forms, &finds, join64(before, word))))
-                error = BAD_OFFSETS;
+            error = take_key(&forms, &finds, word);
+            if (!error && words++)
+                error = take_key(&forms, &finds, join64(before, word));
             before = word;
         }
         begin = used;
     }
-    if (!error && !is_refused && !take_waiting(&forms, &finds, folded, used - 1))
-        error = BAD_OFFSETS;
+    if (!error && !is_refused)
+        error = take_waiting(&forms, &finds, folded, used - 1);
     free(finds.seen);
-    free(finds.waiting);
+    free(finds.waiting.items);
     free(folded);
     Py_END_ALLOW_THREADS
     PyObject *result = NULL;
     if (is_refused && !error) {
-        release(v, 11);
+        release(v, 12);
         Py_INCREF(Py_None);
         result = Py_None;
     } else if (error) {
-        finish(v, 11, 0, error);
+        finish(v, 12, 0, error);
     } else {
-        release(v, 11);
-        result = PyBytes_FromStringAndSize((const char *)finds.found, finds.written * (Py_ssize_t)sizeof *finds.found);
+        release(v, 12);
+        result = PyBytes_FromStringAndSize((const char *)finds.found.items, finds.found.count * (Py_ssize_t)sizeof(int32_t));
     }
-    free(finds.found);
+    free(finds.found.items);
     return result;
 }
 

@@ -15,6 +15,7 @@ _CUT_WORDS = frozenset(
 )
 # What news services and previews put where they cut: "[+2345 chars]", "[…]", "… Read more".
 _CUT_MARK = re.compile(r"\[\+\d+ chars\]$|\[(?:…|\.\.\.)\]$|(?:…|\.\.\.) ?(?:Read more|Continue reading|\(more\))\.?$")
+_CUT_ENDINGS = ("]", "more", "reading", "(more)", "more.", "reading.", "(more).")  # of what that matches
 _LIST_ITEM = re.compile(r"(?:[-*•·▪●–—>]|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})[.):])\s|\d{1,2}:\d\d|\S{1,3}\)")
 _SALUTATION = re.compile(r"Dear |Sincerely|Regards|cc:")
 _INNER_STOP = re.compile(r"[a-z0-9]{2}[.!?][”\"’')\]]* +[A-Z“\"]")
@@ -55,12 +56,14 @@ def flag_endings(text: str, field: str, body: Sequence[Range]) -> Iterator[Flag]
     titles are left alone. `maybe-headline`: a last line that may be the headline of this or another article.
     """
     lines = [text[start:end].strip() for start, end in body]
+    open_ends = [at for at, line in enumerate(lines) if not is_stopped(line) or (line[-1] in ".])" and _is_marked(line))]
+    if not open_ends:
+        return
     long = [line for line in lines if line.count(" ") >= _WORDS_LONG - 1]
     stopped = sum(map(is_stopped, long))
     last = len(lines) - 1
-    for at, ((start, end), line) in enumerate(zip(body, lines, strict=True)):
-        if is_stopped(line) and not (line[-1] in ".])" and _CUT_MARK.search(line, max(0, len(line) - _LONGEST_MARK))):
-            continue
+    for at in open_ends:
+        (start, end), line = body[at], lines[at]
         following = lines[at + 1] if at + 1 < len(lines) else ""
         if following[:1].islower() or _LIST_ITEM.match(line) or _LIST_ITEM.match(following) or _SALUTATION.match(line):
             continue
@@ -72,8 +75,13 @@ def flag_endings(text: str, field: str, body: Sequence[Range]) -> Iterator[Flag]
             yield Flag("maybe-headline", field, start, end, "a last line like a title, of words that the text does not have")
 
 
+def _is_marked(line: str) -> bool:
+    """Whether a line ends in the mark of a preview."""
+    return line.endswith(_CUT_ENDINGS) and _CUT_MARK.search(line, max(0, len(line) - _LONGEST_MARK)) is not None
+
+
 def _breaks_off(line: str) -> bool:
-    if _CUT_MARK.search(line, max(0, len(line) - _LONGEST_MARK)):
+    if _is_marked(line):
         return True
     words = line.split()
     if line.endswith(","):

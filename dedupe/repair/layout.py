@@ -55,9 +55,11 @@ def clean_residue(text: str, shapes: Shapes = ALL) -> list[Change]:
     return keep_disjoint([*find_markup(text, shapes), *find_invisible(text, shapes)])
 
 
-def read_layout(text: str, field: str, lexicon: Lexicon, shapes: Shapes = ALL) -> Layout:
+def read_layout(
+    text: str, field: str, lexicon: Lexicon, shapes: Shapes = ALL, paragraphs: Sequence[Range] | None = None
+) -> Layout:
     """The layout of a field that `clean_residue` went over. Only the text has paragraphs with roles.
-    `shapes` are those of the field.
+    `shapes` and `paragraphs` are those of the field, if known.
 
     >>> from dedupe.text.lexicon import load_lexicon
     >>> text = "By Jane Doe\\nThe mayor of Odense , who is 61, resigned.\\n"
@@ -73,7 +75,8 @@ def read_layout(text: str, field: str, lexicon: Lexicon, shapes: Shapes = ALL) -
     ]
     if field != "text":
         return Layout([], [], [*residue, *flag_slips(text, field, shapes)])
-    paragraphs = find_paragraphs(text)
+    if paragraphs is None:
+        paragraphs = find_paragraphs(text)
     lines = [text[start:end].strip() for start, end in paragraphs]
     roles = [Role(role, field, *paragraphs[at]) for at, role in find_roles(lines, lexicon)]
     changes = [_take_out(text, role) for role in roles if role.role in REMOVED_ROLES]

@@ -33,6 +33,7 @@ from dedupe.repair.spans import Range, overlapping
 from dedupe.text.lexicon import Lexicon
 
 _SPINTAX_ODDS = 2.5
+_EVEN_IN_CLEAN: Mapping[Tier, Tier] = {"safe": "safe", "context": "ask"}  # the rules that speak in clean text, and how
 _ONE_THING = frozenset(("a", "an", "another", "one"))
 _PROSE = Casing("", full_of_capitals=False)
 _UNNUMBERED = ("had been", "used to be")  # what stands for was and were alike
@@ -107,11 +108,14 @@ class Proposer:
             yield Proposal(leftover.start, leftover.end, leftover.options[0], ("spintax.braces",), tier, True)
 
     def _propose_wording(self, reading: Reading, hit: Hit, verdict: Verdict) -> Iterator[Proposal]:
-        if not hit.forms or reading.is_protected(hit.start, hit.end) or reading.is_open_choice(hit.start, hit.end):
+        forms = hit.forms
+        if verdict == "clean":  # most hits have none that speak there
+            forms = [form for form in forms if form.rule.rule.tier in _EVEN_IN_CLEAN]
+        if not forms or reading.is_protected(hit.start, hit.end) or reading.is_open_choice(hit.start, hit.end):
             return
         quoted = reading.is_quoted(hit.start, hit.end)
         place = reading.place(hit.start, hit.end)
-        for form in hit.forms:
+        for form in forms:
             tier = self._effective_tier(form.rule.rule.tier, verdict, quoted)
             if tier is not None and self._holds(form, place):
                 proposal = self._answer(reading, hit, form, tier, place)
@@ -122,7 +126,7 @@ class Proposer:
         """The tier at which a rule acts here; None where it must be silent."""
         if verdict == "clean":
             # a lone hit in a long clean text is more likely the writer's own wording than a trace of spin
-            return {"safe": tier, "context": "ask"}.get(tier)
+            return _EVEN_IN_CLEAN.get(tier)
         if tier == "spun" and verdict != "spun":
             return "ask"
         spare_quotes = verdict != "spun" or self.settings.quotes != "spun"

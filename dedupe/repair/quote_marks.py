@@ -24,6 +24,8 @@ def flag_quote_marks(text: str, field: str, body: Sequence[Range]) -> Iterator[F
     ['nested-quotes']
     """
     yield from _flag_datelines(text, field, body)
+    if text.isascii():
+        return
     curly_marks, straight_marks = "“”", '"'
     curly = sum(text.count(mark, start, end) for start, end in body for mark in curly_marks)
     straight = sum(text.count(straight_marks, start, end) for start, end in body)

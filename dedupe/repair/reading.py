@@ -40,7 +40,7 @@ class Reading:
     @cached_property
     def layout(self) -> Layout:
         """The layout defects and the roles of the paragraphs."""
-        return read_layout(self.text, self.field, self.lexicon, self.shapes)
+        return read_layout(self.text, self.field, self.lexicon, self.shapes, self.paragraphs)
 
     @cached_property
     def quotations(self) -> list[Range]:

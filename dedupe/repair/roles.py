@@ -30,6 +30,7 @@ _CAPTION_OPENING = re.compile(
 _INLINE_CREDIT = re.compile(r"[.}:”] ?[A-Z][^|.\n]{2,40}(?: \| [^|\n]{2,40}){1,3}$")
 _FILE_PHOTO = re.compile(r"\b\{?(?:[Ff]ile|[Hh]andout|[Aa]rchive)\}? \{?(?:photo|picture|image|photograph)\}?\.?$")
 _LONGEST_FILE_PHOTO = 24  # characters
+_PICTURES = tuple(word + mark for word in ("photo", "picture", "image", "photograph") for mark in ("", "}", ".", "}."))
 _AUTHOR = re.compile(r"By ((?:[A-Z][\w.'’-]+ ?){2,3})(?<! )")
 _SPEECH = re.compile(r"[“\"]|\b(?:said|told|says)\b")
 _LONGEST_PATTERNED = 300  # characters; furniture is short
@@ -54,11 +55,11 @@ def find_roles(lines: Sequence[str], lexicon: Lexicon) -> Iterator[tuple[int, Ro
     bylines = (_AUTHOR.match(line) for line, role in zip(lines, patterned, strict=True) if role == "byline")
     author = next((match[1] for match in bylines if match), "")
     first_seen: dict[str, int] = {}
-    top = _count_top(lines, patterned)
+    top, first_long = _count_top(lines, patterned), _find_long(lines, patterned)
     last_plain = max((at for at, role in enumerate(patterned) if role is None), default=-1)
     for at, line in enumerate(lines):
         role = "menu" if at in menus else patterned[at] if patterned[at] != "menu-item" else None
-        role = role or _role_by_place(lines, at, patterned, author, top, last_plain)
+        role = role or _role_by_place(lines, at, patterned, author, top, first_long, last_plain)
         if (
             role in {"caption", None}
             and first_seen.setdefault(line, at) < at
@@ -70,7 +71,13 @@ def find_roles(lines: Sequence[str], lexicon: Lexicon) -> Iterator[tuple[int, Ro
 
 
 def _role_by_place(
-    lines: Sequence[str], at: int, patterned: Sequence[LineRole | None], author: str, top: int, last_plain: int
+    lines: Sequence[str],
+    at: int,
+    patterned: Sequence[LineRole | None],
+    author: str,
+    top: int,
+    first_long: int,
+    last_plain: int,
 ) -> RoleName | None:
     line = lines[at]
     if author and at >= len(lines) - _CLOSING and line.startswith(author + " ") and not _SPEECH.search(line):
@@ -81,7 +88,7 @@ def _role_by_place(
         return "trailing-headline"
     if _is_heading(lines, at, at < top):
         return "heading"
-    if _is_dek(lines, at, patterned):
+    if at <= first_long and _is_dek(lines, at):
         return "dek"
     return None
 
@@ -103,6 +110,8 @@ def _pattern_role(line: str, at: int, count: int, lexicon: Lexicon) -> LineRole 
 def _find_menus(lines: Sequence[str], patterned: Sequence[LineRole | None]) -> set[int]:
     """The lines of runs of short lines of which half are known items of menus ("News", "Sport", "Weather")."""
     menus: set[int] = set()
+    if "menu-item" not in patterned and min(map(len, lines), default=0) > _LONGEST_ITEM:
+        return menus
     run: list[int] = []
     for at in range(len(lines) + 1):
         if at < len(lines) and _may_be_item(lines[at], patterned[at]):
@@ -130,16 +139,24 @@ def _is_caption(lines: Sequence[str], at: int, patterned: Sequence[LineRole | No
         or (line[-1] == ")" and _PHOTO_NOTE.search(line))
         or (line[1:7] == "n this" and _CAPTION_OPENING.match(line))
         or (" | " in line and _INLINE_CREDIT.search(line))
-        or _FILE_PHOTO.search(line, max(0, len(line) - _LONGEST_FILE_PHOTO))
+        or (line.endswith(_PICTURES) and _FILE_PHOTO.search(line, max(0, len(line) - _LONGEST_FILE_PHOTO)))
     )
 
 
 def _count_top(lines: Sequence[str], patterned: Sequence[LineRole | None]) -> int:
     """How many lines stand before the article begins: short ones without a stop, and those of a known pattern."""
     for at, (line, role) in enumerate(zip(lines, patterned, strict=True)):
-        if role is None and (len(line.split()) > _TITLE_WORDS or is_stopped(line)):
+        if role is None and (is_stopped(line) or len(line.split()) > _TITLE_WORDS):
             return at
     return len(lines)
+
+
+def _find_long(lines: Sequence[str], patterned: Sequence[LineRole | None]) -> int:
+    """The number of the first line among those on top that is too long for a title and of no known pattern."""
+    for at, (line, role) in enumerate(zip(lines[: _OPENING + 1], patterned, strict=False)):
+        if role is None and len(line) > 2 * _TITLE_WORDS and len(line.split()) > _TITLE_WORDS:
+            return at
+    return _OPENING
 
 
 def _is_heading(lines: Sequence[str], at: int, is_on_top: bool) -> bool:
@@ -149,7 +166,7 @@ def _is_heading(lines: Sequence[str], at: int, is_on_top: bool) -> bool:
         return False
     if is_on_top:
         return len(lines) > at + 3 and any(map(is_stopped, lines[at + 1 : at + 8]))
-    if at == len(lines) - 1 or not line[0].isupper() or len(line.split()) > _HEADING_WORDS or is_stopped(line):
+    if at == len(lines) - 1 or is_stopped(line) or not line[0].isupper() or len(line.split()) > _HEADING_WORDS:
         return False
     below = lines[at + 1]
     long_below = len(below) > 2 * len(line) or (is_stopped(below) and len(below) > len(line))
@@ -165,9 +182,7 @@ def _is_trailing_headline(lines: Sequence[str], at: int, patterned: Sequence[Lin
     if len(lines) < 5:
         return False
     line = lines[at]
-    if not low <= len(line.split()) <= high:
-        return False
-    if is_stopped(line) or not line[0].isupper() or ends_in_cut_word(line):
+    if is_stopped(line) or not line[0].isupper() or not low <= len(line.split()) <= high or ends_in_cut_word(line):
         return False
     others = [
         other
@@ -177,18 +192,14 @@ def _is_trailing_headline(lines: Sequence[str], at: int, patterned: Sequence[Lin
     return len(others) >= 4 and all(is_stopped(other) for other in others[2:]) and _share(line, " ".join(others)) >= 0.6
 
 
-def _is_dek(lines: Sequence[str], at: int, patterned: Sequence[LineRole | None]) -> bool:
-    """A summary on top that the next paragraph, longer than it, says again in nearly the same words."""
+def _is_dek(lines: Sequence[str], at: int) -> bool:
+    """A summary on top, before any long line, that the next paragraph, longer than it, says again in nearly the same words."""
     low, high = _DEK_WORDS
-    if at > _OPENING or any(
-        role is None and len(line.split()) > _TITLE_WORDS for line, role in zip(lines[:at], patterned, strict=False)
-    ):
-        return False
     if (
         len(lines) < at + 4
         or not is_stopped(lines[at])
-        or not low <= len(lines[at].split()) <= high
         or len(lines[at]) > len(lines[at + 1])
+        or not low <= len(lines[at].split()) <= high
     ):
         return False
     return _share(lines[at], lines[at + 1]) >= 0.5 and _share(lines[at], " ".join(lines[at + 1 : at + 4])) >= 0.7

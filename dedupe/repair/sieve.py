@@ -85,16 +85,17 @@ class Sieve:
         """All of this as the compiled kernel looks it up; its `find_forms` tells what each is."""
         keys = np.zeros(len(self._numbers), np.uint64)
         slots = np.zeros(1 << (2 * len(keys) + 1).bit_length(), np.uint32)
+        bits = np.zeros(len(slots) // 2, np.uint8)
         kernel = compiled_kernel()
         assert kernel
-        kernel.file_words(b"\n".join(key if isinstance(key, bytes) else b" ".join(key) for key in self._numbers), keys, slots)
+        lines = (key if isinstance(key, bytes) else b" ".join(key) for key in self._numbers)
+        kernel.file_words(b"\n".join(lines), keys, slots, bits)
         filed = [[*self._short.get(key, ()), *(form for form, _ in self._long.get(key, ()))] for key in range(len(keys))]
         needs: list[Sequence[int]] = [()] * len(self.forms)
         literals = [b""] * len(self.forms)
         for form, needed in itertools.chain.from_iterable(self._long.values()):
             needs[form], literals[form] = needed, self.forms[form].encode()
-        members = (np.fromiter(itertools.chain.from_iterable(lists), np.int32) for lists in (filed, needs))
-        return keys, slots, _starts(filed), next(members), _starts(needs), next(members), _starts(literals), b"".join(literals)
+        return keys, slots, bits, *_join(filed), *_join(needs), _starts(literals), b"".join(literals)
 
 
 def split_words(folded: str) -> list[bytes]:
@@ -116,3 +117,8 @@ def _keys(words: Sequence[bytes]) -> Sequence[Key]:
 def _starts(lists: Iterable[Sized]) -> npt.NDArray[np.int32]:
     """Where each of the lists begins in all of them joined, and their end."""
     return np.array(list(itertools.accumulate(map(len, lists), initial=0)), np.int32)
+
+
+def _join(lists: Sequence[Sequence[int]]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Where each of the lists begins in all of them joined, and all of them joined."""
+    return _starts(lists), np.array(list(itertools.chain.from_iterable(lists)), np.int32)
