@@ -1520,11 +1520,15 @@ static PyObject *spellings(PyObject *module, PyObject *args)
         error = NO_MEMORY;
     for (Py_ssize_t at = 0; at < size && !error && !varies;) {
         uint8_t name[LONGEST_NAME];
-        const Py_ssize_t begin = at;
-        if (text[at] < 'A' || text[at] > 'Z' || (at && (is_letter[text[at - 1] & 0x7F] & (text[at - 1] < 0x80)))) {
+        while (at < size && (uint8_t)(text[at] - 'A') > 'Z' - 'A')
+            at++;
+        if (at == size)
+            break;
+        if (at && text[at - 1] < 0x80 && is_letter[text[at - 1]]) {
             at++;
             continue;
         }
+        const Py_ssize_t begin = at;
         int count = read_name(text, size, &at, letters, name);
         varies = count < 0;
         if (count < FEWEST_LETTERS)

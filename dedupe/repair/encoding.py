@@ -13,7 +13,7 @@ from html.entities import name2codepoint
 from typing import Any
 
 from dedupe.model import Flag
-from dedupe.repair.shape import ALL, LOST, MOJIBAKE, SOUND, Shapes
+from dedupe.repair.shape import ALL, LOST, MOJIBAKE, SOUND, Shapes, find_shapes
 from dedupe.repair.spans import LineTest
 from dedupe.text.edits import Span, diff_spans
 
@@ -41,7 +41,7 @@ def fix_encoding(text: str, shapes: Shapes = ALL) -> list[Span]:
     spans: list[Span] = []
     offset = 0
     for line in text.splitlines(keepends=True) if shapes & MOJIBAKE and not _is_sound(text) else []:
-        if not _is_sound(line):
+        if not _is_sound(line) and find_shapes(line) & MOJIBAKE:
             spans += [Span(s.start + offset, s.end + offset, s.after) for s in diff_spans(line, _fix_line(line))]
         offset += len(line)
     if "&" in text:

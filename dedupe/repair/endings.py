@@ -39,6 +39,15 @@ def ends_in_cut_word(line: str) -> bool:
     return bool(last) and last[0].lower().strip(",") in _CUT_WORDS
 
 
+def count_words(line: str, most: int) -> int:
+    """How many words a line has, or `most` and one if they are more: the rest of a long line need not be split.
+
+    >>> count_words("The talks went on until Friday.", 3)
+    4
+    """
+    return len(line.split(None, most))
+
+
 def is_truncated(text: str) -> bool:
     """Whether the text breaks off: its last paragraph of some length ends in a word that no sentence ends with, in a comma,
     or in the mark of a preview.
@@ -83,10 +92,12 @@ def _is_marked(line: str) -> bool:
 def _breaks_off(line: str) -> bool:
     if _is_marked(line):
         return True
-    words = line.split()
+    last = line[line.rfind(" ") + 1 :].split()[-1:]
+    if not last:
+        return False
     if line.endswith(","):
-        return len(words) >= _WORDS_COMMA and words[-1][:-1].isalpha() and words[-1].islower()
-    return len(words) >= _WORDS_CUT and words[-1].lower() in _CUT_WORDS and not _is_title(words)
+        return last[0][:-1].isalpha() and last[0].islower() and count_words(line, _WORDS_COMMA) >= _WORDS_COMMA
+    return last[0].lower() in _CUT_WORDS and count_words(line, _WORDS_CUT) >= _WORDS_CUT and not _is_title(line.split())
 
 
 def _is_open(line: str) -> bool:

@@ -90,7 +90,7 @@ def read_layout(
     body_end = len(text.rstrip())
     if body_end and text.count("\n", body_end) > _BLANK_LINES_AT_END:
         changes.append(Change(body_end, len(text), "\n", "layout.trailing-blank-lines"))
-    cut_words = list(find_cut_words(text, field, lexicon))
+    cut_words = list(find_cut_words(text, field, lexicon, shapes))
     changes += [found for found in cut_words if isinstance(found, Change)]
     body = _body(paragraphs, roles)
     flags = [

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -37,7 +38,7 @@ from dedupe.repair.reading import Reading, Sign, judge_document, judge_paragraph
 from dedupe.repair.resolve import Proposal, refuse_doubled, resolve
 from dedupe.repair.rounds import add_round, compose_edits, drop_overlapping, move_ranges, move_to_source, spans_of
 from dedupe.repair.shape import Shapes, find_shapes
-from dedupe.repair.spans import Range, compile_allowed, find_paragraphs
+from dedupe.repair.spans import Range, compile_allowed, find_paragraphs, overlapping
 from dedupe.text.edits import Span, apply_spans
 from dedupe.text.lexicon import Lexicon, builtin_rules
 from dedupe.text.spelling import Spellings
@@ -180,7 +181,8 @@ class Repairer:
         found = {}
         for reading in readings:
             field = findings[reading.field]
-            verdicts = self._judge_paragraphs(reading, field.signs, judgement.verdict)
+            has_wording = field.hits or reading.spintax
+            verdicts = self._judge_paragraphs(reading, field.signs, judgement.verdict) if has_wording else {}
             proposals = proposer.propose(reading, field.hits, verdicts, field.if_spun)
             found[reading.field] = [
                 Edit(
@@ -237,18 +239,22 @@ class Repairer:
 
     def _may_hold_splice(self, text: str, strong: Collection[str]) -> bool:
         """Whether a paragraph may be a splice. `strong`: the strong signs that the whole text may hold."""
-        for paragraph in (text[start:end] for start, end in find_paragraphs(text)):
-            folded = fold(paragraph)
+        paragraphs = find_paragraphs(text)
+        folded = fold(text)
+        places = Counter(place for form in strong for place in _paragraphs_with(form, folded, paragraphs))
+        for place, held in places.items():
             # nearly every paragraph holds too few of them, and need not be looked at further
-            if sum(form in folded for form in strong) >= self.lexicon.gate.splice_strong:
+            if held >= self.lexicon.gate.splice_strong:
+                paragraph = text[slice(*place)]
                 odds = self._glance.odds(self._glance.possible(paragraph))
                 if is_splice(odds, paragraph.count(" ") + 1, self.lexicon.gate):
                     return True
         return False
 
     def _forced(self, judgement: Judgement) -> Judgement:
-        forced: dict[str, Verdict] = {"assume": "spun", "off": "clean"}
-        return judgement._replace(verdict=forced.get(self.settings.spin, judgement.verdict))
+        if self.settings.spin == "auto":
+            return judgement
+        return judgement._replace(verdict="spun" if self.settings.spin == "assume" else "clean")
 
     def _judge_paragraphs(self, reading: Reading, signs: Sequence[Sign], document: Verdict) -> dict[Range, Verdict]:
         if self.settings.spin != "auto":
@@ -317,6 +323,14 @@ def agree_articles(text: str, proposals: Sequence[Proposal]) -> list[Proposal]:
                 proposal = dataclasses.replace(proposal, start=start, after=after, rules=(*proposal.rules, "grammar.article"))
         agreed.append(proposal)
     return agreed
+
+
+def _paragraphs_with(form: str, folded: str, paragraphs: list[Range]) -> Iterator[Range]:
+    """The paragraphs of a folded text that hold a form."""
+    at = folded.find(form)
+    while at >= 0 and (paragraph := overlapping(paragraphs, at, at + 1)):
+        yield paragraph
+        at = folded.find(form, paragraph[1])
 
 
 def _as_edit(article_id: str, field: str, text: str, change: Change) -> Edit:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from dedupe.model import RoleName
-from dedupe.repair.endings import ends_in_cut_word, is_stopped
+from dedupe.repair.endings import count_words, ends_in_cut_word, is_stopped
 from dedupe.text.lexicon import Lexicon, LineRole
 
 REMOVED_ROLES: frozenset[RoleName] = frozenset(
@@ -146,7 +146,7 @@ def _is_caption(lines: Sequence[str], at: int, patterned: Sequence[LineRole | No
 def _count_top(lines: Sequence[str], patterned: Sequence[LineRole | None]) -> int:
     """How many lines stand before the article begins: short ones without a stop, and those of a known pattern."""
     for at, (line, role) in enumerate(zip(lines, patterned, strict=True)):
-        if role is None and (is_stopped(line) or len(line.split()) > _TITLE_WORDS):
+        if role is None and (is_stopped(line) or count_words(line, _TITLE_WORDS) > _TITLE_WORDS):
             return at
     return len(lines)
 
@@ -154,7 +154,7 @@ def _count_top(lines: Sequence[str], patterned: Sequence[LineRole | None]) -> in
 def _find_long(lines: Sequence[str], patterned: Sequence[LineRole | None]) -> int:
     """The number of the first line among those on top that is too long for a title and of no known pattern."""
     for at, (line, role) in enumerate(zip(lines[: _OPENING + 1], patterned, strict=False)):
-        if role is None and len(line) > 2 * _TITLE_WORDS and len(line.split()) > _TITLE_WORDS:
+        if role is None and count_words(line, _TITLE_WORDS) > _TITLE_WORDS:
             return at
     return _OPENING
 
@@ -166,7 +166,7 @@ def _is_heading(lines: Sequence[str], at: int, is_on_top: bool) -> bool:
         return False
     if is_on_top:
         return len(lines) > at + 3 and any(map(is_stopped, lines[at + 1 : at + 8]))
-    if at == len(lines) - 1 or is_stopped(line) or not line[0].isupper() or len(line.split()) > _HEADING_WORDS:
+    if at == len(lines) - 1 or is_stopped(line) or not line[0].isupper() or count_words(line, _HEADING_WORDS) > _HEADING_WORDS:
         return False
     below = lines[at + 1]
     long_below = len(below) > 2 * len(line) or (is_stopped(below) and len(below) > len(line))
@@ -182,12 +182,12 @@ def _is_trailing_headline(lines: Sequence[str], at: int, patterned: Sequence[Lin
     if len(lines) < 5:
         return False
     line = lines[at]
-    if is_stopped(line) or not line[0].isupper() or not low <= len(line.split()) <= high or ends_in_cut_word(line):
+    if is_stopped(line) or not line[0].isupper() or not low <= count_words(line, high) <= high or ends_in_cut_word(line):
         return False
     others = [
         other
         for other, role in zip(lines[:at], patterned, strict=False)
-        if role is None and len(other.split()) > _HEADING_WORDS
+        if role is None and count_words(other, _HEADING_WORDS) > _HEADING_WORDS
     ]
     return len(others) >= 4 and all(is_stopped(other) for other in others[2:]) and _share(line, " ".join(others)) >= 0.6
 
@@ -199,7 +199,7 @@ def _is_dek(lines: Sequence[str], at: int) -> bool:
         len(lines) < at + 4
         or not is_stopped(lines[at])
         or len(lines[at]) > len(lines[at + 1])
-        or not low <= len(lines[at].split()) <= high
+        or not low <= count_words(lines[at], high) <= high
     ):
         return False
     return _share(lines[at], lines[at + 1]) >= 0.5 and _share(lines[at], " ".join(lines[at + 1 : at + 4])) >= 0.7

@@ -27,23 +27,27 @@ INVISIBLE = 128  # characters that nobody sees, line ends and tabs aside
 MARKUP = 256  # < & = [ # *
 TEMPLATE = 512  # % { [ |
 DOUBLED = 1024  # the the
-ALL: Shapes = 2047
+CUT = 2048  # a hyphen at the end of a line
+ROUND = 4096  # 1000's
+ALL: Shapes = 8191
 
 # The kinds of bytes, each later one taking its bytes from those before: "x" any other, "u" beyond ASCII, and of these the last
 # bytes of ”, of ’, and of € and £; "o" what the names of numbers begin with.
 _KINDS = {
     "x": range(256), "u": range(128, 256), "”": b"\x9d", "’": b"\x99", "€": b"\xac\xa3", "A": range(65, 91),
-    "a": range(97, 123), "o": b"aefnostz", "0": range(48, 58), ".": b".!?", "-": b",/-", ":": b":", "%": b"%",
-    "$": b"$", ")": b")", " ": b" ",
+    "a": range(97, 123), "o": b"aefnostz", "0": range(48, 58), ".": b".!?", "-": b"/-", ",": b",", ":": b":)", "%": b"%$",
+    " ": b" ", "\n": b"\n",
 }  # fmt: skip
-_ANY = {"*": "".join(_KINDS), "a": "ao"}
+_ANY = {"*": "".join(_KINDS), "a": "ao", "_": " ", "/": "\n"}
 _SHAPES = {
-    GLUED_STOP: "a.A .)A u”A u’A",
+    GLUED_STOP: "a.A .:A u”A u’A",
     GLUED_QUOTE: "u”a u”A",
     GLUED_WORDS: "aaA",
-    SLIP: "*a% *_% *$a *$A u€a u€A a.0 a-0 a:0 0.o 0.A 0-o 0-A 0:o 0:A a:a",
-    SPACED_MARK: "*_- *_.",
+    SLIP: "*a% *_% *%a *%A u€a u€A a.0 a-0 a,0 a:0 0.o 0.A 0-o 0-A 0,o 0,A 0:o 0:A a:a",
+    SPACED_MARK: "*_, *_.",
     LOST: "a.a",
+    CUT: "*-/ -_/ __/",
+    ROUND: "0xo u’o",
 }
 # Beside each other these are no mojibake: in no code page are bytes of these alone the UTF-8 of anything.
 SOUND = ("’", "“", "”", "‘", "–", "—", "…")
@@ -79,7 +83,7 @@ def _tables() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint32], npt.NDArra
         classes[list(members)] = number
     for shape, patterns in _SHAPES.items():
         for pattern in patterns.split():
-            for kinds in itertools.product(*(_ANY.get(kind, kind.replace("_", " ")) for kind in pattern)):
+            for kinds in itertools.product(*(_ANY.get(kind, kind) for kind in pattern)):
                 first, second, third = map(names.index, kinds)
                 table[first << 8 | second << 4 | third] |= shape
     for shape, characters in _MARKS.items():

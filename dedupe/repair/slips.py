@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from dedupe.model import Flag
-from dedupe.repair.shape import ALL, SLIP, Shapes
+from dedupe.repair.shape import ALL, ROUND, SLIP, Shapes
 from dedupe.repair.spans import Range
 
 _UNITS = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|"
@@ -55,7 +55,7 @@ def find_slips(text: str, shapes: Shapes = ALL) -> list[Range]:
 
 def flag_slips(text: str, field: str, shapes: Shapes = ALL) -> Iterator[Flag]:
     """A flag `number-slip` for each of them, and for "1000's", which is no number either."""
-    if "0's" in text or "0’s" in text:
+    if shapes & ROUND and ("0's" in text or "0’s" in text):
         yield from (
             Flag("number-slip", field, *match.span(), "a round number written in digits") for match in _ROUND.finditer(text)
         )

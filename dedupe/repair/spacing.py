@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from dedupe.model import Flag
 from dedupe.repair.defects import Change
-from dedupe.repair.shape import ALL, DOUBLED, GLUED_QUOTE, GLUED_STOP, GLUED_WORDS, SPACED_MARK, Shapes
+from dedupe.repair.shape import ALL, CUT, DOUBLED, GLUED_QUOTE, GLUED_STOP, GLUED_WORDS, INVISIBLE, SPACED_MARK, Shapes
 from dedupe.text.lexicon import Lexicon
 
 # A stripped link leaves its space before the comma or the stop. French sets one before ; : ! ? and «»: these are left alone.
@@ -60,7 +60,7 @@ def flag_spacing(text: str, field: str, shapes: Shapes = ALL) -> Iterator[Flag]:
                 yield Flag("doubled-word", field, *match.span(), f"{word!r} stands twice")
 
 
-def find_cut_words(text: str, field: str, lexicon: Lexicon) -> Iterator[Change | Flag]:
+def find_cut_words(text: str, field: str, lexicon: Lexicon, shapes: Shapes = ALL) -> Iterator[Change | Flag]:
     """Words cut by a hyphen at the end of a line: joined where the text or the tables know the word, else flagged.
 
     A compound that the text has elsewhere with its hyphen keeps it; of two halves that are words themselves only the
@@ -70,7 +70,9 @@ def find_cut_words(text: str, field: str, lexicon: Lexicon) -> Iterator[Change |
     >>> [c.after for c in find_cut_words("an inter-\\nnational deal", "text", load_lexicon())]
     ['']
     """
-    if "-\n" not in text and "\N{SOFT HYPHEN}\n" not in text and ("- " not in text or re.search(r"- +\n", text) is None):
+    if not shapes & (CUT | INVISIBLE):
+        return
+    if "-\n" not in text and "\N{SOFT HYPHEN}\n" not in text and re.search(r"- +\n", text) is None:
         return
     folded = text.lower()
     for match in _CUT_WORD.finditer(text):
