@@ -1315,14 +1315,15 @@ static PyObject *find_forms(PyObject *module, PyObject *args)
         return finish(v, 12, 0, BAD_SIZES);
     Finds finds = {NULL, {NULL, 0, 0}, {NULL, 0, 0}};
     uint8_t *folded = NULL;
+    uint64_t *words = NULL;
     Py_BEGIN_ALLOW_THREADS
     finds.seen = calloc((size_t)forms.keys.count / 8 + 1, 1);
     folded = malloc((size_t)size + 8);
-    if (!finds.seen || !folded)
+    words = malloc(((size_t)size / 2 + 1) * sizeof *words); /* a word and the mark behind it are two bytes */
+    if (!finds.seen || !folded || !words)
         error = NO_MEMORY;
-    Py_ssize_t used = 0, begin = 0;
-    uint64_t before = 0;
-    for (Py_ssize_t at = 0, words = 0; at <= size && !error && !is_refused;) {
+    Py_ssize_t used = 0, begin = 0, count = 0;
+    for (Py_ssize_t at = 0; at <= size && !error && !is_refused;) {
         Py_ssize_t end = used;
         if (at == size) { /* the last word has an end, too */
             at++;
@@ -1346,20 +1347,22 @@ static PyObject *find_forms(PyObject *module, PyObject *args)
             if (!separates)
                 continue;
         }
-        if (begin < end) {
-            uint64_t word = hash_token(folded + begin, end - begin, folded + size + 8);
-            error = take_key(&forms, &finds, word);
-            if (!error && words++)
-                error = take_key(&forms, &finds, join64(before, word));
-            before = word;
-        }
+        if (begin < end)
+            words[count++] = hash_token(folded + begin, end - begin, folded + size + 8);
         begin = used;
+    }
+    /* all at once, for then the loads do not wait for each other */
+    for (Py_ssize_t i = 0; i < count && !error && !is_refused; i++) {
+        error = take_key(&forms, &finds, words[i]);
+        if (i && !error)
+            error = take_key(&forms, &finds, join64(words[i - 1], words[i]));
     }
     if (!error && !is_refused)
         error = take_waiting(&forms, &finds, folded, used - 1);
     free(finds.seen);
     free(finds.waiting.items);
     free(folded);
+    free(words);
     Py_END_ALLOW_THREADS
     PyObject *result = NULL;
     if (is_refused && !error) {

@@ -67,6 +67,10 @@ class Glance:
         """The numbers of what the text may hold of its plain words, all signs of spin, and all forms of tier `safe`."""
         return self._sieve.find_numbers(text)
 
+    def count_strong(self, numbers: Numbers, least: float) -> int:
+        """How many of the forms of some numbers have odds of `least` or more."""
+        return int(np.count_nonzero(self._odds[numbers] >= least))
+
     def odds(self, numbers: Numbers) -> list[float]:
         """The odds of the forms of some numbers, in nats."""
         odds: list[float] = self._odds[numbers].tolist()

@@ -47,6 +47,7 @@ _ROUNDS = 4
 _LONGEST = 1_000_000  # characters; what is longer is a book or a bomb, and is not repaired
 _MOST = 20_000  # edits, or flags; a text that seems to need more is no article
 _SHORT = 120  # words; a shorter text is looked at closely, for it has no room for many markers
+_BEGINNING = 8 * _SHORT  # characters, of which a seventh or so are spaces
 
 
 class _TooMuch(Exception):
@@ -225,17 +226,21 @@ class Repairer:
     def _look_at(self, texts: Collection[str]) -> Numbers | None:
         """The forms that the texts may hold if they are clean at first sight, the whole and each paragraph; else None."""
         gate, glance = self.lexicon.gate, self._glance
-        words = sum(text.count(" ") for text in texts)  # near enough, and far faster than splitting
-        if self.settings.spin != "auto" or words < _SHORT or any("{" in text for text in texts):
+        if self.settings.spin != "auto" or not self._is_long(texts) or any("{" in text for text in texts):
             return None
         found = [glance.possible(text) for text in texts]
         numbers = found[0] if len(found) == 1 else np.unique(np.concatenate(found))
-        judgement = judge(glance.odds(numbers), words, gate)
-        is_clean = judgement.verdict == "clean"
-        if is_clean and judgement.strong >= gate.splice_strong:
-            strong = glance.strong(numbers, gate.strong)
-            is_clean = not any(self._may_hold_splice(text, strong) for text in texts)
-        return numbers if is_clean else None
+        strong = glance.count_strong(numbers, gate.strong)
+        if strong < min(gate.spun_strong, gate.suspect_strong, gate.splice_strong):
+            return numbers
+        if judge(glance.odds(numbers), sum(map(_count_spaces, texts)), gate).verdict != "clean":
+            return None
+        signs = glance.strong(numbers, gate.strong) if strong >= gate.splice_strong else ()
+        return None if signs and any(self._may_hold_splice(text, signs) for text in texts) else numbers
+
+    def _is_long(self, texts: Collection[str]) -> bool:
+        """Whether the texts are long enough for a first glance; of most the beginning tells."""
+        return any(_count_spaces(text[:_BEGINNING]) >= _SHORT for text in texts) or sum(map(_count_spaces, texts)) >= _SHORT
 
     def _may_hold_splice(self, text: str, strong: Collection[str]) -> bool:
         """Whether a paragraph may be a splice. `strong`: the strong signs that the whole text may hold."""
@@ -323,6 +328,11 @@ def agree_articles(text: str, proposals: Sequence[Proposal]) -> list[Proposal]:
                 proposal = dataclasses.replace(proposal, start=start, after=after, rules=(*proposal.rules, "grammar.article"))
         agreed.append(proposal)
     return agreed
+
+
+def _count_spaces(text: str) -> int:
+    """The spaces of a text: near enough to its words, and far faster than splitting it."""
+    return text.count(" ")
 
 
 def _paragraphs_with(form: str, folded: str, paragraphs: list[Range]) -> Iterator[Range]:

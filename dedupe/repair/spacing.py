@@ -34,15 +34,22 @@ def find_spacing(text: str, shapes: Shapes = ALL) -> Iterator[Change]:
     [(9, ''), (21, ' '), (35, '')]
     """
     if shapes & SPACED_MARK and (" ," in text or "\N{NO-BREAK SPACE}," in text):
-        yield from (Change(*match.span(), "", "layout.space-before-comma") for match in _BEFORE_COMMA.finditer(text))
+        yield from _take_spaces(text, ",", _BEFORE_COMMA, "layout.space-before-comma")
     if shapes & SPACED_MARK and (" ." in text or "\N{NO-BREAK SPACE}." in text):
-        yield from (Change(*match.span(), "", "layout.space-before-stop") for match in _BEFORE_STOP.finditer(text))
+        yield from _take_spaces(text, ".", _BEFORE_STOP, "layout.space-before-stop")
     if shapes & GLUED_STOP:
         for match in _GLUED_STOP.finditer(text):
             if _word_before(text, match.start()):
                 yield Change(match.end(), match.end(), " ", "layout.glued-sentences")
     if shapes & GLUED_QUOTE:
         yield from (Change(match.end(), match.end(), " ", "layout.glued-sentences") for match in _GLUED_QUOTE.finditer(text))
+
+
+def _take_spaces(text: str, mark: str, pattern: re.Pattern[str], name: str) -> Iterator[Change]:
+    """The changes that take out the spaces before a mark where they fit the pattern, which is slow and asked there alone."""
+    for run in re.finditer(rf"(?<![ \xa0])[ \xa0]+(?=[{mark}])", text):
+        if match := pattern.match(text, run.start()):
+            yield Change(*match.span(), "", name)
 
 
 def flag_spacing(text: str, field: str, shapes: Shapes = ALL) -> Iterator[Flag]:
