@@ -81,9 +81,13 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
     from dedupe.config import FindSettings
     from dedupe.detect.profile import profile_texts
     from dedupe.detect.verify import count_shared
+    from dedupe.repair.shape import find_shapes
+    from dedupe.repair.sieve import Sieve
+    from dedupe.repair.variants import flag_variants
     from dedupe.text.lexicon import load_classes
 
     classes, settings = load_classes("en"), FindSettings()
+    sieve = Sieve([*(form for forms in classes.classes[:300] for form in forms), "the end of a", "of the 9", "ab é"])
     words = [form for forms in classes.classes[:300] for form in forms] + ["the", "of", "a", "9"]
     chooser, tried, end = random.Random(seed), 0, time.monotonic() + seconds
     while time.monotonic() < end:
@@ -99,6 +103,9 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             columns = [getattr(profiles, name) for name in profiles.__slots__ if name != "despun"]
             columns += [despun.keys, *(getattr(despun.tokens, name) for name in despun.tokens.__slots__)]
             results.append([*columns, count_shared(profiles.hashes, profiles.offsets, *pairs)])
+            results[-1] += [sorted(sieve.find_possible(text)) for text in texts]
+            results[-1] += [list(flag_variants(text, "text")) for text in texts]
+            assert all(find_shapes(text) >= 0 for text in texts)
         if not all(np.array_equal(fast, slow) for fast, slow in zip(*results, strict=True)):
             raise SystemExit(f"the kernel differs from NumPy for {texts!r}")
         for name in (
@@ -110,7 +117,9 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             "band_keys",
             "despin",
             "file_words",
-            "find_words",
+            "find_forms",
+            "shapes",
+            "spellings",
             "tokenize",
             "combining",
         ):
@@ -140,8 +149,37 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
         texts = tuple(chooser.choice((make_text(chooser), b"folded words", 7)) for _ in range(3))
         return [texts, {chooser.choice((0, 1, 0x10FF, -1, 0x1100)): random_bytes.bytes(chooser.choice((0, 514, 600)))}]
     kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "aaaan" + "a" * 18, "count_shared": "a" * 7, "sign": "a" * 5}
-    kinds["file_words"] = "aaa"
-    return [array() if kind == "a" else number() for kind in kinds.get(name, "aaaa")]
+    kinds |= {"file_words": "taaa", "find_forms": "tn" + "a" * 11, "shapes": "taaann", "spellings": "taa"}
+    if name in {"find_forms", "shapes", "spellings"} and chooser.randrange(8):
+        return break_text_arguments(name, chooser, random_bytes)
+    make = {"a": array, "n": number, "t": lambda: random_bytes.bytes(chooser.randrange(40))}
+    return [make[kind]() for kind in kinds.get(name, "aaaa")]
+
+
+def break_text_arguments(name: str, chooser: random.Random, random_bytes: Any) -> list[Any]:
+    """Arguments whose sizes fit each other, so that the text is read: it is no UTF-8, or the tables lead astray."""
+    import numpy as np
+
+    raw = random_bytes.bytes(chooser.randrange(60))
+    text = chooser.choice((raw, make_text(chooser).encode("utf-8", "surrogatepass"), raw + b"Ab\xe2\x80", b"ab cd ab " + raw))
+
+    def numbers(kind: Any, size: int, top: int) -> Any:
+        return random_bytes.integers(0, top, size).astype(kind)
+
+    if name == "shapes":
+        return [text, numbers(np.uint8, 256, 256), numbers(np.uint32, 4096, 2**32), numbers(np.uint16, 0x2101, 2**16), 1, 2]
+    if name == "spellings":
+        return [text, numbers(np.uint8, 0x2100, 2), random_bytes.bytes(3 * chooser.randrange(4))]
+    keys, forms = chooser.randint(1, 4), chooser.randint(0, 4)
+    wild = chooser.choice((2, 5, 2**31))
+    lists = [numbers(np.int32, size, wild) for size in (keys + 1, 4, forms + 1, 4, forms + 1)]
+    for starts in (lists[0], lists[2], lists[4]):
+        starts.sort()
+    tables = [np.zeros(keys, np.uint64), np.zeros(8, np.uint32), np.zeros(8, np.uint8)]
+    if chooser.randrange(2):
+        tables[1][:], tables[2][:] = numbers(np.uint32, 8, 6), 255
+    folds = [numbers(np.uint16, 0x2100, 2**16), numbers(np.uint8, 1024, 2)]
+    return [text, chooser.randrange(2), *folds, *tables, *lists, random_bytes.bytes(8)]
 
 
 def main() -> None:

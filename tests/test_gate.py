@@ -49,7 +49,7 @@ def repairer() -> Repairer:
     ],
 )
 def test_the_verdict_needs_strong_signs_a_high_sum_and_a_high_density(odds, words, verdict):
-    assert judge(odds, words, GATE).verdict == verdict
+    assert judge(odds.values(), words, GATE).verdict == verdict
 
 
 def test_two_odd_words_do_not_make_a_headline_spun(repairer):

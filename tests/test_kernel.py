@@ -16,15 +16,20 @@ from hypothesis import strategies as st
 from dedupe import __version__, kernel
 from dedupe.config import FindSettings
 from dedupe.detect import batches, boilerplate, fingerprints, lsh, minhash, profile, shingles, verify
-from dedupe.repair.shape import find_shapes
+from dedupe.repair.encoding import _fix_line, fix_encoding
+from dedupe.repair.layout import clean_residue, read_layout
+from dedupe.repair.shape import MOJIBAKE, find_shapes
 from dedupe.repair.sieve import Sieve
 from dedupe.repair.slips import find_slips
-from dedupe.repair.spacing import find_spacing, flag_spacing
+from dedupe.repair.spintax import find_spintax
+from dedupe.repair.variants import _tables, flag_variants
 from dedupe.text.classes import ClassMap
+from dedupe.text.lexicon import load_lexicon
 from dedupe.text.normal import tokenize
 
 compiled = pytest.mark.skipif(kernel.compiled_kernel() is None, reason="this installation has no compiled kernel")
 
+LEXICON = load_lexicon()
 ALPHABET = "aB9'’ʼŉ_ .\n\u0301\u200dİΣßéÉकाกจ東カ\ufe0f\u1100\u1161ﬁ…½ﷺ\ud800Å\U0001f600\U000e0101"
 TEXT = st.text(st.characters(), max_size=60) | st.text(ALPHABET, max_size=40) | st.text("ab \u00e9", max_size=400)
 TEXTS = st.lists(
@@ -192,6 +197,10 @@ def test_profiles_are_the_same(texts: list[str]) -> None:
         ("winnow", (np.empty(3, np.uint32), np.array([-1]), np.array([0]), 3, np.empty(3, np.uint32), np.empty(2, np.int64))),
         ("band_keys", (np.empty(8, np.uint32), 4, 2, 3, 0, np.empty(2, np.uint64))),
         ("tokenize", (("é",), {0: b"short"})),
+        ("file_words", (b"a\nb", np.zeros(1, np.uint64), np.zeros(4, np.uint32), np.zeros(1, np.uint8))),
+        ("file_words", (b"a", np.zeros(1, np.uint64), np.zeros(4, np.uint32), np.zeros(3, np.uint8))),
+        ("shapes", (b"a", bytes(256), np.zeros(4096, np.uint32), np.zeros(9, np.uint16), 1, 2)),
+        ("spellings", (b"a", bytes(9), b"")),
     ],
 )
 def test_what_does_not_fit_is_an_error_and_no_crash(name: str, arguments: tuple[Any, ...]) -> None:
@@ -230,36 +239,110 @@ def test_without_the_compiled_kernel_the_name_says_so() -> None:
         assert tokenize(["Still here."]).normal_form(0) == b"still here"
 
 
-FORMS = st.lists(
-    st.sampled_from(["the", "place", "état", "new york", "york times", "the place of", "of the place", "“"]), max_size=40
+HELD = ["the", "état", "new york", "new york times", "the place of", "place of the place", "it's time", "e", "i", "straße 9"]
+WORDS = st.lists(
+    st.sampled_from(
+        ["the", "place", "état", "ÉTAT", "New York", "york times", "the place of", "It’s time", "“", "\xa0", "Σ", "İ"]
+    ),
+    max_size=40,
 )
 
 
 @compiled
-@given(FORMS, TEXT)
-@settings(max_examples=300, deadline=None)
+@given(WORDS, TEXT)
+@settings(max_examples=500, deadline=None)
 def test_the_forms_that_a_text_may_hold_are_the_same(words: list[str], rest: str) -> None:
     text = " ".join([*words, rest])
-    sieve = Sieve(dict.fromkeys(["the", "état", "new york", "new york times", "the place of", "place of the place"], 1.0))
+    sieve = Sieve(HELD)
     fast = sorted(sieve.find_possible(text))
     with without_kernel():
         assert fast == sorted(sieve.find_possible(text))
 
 
-MARKS = st.text("aTo.!,:/-%$€£”’“) \n15é", max_size=30)
+@compiled
+def test_the_forms_are_the_same_beside_every_character() -> None:
+    sieve = Sieve(HELD)
+    for start in range(0, 0x110000, 0x100):
+        parts = [f"the {chr(code)}place of {chr(code)}e{chr(code)} E" for code in range(start, start + 0x100)]
+        for text in parts if start < 0x2100 else ["".join(parts)]:
+            fast = sorted(sieve.find_possible(text))
+            with without_kernel():
+                assert fast == sorted(sieve.find_possible(text)), hex(start)
+
+
+DEFECTS = [
+    *(
+        "ended.The",
+        "region.”The",
+        "regionThe",
+        "three%",
+        "$four",
+        "four.5",
+        "2:thirty",
+        "1000's",
+        "1000’s",
+        "don?t",
+        "caf\ufffd",
+    ),
+    *(
+        " , and",
+        "\xa0.",
+        " . The",
+        "the the ",
+        " of of ",
+        "inter-\nnational",
+        "inter- \n national",
+        "long-  \nterm",
+        "in\xad\nto",
+    ),
+    *("{one|two}", "[one|two]", "%%name%%", "<b>", "&lt;", "[a](b)", "**bold**", "\n## Head"),
+    *("\u200b", "\u202e", "\x07", "\ufeff", "\xad"),
+]
+MARKS = st.text("aTo.!?,:/-%$€£”’“)'\n 15é\xa0", max_size=30)
 
 
 @compiled
-@given(
-    st.lists(
-        MARKS | st.sampled_from(["ended.The", "region.”The", "regionThe", "three%", "$four", "four.5", "2:thirty"]), max_size=4
-    )
-)
-@settings(max_examples=1000, deadline=None)
+@given(st.lists(MARKS | st.sampled_from(DEFECTS), max_size=4))
+@settings(max_examples=1500, deadline=None)
 def test_no_defect_is_overlooked_for_want_of_its_shape(parts: list[str]) -> None:
     text = "".join(parts)
-    assert list(find_spacing(text, find_shapes(text))) == list(find_spacing(text))
-    assert list(flag_spacing(text, "text", find_shapes(text))) == list(flag_spacing(text, "text"))
-    fast = find_slips(text)
+    shapes = find_shapes(text)
+    assert clean_residue(text, shapes) == clean_residue(text)
+    assert read_layout(text, "text", LEXICON, shapes) == read_layout(text, "text", LEXICON)
+    assert find_slips(text, shapes) == find_slips(text)
+    assert list(find_spintax(text, shapes)) == list(find_spintax(text))
+
+
+BEYOND = st.text("aé ÂÃâ€™œŒ\x9d\xa0ãå¼©žð“—…’Ä±×°£½\ufffd", max_size=12)
+
+
+@compiled
+@given(BEYOND | TEXT)
+@settings(max_examples=1500, deadline=None)
+def test_no_mojibake_is_overlooked_for_want_of_its_shape(text: str) -> None:
+    assert fix_encoding(text, find_shapes(text)) == fix_encoding(text)
+    if not find_shapes(text) & MOJIBAKE:
+        assert all(_fix_line(line) == line for line in text.splitlines(keepends=True))
+
+
+NAMES = (
+    "Sergey Sergei Lavrov Lawrow Khalid Halid Zoë Chloé Chloée Phyllis Filis McDonald Soleymani Soleimani Boeing747 Aadhaar’s"
+    " Aadhar é Éva"
+).split()
+
+
+@compiled
+@given(st.lists(st.sampled_from(NAMES) | TEXT, max_size=8), st.sampled_from([" ", ", ", " met ", "’s ", "東"]))
+@settings(max_examples=1000, deadline=None)
+def test_no_second_spelling_of_a_name_is_overlooked(names: list[str], between: str) -> None:
+    text = "He met " + between.join(names)
+    fast = list(flag_variants(text, "text"))
     with without_kernel():
-        assert fast == find_slips(text)
+        assert fast == list(flag_variants(text, "text"))
+
+
+@compiled
+def test_a_plain_text_holds_no_shape_and_no_second_spelling() -> None:
+    text = "The mayor of Velsing said on Monday that the bridge would open. “You’ll see,” she told café owners — all of them.\n"
+    assert find_shapes(text) == 0
+    assert not kernel.compiled_kernel().spellings(text.encode(), *_tables())
