@@ -21,7 +21,7 @@ from dedupe.repair.invisible import find_invisible, flag_invisible
 from dedupe.repair.markup import find_markup, flag_markup
 from dedupe.repair.quote_marks import flag_quote_marks
 from dedupe.repair.roles import REMOVED_ROLES, find_roles
-from dedupe.repair.shape import ALL, Shapes
+from dedupe.repair.shape import ALL, Shapes, find_shapes
 from dedupe.repair.slips import flag_slips
 from dedupe.repair.spacing import find_cut_words, find_spacing, flag_spacing
 from dedupe.repair.spans import Range, find_paragraphs
@@ -113,7 +113,7 @@ def count_body_words(text: str, lexicon: Lexicon) -> int:
     >>> count_body_words("Sign up for our newsletter\\nThe mayor resigned.\\n", load_lexicon())
     3
     """
-    text = apply_spans(text, as_spans(clean_residue(text)))
+    text = apply_spans(text, as_spans(clean_residue(text, find_shapes(text))))
     lines = [text[start:end].strip() for start, end in find_paragraphs(text)]
     typed = {at for at, _ in find_roles(lines, lexicon)}
     return sum(len(line.split()) for at, line in enumerate(lines) if at not in typed)

@@ -15,6 +15,8 @@ def show_invisible(text: str) -> str:
     >>> show_invisible("a\\x1b[2J\\u202e")
     'a⟦U+001B⟧[2J⟦U+202E⟧'
     """
+    if text.isprintable():
+        return text
     return "".join("↵" if c == "\n" else f"⟦U+{ord(c):04X}⟧" if _is_invisible(c) else c for c in text)
 
 
