@@ -149,7 +149,7 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
         texts = tuple(chooser.choice((make_text(chooser), b"folded words", 7)) for _ in range(3))
         return [texts, {chooser.choice((0, 1, 0x10FF, -1, 0x1100)): random_bytes.bytes(chooser.choice((0, 514, 600)))}]
     kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "aaaan" + "a" * 18, "count_shared": "a" * 7, "sign": "a" * 5}
-    kinds |= {"file_words": "taaa", "find_forms": "tn" + "a" * 11, "shapes": "taaann", "spellings": "taa"}
+    kinds |= {"file_words": "taaa", "find_forms": "tn" + "a" * 9, "shapes": "taaann", "spellings": "taa"}
     if name in {"find_forms", "shapes", "spellings"} and chooser.randrange(8):
         return break_text_arguments(name, chooser, random_bytes)
     make = {"a": array, "n": number, "t": lambda: random_bytes.bytes(chooser.randrange(40))}
@@ -172,10 +172,11 @@ def break_text_arguments(name: str, chooser: random.Random, random_bytes: Any) -
         return [text, numbers(np.uint8, 0x2100, 2), random_bytes.bytes(3 * chooser.randrange(4))]
     keys, forms = chooser.randint(1, 4), chooser.randint(0, 4)
     wild = chooser.choice((2, 5, 2**31))
-    lists = [numbers(np.int32, size, wild) for size in (keys + 1, 4, forms + 1, 4, forms + 1)]
-    for starts in (lists[0], lists[2], lists[4]):
+    lists = [numbers(np.int32, size, wild) for size in (forms + 1, 4, forms + 1)]
+    for starts in (lists[0], lists[2]):
         starts.sort()
-    tables = [np.zeros(keys, np.uint64), np.zeros(8, np.uint32), np.zeros(8, np.uint8)]
+    entries = numbers(np.uint64, 2 * keys, 9) << np.uint64(chooser.choice((0, 32, 48)))
+    tables = [entries, np.zeros(8, np.uint32), np.zeros(8, np.uint8)]
     if chooser.randrange(2):
         tables[1][:], tables[2][:] = numbers(np.uint32, 8, 6), 255
     folds = [numbers(np.uint16, 0x2100, 2**16), numbers(np.uint8, 1024, 2)]

@@ -1083,10 +1083,11 @@ static inline int next_word(const uint8_t *text, Py_ssize_t size, Py_ssize_t *at
     return 1;
 }
 
-/* A table of keys: a slot holds the number of its key and 1, or 0. `filter`, small enough for the nearest cache, has a bit for each
+/* A table of keys: a slot holds the number of its entry and 1, or 0; an entry is a key, and which forms are filed under it: the
+   number of the first in 32 bits, and how many short ones and long ones follow, in 16 bits each. `filter`, small enough for the nearest cache, has a bit for each
    key; nearly all pairs of words that are no key are told by it. */
 typedef struct {
-    const uint64_t *keys;
+    const uint64_t *entries;
     const uint32_t *slots;
     const uint8_t *filter;
     uint64_t last, last_bit;
@@ -1106,7 +1107,7 @@ static inline int64_t find_key(const Keys *filed, uint64_t key)
         uint32_t entry = filed->slots[slot];
         if (!entry || entry > (uint64_t)filed->count)
             return -1;
-        if (filed->keys[entry - 1] == key)
+        if (filed->entries[2 * (entry - 1)] == key)
             return (int64_t)entry - 1;
         slot = (slot + 1) & filed->last;
     }
@@ -1115,8 +1116,8 @@ static inline int64_t find_key(const Keys *filed, uint64_t key)
 
 static int is_power_of_two(Py_ssize_t size) { return size > 0 && !(size & (size - 1)); }
 
-PyDoc_STRVAR(file_words_doc, "file_words(forms, keys, slots, filter): files forms of one or two words, one a line, under keys[i] (uint64) in a table\n"
-                             "of slots (uint32, zeros, a power of two of them, more than there are forms), and sets bits of a filter (uint8, zeros, a\n"
+PyDoc_STRVAR(file_words_doc, "file_words(forms, entries, slots, filter): files forms of one or two words, one a line, under entries[2 * i] (uint64) in\n"
+                             "a table of slots (uint32, zeros, a power of two of them, more than there are forms), and sets bits of a filter (uint8, zeros, a\n"
                              "power of two of them); gives back how many there are.");
 
 static PyObject *file_words(PyObject *module, PyObject *args)
@@ -1127,9 +1128,9 @@ static PyObject *file_words(PyObject *module, PyObject *args)
         return NULL;
     const uint8_t *forms = v[0].buf;
     uint8_t *filter = v[3].buf;
-    uint64_t *keys = v[1].buf;
+    uint64_t *entries = v[1].buf;
     uint32_t *slots = v[2].buf;
-    Py_ssize_t size = v[0].len, room = COUNT(v[1], uint64_t), table = COUNT(v[2], uint32_t), count = 0;
+    Py_ssize_t size = v[0].len, room = COUNT(v[1], uint64_t) / 2, table = COUNT(v[2], uint32_t), count = 0;
     if (!is_power_of_two(table) || !is_power_of_two(v[3].len) || room >= table || room >= UINT32_MAX)
         return finish(v, 4, 0, BAD_SIZES);
     Py_BEGIN_ALLOW_THREADS
@@ -1148,7 +1149,7 @@ static PyObject *file_words(PyObject *module, PyObject *args)
             error = BAD_SIZES;
             break;
         }
-        keys[count] = key;
+        entries[2 * count] = key;
         uint64_t slot = key & ((uint64_t)table - 1);
         while (slots[slot])
             slot = (slot + 1) & ((uint64_t)table - 1);
@@ -1164,9 +1165,9 @@ static PyObject *file_words(PyObject *module, PyObject *args)
 /* What a Sieve files: forms by one of their keys, and of forms of three words and more all their keys, and how they read. */
 typedef struct {
     Keys keys;
-    const int32_t *starts, *filed, *need_starts, *needs, *literal_starts;
+    const int32_t *need_starts, *needs, *literal_starts;
     const uint8_t *literals;
-    Py_ssize_t count, filings, needed, letters;
+    Py_ssize_t count, needed, letters;
 } Forms;
 
 typedef struct {
@@ -1209,15 +1210,14 @@ static inline const char *take_key(const Forms *forms, Finds *finds, uint64_t ha
     if (key < 0 || is_seen(finds->seen, key))
         return NULL;
     finds->seen[key >> 3] |= (uint8_t)(1 << (key & 7));
-    if (!is_range(forms->starts, key, forms->filings))
+    const uint64_t filed = forms->keys.entries[2 * key + 1];
+    const int64_t first = (int64_t)(filed & UINT32_MAX), short_end = first + (int64_t)(filed >> 32 & UINT16_MAX),
+                  end = short_end + (int64_t)(filed >> 48);
+    if (end > forms->count)
         return BAD_OFFSETS;
-    for (int32_t i = forms->starts[key]; i < forms->starts[key + 1]; i++) {
-        int32_t form = forms->filed[i];
-        if (form < 0 || form >= forms->count || !is_range(forms->need_starts, form, forms->needed))
-            return BAD_OFFSETS;
-        if (!append(forms->need_starts[form] == forms->need_starts[form + 1] ? &finds->found : &finds->waiting, form))
+    for (int64_t form = first; form < end; form++)
+        if (!append(form < short_end ? &finds->found : &finds->waiting, (int32_t)form))
             return NO_MEMORY;
-    }
     return NULL;
 }
 
@@ -1237,7 +1237,10 @@ static int holds_bytes(const uint8_t *text, int64_t size, const uint8_t *part, i
 static const char *take_waiting(const Forms *forms, Finds *finds, const uint8_t *folded, int64_t size)
 {
     for (Py_ssize_t i = 0; i < finds->waiting.count; i++) {
-        int32_t form = finds->waiting.items[i], at = forms->need_starts[form];
+        int32_t form = finds->waiting.items[i];
+        if (!is_range(forms->need_starts, form, forms->needed))
+            return BAD_OFFSETS;
+        int32_t at = forms->need_starts[form];
         for (; at < forms->need_starts[form + 1]; at++) {
             if (forms->needs[at] < 0 || forms->needs[at] >= forms->keys.count)
                 return BAD_OFFSETS;
@@ -1287,32 +1290,31 @@ static inline int fold_code(const uint8_t *p, const uint16_t *folds, const uint8
     return 0;
 }
 
-PyDoc_STRVAR(find_forms_doc, "find_forms(text, is_folded, folds, caseless, keys, slots, filter, starts, filed, need_starts, needs, literal_starts,\n"
-                             "literals): the numbers of the forms that a text seems to hold, as bytes of int32, each once; None where the text has letters\n"
+PyDoc_STRVAR(find_forms_doc, "find_forms(text, is_folded, folds, caseless, entries, slots, filter, need_starts, needs, literal_starts, literals):\n"
+                             "the numbers of the forms that a text seems to hold, as bytes of int32, each once; None where the text has letters\n"
                              "that must be folded first.\n\n"
                              "folds: uint16, what each code point below 0x2100 folds to, 0x8000 added where it stands between words, 0 where Python\n"
-                             "must say; caseless: which blocks of 64 code points of the first plane fold to themselves. keys, slots, filter: of `file_words`.\n"
-                             "The forms filed[starts[k]:starts[k + 1]] are looked at when key k is found. A form with needs asks for those keys, too,\n"
-                             "and for its literal in the folded text.");
+                             "must say; caseless: which blocks of 64 code points of the first plane fold to themselves. entries, slots, filter: of\n"
+                             "`file_words`; entries[2 * i + 1] tells which forms are looked at when key i is found: the number of the first, how many\n"
+                             "short ones (<< 32) and long ones (<< 48) follow. A long one asks for the keys of its needs, too, and for its literal in\n"
+                             "the folded text.");
 
 static PyObject *find_forms(PyObject *module, PyObject *args)
 {
-    Py_buffer v[12] = {{0}};
+    Py_buffer v[10] = {{0}};
     const char *error = NULL;
     int is_folded, is_refused = 0;
-    if (!PyArg_ParseTuple(args, "y*py*y*y*y*y*y*y*y*y*y*y*", &v[0], &is_folded, &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7],
-                          &v[8], &v[9], &v[10], &v[11]))
+    if (!PyArg_ParseTuple(args, "y*py*y*y*y*y*y*y*y*y*", &v[0], &is_folded, &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7],
+                          &v[8], &v[9]))
         return NULL;
     const uint8_t *text = v[0].buf, *caseless = v[2].buf;
     const uint16_t *folds = v[1].buf;
     const Py_ssize_t size = v[0].len, table = COUNT(v[4], uint32_t);
-    const Keys keys = {v[3].buf, v[4].buf, v[5].buf, (uint64_t)table - 1, 8 * (uint64_t)v[5].len - 1, COUNT(v[3], uint64_t)};
-    const Forms forms = {keys, v[6].buf, v[7].buf, v[8].buf, v[9].buf, v[10].buf, v[11].buf,
-                         COUNT(v[8], int32_t) - 1, COUNT(v[7], int32_t), COUNT(v[9], int32_t), v[11].len};
-    if (!is_power_of_two(table) || !is_power_of_two(v[5].len) || forms.keys.count > INT32_MAX || forms.count < 0 || COUNT(v[1], uint16_t) != FOLDED
-        || v[2].len != 0x10000 >> 6 || COUNT(v[6], int32_t) != forms.keys.count + 1
-        || COUNT(v[10], int32_t) != forms.count + 1)
-        return finish(v, 12, 0, BAD_SIZES);
+    const Keys keys = {v[3].buf, v[4].buf, v[5].buf, (uint64_t)table - 1, 8 * (uint64_t)v[5].len - 1, COUNT(v[3], uint64_t) / 2};
+    const Forms forms = {keys, v[6].buf, v[7].buf, v[8].buf, v[9].buf, COUNT(v[6], int32_t) - 1, COUNT(v[7], int32_t), v[9].len};
+    if (!is_power_of_two(table) || !is_power_of_two(v[5].len) || forms.keys.count > INT32_MAX || forms.count < 0 || forms.count > INT32_MAX || COUNT(v[1], uint16_t) != FOLDED
+        || v[2].len != 0x10000 >> 6 || COUNT(v[8], int32_t) != forms.count + 1)
+        return finish(v, 10, 0, BAD_SIZES);
     Finds finds = {NULL, {NULL, 0, 0}, {NULL, 0, 0}};
     uint8_t *folded = NULL;
     uint64_t *words = NULL;
@@ -1366,13 +1368,13 @@ static PyObject *find_forms(PyObject *module, PyObject *args)
     Py_END_ALLOW_THREADS
     PyObject *result = NULL;
     if (is_refused && !error) {
-        release(v, 12);
+        release(v, 10);
         Py_INCREF(Py_None);
         result = Py_None;
     } else if (error) {
-        finish(v, 12, 0, error);
+        finish(v, 10, 0, error);
     } else {
-        release(v, 12);
+        release(v, 10);
         result = PyBytes_FromStringAndSize((const char *)finds.found.items, finds.found.count * (Py_ssize_t)sizeof(int32_t));
     }
     free(finds.found.items);

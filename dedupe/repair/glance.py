@@ -47,8 +47,8 @@ class Glance:
                 safe.add(name)
                 expected.setdefault(name, 0.0)
         self._sieve = Sieve(expected)
-        self._odds = np.array(list(expected.values()), np.float64)
-        self._safe = np.array([form in safe for form in expected], np.bool_)
+        self._odds = np.array([expected[form] for form in self._sieve.forms], np.float64)
+        self._safe = np.array([form in safe for form in self._sieve.forms], np.bool_)
 
     @property
     def signs(self) -> Iterable[str]:

@@ -33,20 +33,24 @@ class Sieve:
     """
 
     def __init__(self, forms: Iterable[str]) -> None:
-        self.forms = list(dict.fromkeys(forms))
-        needed = [_keys(split_words(form)) for form in self.forms]
-        crowds = Counter(itertools.chain.from_iterable(needed))
+        needed = {form: _keys(split_words(form)) for form in forms}
+        crowds = Counter(itertools.chain.from_iterable(needed.values()))
         self._numbers: dict[Key, int] = {key: number for number, key in enumerate(crowds)}
-        self._short: dict[int, list[int]] = {}  # numbers of forms of one word or two, by the number of their key
-        # longer ones, by the number of the key that fewest of them share, with the numbers of all their keys
-        self._long: dict[int, list[tuple[int, tuple[int, ...]]]] = {}
-        for form, keys in enumerate(needed):
+        filed: list[tuple[int, tuple[int, ...], str]] = []
+        for form, keys in needed.items():
             numbers = tuple(map(self._numbers.__getitem__, keys))
-            if len(numbers) == 1:
-                self._short.setdefault(numbers[0], []).append(form)
-            elif numbers:
-                rarest = min(zip(map(crowds.__getitem__, keys), numbers, strict=True))[1]
-                self._long.setdefault(rarest, []).append((form, numbers))
+            # a longer form is filed by the key that fewest share
+            rarest = min(zip(map(crowds.__getitem__, keys), numbers, strict=True), default=(0, len(crowds)))[1]
+            filed.append((rarest, numbers[:0] if len(numbers) == 1 else numbers, form))
+        filed.sort()  # those of one key side by side, the short ones first
+        self.forms = [form for _, _, form in filed]
+        self._short: dict[int, list[int]] = {}  # numbers of forms of one word or two, by the number of their key
+        self._long: dict[int, list[tuple[int, tuple[int, ...]]]] = {}  # longer ones, with the numbers of all their keys
+        for number, (key, others, _) in enumerate(filed):
+            if others:
+                self._long.setdefault(key, []).append((number, others))
+            elif key < len(crowds):  # a form without words is never found
+                self._short.setdefault(key, []).append(number)
 
     def find_possible(self, text: str) -> list[str]:
         """The forms that a text seems to hold, each once: a superset of those it holds."""
@@ -83,19 +87,23 @@ class Sieve:
     @cached_property
     def _tables(self) -> tuple[npt.NDArray[np.generic] | bytes, ...]:
         """All of this as the compiled kernel looks it up; its `find_forms` tells what each is."""
-        keys = np.zeros(len(self._numbers), np.uint64)
-        slots = np.zeros(1 << (2 * len(keys) + 1).bit_length(), np.uint32)
+        entries = np.zeros((len(self._numbers), 2), np.uint64)
+        slots = np.zeros(1 << (2 * len(entries) + 1).bit_length(), np.uint32)
         bits = np.zeros(len(slots) // 2, np.uint8)
         kernel = compiled_kernel()
         assert kernel
         lines = (key if isinstance(key, bytes) else b" ".join(key) for key in self._numbers)
-        kernel.file_words(b"\n".join(lines), keys, slots, bits)
-        filed = [[*self._short.get(key, ()), *(form for form, _ in self._long.get(key, ()))] for key in range(len(keys))]
+        kernel.file_words(b"\n".join(lines), entries, slots, bits)
+        first = 0
+        for key in range(len(entries)):
+            short, long = len(self._short.get(key, ())), len(self._long.get(key, ()))
+            entries[key, 1] = first | short << 32 | long << 48
+            first += short + long
         needs: list[Sequence[int]] = [()] * len(self.forms)
         literals = [b""] * len(self.forms)
         for form, needed in itertools.chain.from_iterable(self._long.values()):
             needs[form], literals[form] = needed, self.forms[form].encode()
-        return keys, slots, bits, *_join(filed), *_join(needs), _starts(literals), b"".join(literals)
+        return entries, slots, bits, *_join(needs), _starts(literals), b"".join(literals)
 
 
 def split_words(folded: str) -> list[bytes]:

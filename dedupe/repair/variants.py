@@ -55,7 +55,7 @@ def _tables() -> tuple[bytes, bytes]:
 
 
 def _find(name: str, text: str) -> list[tuple[int, int]]:
-    return [match.span() for match in re.finditer(rf"\b{re.escape(name)}\b", text)]
+    return [match.span() for match in re.finditer(rf"{name}(?<!\w{name})\b", text)]
 
 
 def _plain(name: str) -> str:
