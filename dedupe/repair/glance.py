@@ -26,7 +26,7 @@ _EXPECTED = 0.7
 class Glance:
     """The odds of the forms of a lexicon, ready to be looked up.
 
-    forms: those of the rules. odds: nats by form, the single words of writers among them.
+    forms: those of the rules. odds: nats by form, the single words of writers among them. `sieve` has all of them.
 
     >>> Glance([], {"said": -1.0, "year": -0.5}).plain("He said so, she said so.")
     {'said': -1.0}
@@ -45,10 +45,10 @@ class Glance:
                 expected[name] = self._signs[name]
             if rule.tier == "safe":
                 safe.add(name)
-                expected.setdefault(name, 0.0)
-        self._sieve = Sieve(expected)
-        self._odds = np.array([expected[form] for form in self._sieve.forms], np.float64)
-        self._safe = np.array([form in safe for form in self._sieve.forms], np.bool_)
+            expected.setdefault(name, 0.0)
+        self.sieve = Sieve(expected)
+        self._odds = np.array([expected[form] for form in self.sieve.forms], np.float64)
+        self._safe = np.array([form in safe for form in self.sieve.forms], np.bool_)
 
     @property
     def signs(self) -> Iterable[str]:
@@ -64,8 +64,8 @@ class Glance:
         return dict(map(self._plain.__getitem__, self._plain.keys() & split_words(fold(text))))
 
     def possible(self, text: str) -> Numbers:
-        """The numbers of what the text may hold of its plain words, all signs of spin, and all forms of tier `safe`."""
-        return self._sieve.find_numbers(text)
+        """The numbers of what the text may hold of its plain words, all signs of spin, and all forms of rules."""
+        return self.sieve.find_numbers(text)
 
     def count_strong(self, numbers: Numbers, least: float) -> int:
         """How many of the forms of some numbers have odds of `least` or more."""
@@ -78,7 +78,7 @@ class Glance:
 
     def strong(self, numbers: Numbers, least: float) -> list[str]:
         """Those of the forms of some numbers whose odds are `least` or more."""
-        return [self._sieve.forms[number] for number in numbers[self._odds[numbers] >= least].tolist()]
+        return [self.sieve.forms[number] for number in numbers[self._odds[numbers] >= least].tolist()]
 
     def may_be_safe(self, numbers: Numbers) -> bool:
         """Whether a rule of tier `safe` has any of the forms of some numbers."""

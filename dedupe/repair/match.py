@@ -89,6 +89,8 @@ class Hit:
 class FormIndex:
     """The forms of a set of rules, and folded `signs` that need not belong to any, ready to be found in texts.
 
+    `sieve`: one that has all of them, and may have others.
+
     >>> from dedupe.text.lexicon import load_lexicon
     >>> index = FormIndex(expand_rules(load_lexicon()))
     >>> hit = index.find("Sergei Lavrov | Getty Pictures")[0]
@@ -96,13 +98,13 @@ class FormIndex:
     (16, 30, ('Getty Images',))
     """
 
-    def __init__(self, forms: Iterable[Form], signs: Iterable[str] = ()) -> None:
+    def __init__(self, forms: Iterable[Form], signs: Iterable[str] = (), sieve: Sieve | None = None) -> None:
         by_text: dict[str, list[Form]] = {sign: [] for sign in signs}
         self._by_text, self._signs = by_text, frozenset(by_text)
         for form in forms:
             by_text.setdefault(fold(form.text), []).append(form)
         self._cased = frozenset(folded for folded, same in by_text.items() if any(form.text != folded for form in same))
-        self._sieve = Sieve(by_text)
+        self._sieve = sieve or Sieve(by_text)
 
     def find(self, text: str) -> list[Hit]:
         """All occurrences of all forms in `text`, sorted by start, longer ones first; overlapping ones included."""
@@ -116,7 +118,9 @@ class FormIndex:
     def _find_in(self, text: str, folded: str, start: int, end: int) -> Iterator[Hit]:
         block = folded[start:end]
         for form_text in self._sieve.find_possible(block):
-            forms = self._by_text[form_text]
+            forms = self._by_text.get(form_text)
+            if forms is None:
+                continue
             at = folded.find(form_text, start, end)
             while at >= 0:
                 stop = at + len(form_text)

@@ -168,7 +168,7 @@ class Repairer:
 
     @cached_property
     def _all(self) -> FormIndex:
-        return FormIndex(self._forms, self._glance.signs)
+        return FormIndex(self._forms, self._glance.signs, self._glance.sieve)
 
     @cached_property
     def _safe(self) -> FormIndex:

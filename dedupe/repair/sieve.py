@@ -38,10 +38,11 @@ class Sieve:
         self._numbers: dict[Key, int] = {key: number for number, key in enumerate(crowds)}
         filed: list[tuple[int, tuple[int, ...], str]] = []
         for form, keys in needed.items():
-            numbers = tuple(map(self._numbers.__getitem__, keys))
-            # a longer form is filed by the key that fewest share
-            rarest = min(zip(map(crowds.__getitem__, keys), numbers, strict=True), default=(0, len(crowds)))[1]
-            filed.append((rarest, numbers[:0] if len(numbers) == 1 else numbers, form))
+            if len(keys) > 1:  # filed by the key that fewest share
+                numbers = tuple(map(self._numbers.__getitem__, keys))
+                filed.append((min(zip(map(crowds.__getitem__, keys), numbers, strict=True))[1], numbers, form))
+            elif keys:  # a form without words is never found
+                filed.append((self._numbers[keys[0]], (), form))
         filed.sort()  # those of one key side by side, the short ones first
         self.forms = [form for _, _, form in filed]
         self._short: dict[int, list[int]] = {}  # numbers of forms of one word or two, by the number of their key
@@ -49,7 +50,7 @@ class Sieve:
         for number, (key, others, _) in enumerate(filed):
             if others:
                 self._long.setdefault(key, []).append((number, others))
-            elif key < len(crowds):  # a form without words is never found
+            else:
                 self._short.setdefault(key, []).append(number)
 
     def find_possible(self, text: str) -> list[str]:
