@@ -20,7 +20,14 @@
 #define FOR_EACH_CPU
 #endif
 
-#define LANES 16         /* spans hashed side by side */
+/* What the compiler does not make of plain loops is written out for processors with AVX2; `has_avx2` says whether this is one. */
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#define AVX2 __attribute__((target("avx2,bmi,popcnt")))
+static int has_avx2;
+#endif
+
+#define LANES 16         /* numbers that loops take side by side */
 #define LONGEST_WORD 128 /* code points; text/normal.py */
 #define LONGEST_FORM 4   /* words; text/classes.py */
 #define BLOCK 256        /* code points of a block of forms */
@@ -154,17 +161,113 @@ static inline uint32_t read_code(const uint8_t *p, int *size)
     return (uint32_t)(p[0] & 0x07) << 18 | (uint32_t)(p[1] & 0x3F) << 12 | (uint32_t)(p[2] & 0x3F) << 6 | (p[3] & 0x3F);
 }
 
-/* One byte of folded text: a word byte, or a space of which each run is written once. Nothing branches on the byte. */
-#define TAKE(byte)                                                                                                          \
-    do {                                                                                                                    \
-        uint8_t taken = (byte);                                                                                             \
-        int in_word = taken > ' ';                                                                                          \
-        buffer[used] = taken;                                                                                               \
-        ends[tokens] = used;                                                                                                \
-        tokens += was_word & ~in_word;                                                                                      \
-        used += was_word | in_word;                                                                                         \
-        was_word = in_word;                                                                                                 \
-    } while (0)
+/* Folded text that is being written: the bytes, the ends of the tokens, and whether the last byte was of a word. */
+typedef struct {
+    uint8_t *buffer;
+    int64_t *ends;
+    int64_t used, tokens;
+    int was_word;
+} Folded;
+
+#define SLACK 40 /* bytes and ends that may be written beyond those that count */
+
+#ifdef AVX2
+
+static uint8_t kept_places[256][8];
+
+/* By the bits of eight bytes that are kept: their places, one after the other. */
+static void fill_kept_places(void)
+{
+    for (int bits = 0; bits < 256; bits++)
+        for (int place = 0, kept = 0; place < 8; place++)
+            if (bits >> place & 1)
+                kept_places[bits][kept++] = (uint8_t)place;
+}
+
+/* As fold_plain, 32 bytes at a time. */
+AVX2 static const uint8_t *fold_ascii(Folded *f, const uint8_t *p, const uint8_t *end)
+{
+    int64_t used = f->used, tokens = f->tokens;
+    uint32_t was_word = (uint32_t)f->was_word;
+    while (p < end) {
+        uint8_t copy[32];
+        int64_t left = end - p;
+        __m256i bytes;
+        if (left >= 32) {
+            bytes = _mm256_loadu_si256((const __m256i *)p);
+        } else {
+            memset(copy, 0x80, sizeof copy);
+            memcpy(copy, p, (size_t)left);
+            bytes = _mm256_loadu_si256((const __m256i *)copy);
+        }
+        uint32_t beyond = (uint32_t)_mm256_movemask_epi8(bytes);
+        int taken = beyond ? __builtin_ctz(beyond) : 32;
+        if (!taken)
+            break;
+        uint32_t range = taken == 32 ? ~0u : (1u << taken) - 1;
+        __m256i low = _mm256_or_si256(bytes, _mm256_set1_epi8(0x20));
+        __m256i letter = _mm256_and_si256(_mm256_cmpgt_epi8(low, _mm256_set1_epi8('a' - 1)), _mm256_cmpgt_epi8(_mm256_set1_epi8('z' + 1), low));
+        __m256i digit = _mm256_and_si256(_mm256_cmpgt_epi8(bytes, _mm256_set1_epi8('0' - 1)), _mm256_cmpgt_epi8(_mm256_set1_epi8('9' + 1), bytes));
+        __m256i other = _mm256_or_si256(digit, _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('_')));
+        __m256i folded = _mm256_blendv_epi8(_mm256_blendv_epi8(_mm256_set1_epi8(' '), bytes, other), low, letter);
+        uint32_t words = (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(letter, other)) & range;
+        uint32_t kept = (words | words << 1 | was_word) & range;
+        was_word = words >> (taken - 1) & 1;
+        for (uint32_t spaces = kept & ~words; spaces; spaces &= spaces - 1)
+            f->ends[tokens++] = used + __builtin_popcount(kept & (spaces ^ (spaces - 1)) >> 1);
+        if (kept == ~0u) {
+            _mm256_storeu_si256((__m256i *)(f->buffer + used), folded);
+            used += 32;
+        } else {
+            __m128i half[2] = {_mm256_castsi256_si128(folded), _mm256_extracti128_si256(folded, 1)};
+            for (int part = 0; part < 4; part++) {
+                uint32_t bits = kept >> 8 * part & 0xFF;
+                __m128i eight = part & 1 ? _mm_srli_si128(half[part / 2], 8) : half[part / 2];
+                __m128i places = _mm_loadl_epi64((const __m128i *)kept_places[bits]);
+                _mm_storel_epi64((__m128i *)(f->buffer + used), _mm_shuffle_epi8(eight, places));
+                used += __builtin_popcount(bits);
+            }
+        }
+        p += taken;
+        if (beyond)
+            break;
+    }
+    f->used = used;
+    f->tokens = tokens;
+    f->was_word = (int)was_word;
+    return p;
+}
+
+#endif
+
+static inline void take(Folded *f, uint8_t byte)
+{
+    int in_word = byte > ' ';
+    f->buffer[f->used] = byte;
+    f->ends[f->tokens] = f->used;
+    f->tokens += f->was_word & ~in_word;
+    f->used += f->was_word | in_word;
+    f->was_word = in_word;
+}
+
+/* Takes ASCII characters up to the first byte of another one: where that stands, or the end. */
+static const uint8_t *fold_plain(Folded *f, const uint8_t *p, const uint8_t *end)
+{
+    Folded here = *f; /* in registers */
+    for (; p < end && *p < 0x80; p++)
+        take(&here, ascii_forms[*p]);
+    *f = here;
+    return p;
+}
+
+static const uint8_t *fold_run(Folded *f, const uint8_t *p, const uint8_t *end)
+{
+#ifdef AVX2
+    if (has_avx2)
+        return fold_ascii(f, p, end);
+#endif
+    return fold_plain(f, p, end);
+}
 
 /* Words of more than LONGEST_WORD code points are cut: the words from `first` on, which begin at byte `begin`. */
 static int cut_long_words(Tokenizer *t, int64_t first, int64_t begin)
@@ -204,22 +307,12 @@ static int tokenize_text(Tokenizer *t, const Source *source)
 {
     const uint8_t *p = source->text, *end = p + source->size;
     int64_t first = t->tokens, begin = t->used;
-    if (!make_room(t, source->size + 2))
+    if (!make_room(t, source->size + SLACK))
         return -1;
-    uint8_t *buffer = t->buffer;
-    int64_t *ends = t->ends;
-    int64_t used = t->used, tokens = t->tokens;
-    int was_word = 0;
-    while (p < end) {
-        if (source->folded) {
-            TAKE(*p);
-            p++;
-            continue;
-        }
-        for (; p < end && *p < 0x80; p++)
-            TAKE(ascii_forms[*p]);
-        if (p == end)
-            break;
+    Folded f = {t->buffer, t->ends, t->used, t->tokens, 0};
+    for (; source->folded && p < end; p++)
+        take(&f, *p);
+    while ((p = fold_run(&f, p, end)) < end) {
         int size;
         uint32_t code = read_code(p, &size);
         p += size;
@@ -228,22 +321,22 @@ static int tokenize_text(Tokenizer *t, const Source *source)
         if (low & COMBINES)
             return 0;
         uint32_t high = offset_of(forms, code % BLOCK + 1) & ~COMBINES;
-        t->used = used;
-        t->tokens = tokens;
-        if (!make_room(t, (end - p) + (int64_t)(high - low) + 2))
+        t->used = f.used;
+        t->tokens = f.tokens;
+        if (!make_room(t, (end - p) + (int64_t)(high - low) + SLACK))
             return -1;
-        buffer = t->buffer;
-        ends = t->ends;
+        f.buffer = t->buffer;
+        f.ends = t->ends;
         for (const uint8_t *form = forms + HEAD + low; low < high; low++, form++)
-            TAKE(*form);
+            take(&f, *form);
     }
-    TAKE(' ');
-    t->used = used;
-    t->tokens = tokens;
+    take(&f, ' ');
+    t->used = f.used;
+    t->tokens = f.tokens;
     int64_t longest = 0, last = begin;
-    for (int64_t i = first; i < tokens; i++) {
-        longest = ends[i] - last > longest ? ends[i] - last : longest;
-        last = ends[i] + 1;
+    for (int64_t i = first; i < t->tokens; i++) {
+        longest = t->ends[i] - last > longest ? t->ends[i] - last : longest;
+        last = t->ends[i] + 1;
     }
     if (longest > LONGEST_WORD && !cut_long_words(t, first, begin))
         return -1;
@@ -469,62 +562,91 @@ static uint32_t xxh32(const uint8_t *p, int64_t size)
     return h ^ h >> 16;
 }
 
-typedef uint32_t unaligned32 __attribute__((aligned(1), may_alias));
-#define WORD(place) (*(const unaligned32 *)(buffer + (place)))
+#ifdef AVX2
 
-/* LANES spans side by side, step by step; a lane that has taken in all it has keeps what it holds. Four bytes after the end of
-   each span must be readable, and the machine little-endian. */
-FOR_EACH_CPU static void xxh32_lanes(const uint8_t *buffer, const int32_t *begins, const int32_t *sizes, uint32_t *hashes)
+#define SPANS 8 /* hashed side by side */
+#define ROTATE8(x, bits) _mm256_or_si256(_mm256_slli_epi32(x, bits), _mm256_srli_epi32(x, 32 - (bits)))
+#define TIMES8(x, factor) _mm256_mullo_epi32(x, _mm256_set1_epi32((int)(factor)))
+#define PAIR8(low, high) _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(low))), _mm_loadu_si128((const __m128i *)(high)), 1)
+
+AVX2 static void xxh32_side_by_side(const uint8_t *buffer, const int64_t *begins, const int64_t *lengths, uint32_t *hashes)
 {
-    uint32_t v1[LANES], v2[LANES], v3[LANES], v4[LANES], h[LANES];
-    int32_t place[LANES], stripes[LANES], words[LANES], rest[LANES];
-    int32_t longest = 0;
-    for (int l = 0; l < LANES; l++) {
-        longest = sizes[l] > longest ? sizes[l] : longest;
-        stripes[l] = sizes[l] >> 4;
-        words[l] = sizes[l] >> 2 & 3;
-        rest[l] = sizes[l] & 3;
-        place[l] = begins[l];
-        v1[l] = P1 + P2, v2[l] = P2, v3[l] = 0, v4[l] = 0 - P1;
+    const uint8_t *at[8];
+    __m256i v[4], sizes, step8 = _mm256_setzero_si256(), one = _mm256_set1_epi32(1);
+    int64_t longest = 0;
+    int32_t length[8];
+    for (int l = 0; l < 8; l++) {
+        at[l] = buffer + begins[l];
+        length[l] = (int32_t)lengths[l];
+        longest = lengths[l] > longest ? lengths[l] : longest;
     }
-    for (int32_t step = 0; step < longest >> 4; step++)
-        for (int l = 0; l < LANES; l++) {
-            uint32_t taken = step < stripes[l] ? ~0u : 0u;
-            int32_t at = begins[l] + (int32_t)(taken & (uint32_t)(16 * step));
-            v1[l] = (taken & rotate(v1[l] + WORD(at) * P2, 13) * P1) | (~taken & v1[l]);
-            v2[l] = (taken & rotate(v2[l] + WORD(at + (int32_t)(taken & 4)) * P2, 13) * P1) | (~taken & v2[l]);
-            v3[l] = (taken & rotate(v3[l] + WORD(at + (int32_t)(taken & 8)) * P2, 13) * P1) | (~taken & v3[l]);
-            v4[l] = (taken & rotate(v4[l] + WORD(at + (int32_t)(taken & 12)) * P2, 13) * P1) | (~taken & v4[l]);
+    sizes = _mm256_loadu_si256((const __m256i *)length);
+    __m256i stripes = _mm256_srli_epi32(sizes, 4);
+    for (int i = 0; i < 4; i++)
+        v[i] = _mm256_set_epi32((int)(0 - P1), 0, (int)P2, (int)(P1 + P2), (int)(0 - P1), 0, (int)P2, (int)(P1 + P2));
+    const __m256i place[4] = {_mm256_set_epi32(4,4,4,4,0,0,0,0), _mm256_set_epi32(5,5,5,5,1,1,1,1), _mm256_set_epi32(6,6,6,6,2,2,2,2), _mm256_set_epi32(7,7,7,7,3,3,3,3)};
+    for (int64_t step = 0; step < longest >> 4; step++) {
+        __m256i goes_on = _mm256_cmpgt_epi32(stripes, step8);
+        for (int i = 0; i < 4; i++) {
+            __m256i words = PAIR8(at[i], at[i + 4]);
+            __m256i next = TIMES8(ROTATE8(_mm256_add_epi32(v[i], TIMES8(words, P2)), 13), P1);
+            v[i] = _mm256_blendv_epi8(v[i], next, _mm256_permutevar8x32_epi32(goes_on, place[i]));
         }
-    for (int l = 0; l < LANES; l++) {
-        uint32_t merged = rotate(v1[l], 1) + rotate(v2[l], 7) + rotate(v3[l], 12) + rotate(v4[l], 18);
-        h[l] = (stripes[l] ? merged : P5) + (uint32_t)sizes[l];
-        place[l] = begins[l] + 16 * stripes[l];
+        for (int l = 0; l < 8; l++)
+            at[l] += step < length[l] >> 4 ? 16 : 0;
+        step8 = _mm256_add_epi32(step8, one);
     }
-    for (int step = 0; step < 3; step++)
-        for (int l = 0; l < LANES; l++) {
-            uint32_t mixed = rotate(h[l] + WORD(place[l]) * P3, 17) * P4;
-            int32_t taken = step < words[l];
-            h[l] = taken ? mixed : h[l];
-            place[l] += 4 * taken;
-        }
-    for (int l = 0; l < LANES; l++) {
-        uint32_t tail = WORD(place[l]);
-        for (int step = 0; step < 3; step++) {
-            uint32_t mixed = rotate(h[l] + (tail >> 8 * step & 0xFF) * P5, 11) * P1;
-            h[l] = step < rest[l] ? mixed : h[l];
-        }
-        h[l] = (h[l] ^ h[l] >> 15) * P2;
-        h[l] = (h[l] ^ h[l] >> 13) * P3;
-        hashes[l] = h[l] ^ h[l] >> 16;
+    const __m256i left = _mm256_set_epi32(18, 12, 7, 1, 18, 12, 7, 1), right = _mm256_sub_epi32(_mm256_set1_epi32(32), left);
+    for (int i = 0; i < 4; i++)
+        v[i] = _mm256_or_si256(_mm256_sllv_epi32(v[i], left), _mm256_srlv_epi32(v[i], right));
+    __m256i h = _mm256_hadd_epi32(_mm256_hadd_epi32(v[0], v[1]), _mm256_hadd_epi32(v[2], v[3]));
+    h = _mm256_blendv_epi8(h, _mm256_set1_epi32((int)P5), _mm256_cmpeq_epi32(stripes, _mm256_setzero_si256()));
+    h = _mm256_add_epi32(h, sizes);
+    __m256i t0 = PAIR8(at[0], at[4]), t1 = PAIR8(at[1], at[5]), t2 = PAIR8(at[2], at[6]), t3 = PAIR8(at[3], at[7]);
+    __m256i low01 = _mm256_unpacklo_epi32(t0, t1), low23 = _mm256_unpacklo_epi32(t2, t3);
+    __m256i high01 = _mm256_unpackhi_epi32(t0, t1), high23 = _mm256_unpackhi_epi32(t2, t3);
+    __m256i word[4] = {_mm256_unpacklo_epi64(low01, low23), _mm256_unpackhi_epi64(low01, low23),
+                       _mm256_unpacklo_epi64(high01, high23), _mm256_unpackhi_epi64(high01, high23)};
+    __m256i whole = _mm256_and_si256(_mm256_srli_epi32(sizes, 2), _mm256_set1_epi32(3)), rest = _mm256_and_si256(sizes, _mm256_set1_epi32(3));
+    __m256i tail = word[0];
+    for (int i = 0; i < 3; i++) {
+        __m256i next = TIMES8(ROTATE8(_mm256_add_epi32(h, TIMES8(word[i], P3)), 17), P4);
+        __m256i taken = _mm256_cmpgt_epi32(whole, _mm256_set1_epi32(i));
+        h = _mm256_blendv_epi8(h, next, taken);
+        tail = _mm256_blendv_epi8(tail, word[i + 1], taken);
     }
+    for (int i = 0; i < 3; i++) {
+        __m256i byte = _mm256_and_si256(tail, _mm256_set1_epi32(0xFF));
+        __m256i next = TIMES8(ROTATE8(_mm256_add_epi32(h, TIMES8(byte, P5)), 11), P1);
+        h = _mm256_blendv_epi8(h, next, _mm256_cmpgt_epi32(rest, _mm256_set1_epi32(i)));
+        tail = _mm256_srli_epi32(tail, 8);
+    }
+    h = TIMES8(_mm256_xor_si256(h, _mm256_srli_epi32(h, 15)), P2);
+    h = TIMES8(_mm256_xor_si256(h, _mm256_srli_epi32(h, 13)), P3);
+    _mm256_storeu_si256((__m256i *)hashes, _mm256_xor_si256(h, _mm256_srli_epi32(h, 16)));
 }
 
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define LITTLE_ENDIAN_WORDS 1
-#else
-#define LITTLE_ENDIAN_WORDS 0
 #endif
+
+/* begins and lengths lie inside the buffer. */
+static void hash_spans(const uint8_t *buffer, Py_ssize_t size, const int64_t *begins, const int64_t *lengths, Py_ssize_t count, uint32_t *hashes)
+{
+    Py_ssize_t i = 0;
+#ifdef AVX2
+    for (; has_avx2 && count - i >= SPANS; i += SPANS) {
+        int fits = 1;
+        for (int l = 0; l < SPANS; l++)
+            fits &= lengths[i + l] < INT32_MAX && begins[i + l] + lengths[i + l] + 16 <= size;
+        if (fits)
+            xxh32_side_by_side(buffer, begins + i, lengths + i, hashes + i);
+        else
+            for (int l = 0; l < SPANS; l++)
+                hashes[i + l] = xxh32(buffer + begins[i + l], lengths[i + l]);
+    }
+#endif
+    for (; i < count; i++)
+        hashes[i] = xxh32(buffer + begins[i], lengths[i]);
+}
 
 PyDoc_STRVAR(xxh32_doc, "xxh32_spans(buffer, begins, lengths, hashes): fills uint32 hashes of the spans (int64 begins, lengths).");
 
@@ -544,46 +666,69 @@ static PyObject *xxh32_spans(PyObject *module, PyObject *args)
     for (Py_ssize_t i = 0; i < count; i++)
         if (begins[i] < 0 || lengths[i] < 0 || lengths[i] > size || begins[i] > size - lengths[i])
             error = BAD_OFFSETS;
-    Py_ssize_t i = 0;
-    while (!error && i < count) {
-        int32_t places[LANES], sizes[LANES];
-        int64_t low = begins[i], high = 0;
-        int fits = LITTLE_ENDIAN_WORDS && count - i >= LANES;
-        for (int l = 0; fits && l < LANES; l++) {
-            low = begins[i + l] < low ? begins[i + l] : low;
-            high = begins[i + l] + lengths[i + l] > high ? begins[i + l] + lengths[i + l] : high;
-        }
-        if (fits && high - low < 1 << 30 && high + 4 <= size) {
-            for (int l = 0; l < LANES; l++) {
-                places[l] = (int32_t)(begins[i + l] - low);
-                sizes[l] = (int32_t)lengths[i + l];
-            }
-            xxh32_lanes(buffer + low, places, sizes, hashes + i);
-            i += LANES;
-        } else {
-            hashes[i] = xxh32(buffer + begins[i], lengths[i]);
-            i++;
-        }
-    }
+    if (!error)
+        hash_spans(buffer, size, begins, lengths, count, hashes);
     Py_END_ALLOW_THREADS
     return finish(v, 4, count, error);
 }
 
+/* ---- shingles in order: detect/shingles.py, hash_in_order -------------------------------------------------------------- */
+
+PyDoc_STRVAR(shingle_doc, "shingle(buffer, starts, ends, documents, words, hashes, counts): fills the xxh32 (uint32) of every run of so many\n"
+                          "tokens, and the number of each text's (int64); gives back how many there are.");
+
+static PyObject *shingle(PyObject *module, PyObject *args)
+{
+    Py_buffer v[6] = {{0}};
+    const char *error = NULL;
+    Py_ssize_t words;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*nw*w*", &v[0], &v[1], &v[2], &v[3], &words, &v[4], &v[5]))
+        return NULL;
+    const uint8_t *buffer = v[0].buf;
+    const int64_t *starts = v[1].buf, *ends = v[2].buf, *documents = v[3].buf;
+    uint32_t *hashes = v[4].buf;
+    int64_t *counts = v[5].buf;
+    Py_ssize_t tokens = COUNT(v[1], int64_t), texts = COUNT(v[3], int64_t) - 1, made = 0;
+    if (words < 1 || texts < 0 || COUNT(v[2], int64_t) != tokens || COUNT(v[4], uint32_t) < tokens || COUNT(v[5], int64_t) != texts)
+        return finish(v, 6, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    if (!are_offsets(documents, texts + 1, tokens))
+        error = BAD_OFFSETS;
+    for (Py_ssize_t i = 0; i < tokens && !error; i++)
+        if (starts[i] < (i ? ends[i - 1] : 0) || ends[i] < starts[i] || ends[i] > v[0].len)
+            error = BAD_OFFSETS;
+    for (Py_ssize_t d = 0; d < texts && !error; d++) {
+        int64_t first = documents[d], last = documents[d + 1];
+        counts[d] = last - first < words ? last > first : last - first - words + 1;
+        for (int64_t done = 0; done < counts[d];) {
+            int64_t lengths[512], some = counts[d] - done < 512 ? counts[d] - done : 512;
+            for (int64_t i = 0, from = first + done; i < some; i++, from++)
+                lengths[i] = ends[(from + words < last ? from + words : last) - 1] - starts[from];
+            hash_spans(buffer, v[0].len, starts + first + done, lengths, (Py_ssize_t)some, hashes + made);
+            made += (Py_ssize_t)some;
+            done += some;
+        }
+    }
+    Py_END_ALLOW_THREADS
+    return finish(v, 6, made, error);
+}
+
 /* ---- distinct sets: detect/shingles.py, collect_shingles -------------------------------------------------------------- */
 
-/* Sorts; `spare` has room for as many. Four passes of eight bits: the time does not depend on what the hashes are. */
-static void sort32(uint32_t *values, uint32_t *spare, Py_ssize_t count)
+static void sort_by_insertion(uint32_t *values, Py_ssize_t count)
 {
-    if (count < 48) {
-        for (Py_ssize_t i = 1; i < count; i++) {
-            uint32_t value = values[i];
-            Py_ssize_t j = i;
-            for (; j > 0 && values[j - 1] > value; j--)
-                values[j] = values[j - 1];
-            values[j] = value;
-        }
-        return;
+    for (Py_ssize_t i = 1; i < count; i++) {
+        uint32_t value = values[i];
+        Py_ssize_t j = i;
+        for (; j > 0 && values[j - 1] > value; j--)
+            values[j] = values[j - 1];
+        values[j] = value;
     }
+}
+
+/* Four passes of eight bits: the time does not depend on what the values are. */
+static void sort_by_digits(uint32_t *values, uint32_t *spare, Py_ssize_t count)
+{
     size_t counts[4][256];
     memset(counts, 0, sizeof counts);
     for (Py_ssize_t i = 0; i < count; i++)
@@ -603,6 +748,37 @@ static void sort32(uint32_t *values, uint32_t *spare, Py_ssize_t count)
         from = to;
         to = other;
     }
+}
+
+#define FINE_BITS 9
+#define CROWDED 24 /* values of one bucket: then they are no hashes as they mostly are, and the sure way is taken */
+
+/* Sorts; `spare` has room for as many. Hashes spread evenly over buckets of their upper bits, where few are left to sort. */
+static void sort32(uint32_t *values, uint32_t *spare, Py_ssize_t count)
+{
+    if (count < 24) {
+        sort_by_insertion(values, count);
+        return;
+    }
+    uint16_t places[1 << FINE_BITS] = {0};
+    uint32_t most = 0;
+    for (Py_ssize_t i = 0; count < 4096 && i < count; i++) {
+        uint32_t here = ++places[values[i] >> (32 - FINE_BITS)];
+        most = here > most ? here : most;
+    }
+    if (count >= 4096 || most > CROWDED) {
+        sort_by_digits(values, spare, count);
+        return;
+    }
+    for (uint32_t bucket = 0, before = 0; bucket < 1 << FINE_BITS; bucket++) {
+        uint32_t here = places[bucket];
+        places[bucket] = (uint16_t)before;
+        before += here;
+    }
+    for (Py_ssize_t i = 0; i < count; i++)
+        spare[places[values[i] >> (32 - FINE_BITS)]++] = values[i];
+    sort_by_insertion(spare, count);
+    memcpy(values, spare, (size_t)count * sizeof *values);
 }
 
 static Py_ssize_t drop_repeated(const uint32_t *ascending, Py_ssize_t count, uint32_t *out)
@@ -1207,6 +1383,7 @@ static PyMethodDef methods[] = {
     {"blocks", blocks, METH_VARARGS, blocks_doc},
     {"combining", combining, METH_VARARGS, combining_doc},
     {"xxh32_spans", xxh32_spans, METH_VARARGS, xxh32_doc},
+    {"shingle", shingle, METH_VARARGS, shingle_doc},
     {"collect", collect, METH_VARARGS, collect_doc},
     {"sign", sign, METH_VARARGS, sign_doc},
     {"winnow", winnow, METH_VARARGS, winnow_doc},
@@ -1222,6 +1399,10 @@ static PyMethodDef methods[] = {
 static int execute(PyObject *module)
 {
     fill_ascii_forms();
+#ifdef AVX2
+    fill_kept_places();
+    has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt");
+#endif
     return 0;
 }
 
