@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import TYPE_CHECKING, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 from dedupe.config import FindSettings, Settings
 from dedupe.corpus.joined import JoinedCorpus
@@ -26,6 +26,7 @@ from dedupe.repair.layout import count_body_words
 from dedupe.review.regroup import Grouping, part_linked, regroup
 from dedupe.standing import Earlier, add_copies, describe_copies, find_reference_copies
 from dedupe.text.lexicon import load_classes
+from dedupe.text.normal import as_text
 
 if TYPE_CHECKING:
     from dedupe.repair.repairer import Repairer
@@ -165,18 +166,14 @@ def read_through(corpus: Source, settings: Settings, track: Track) -> Reading:
     terms = TermProfiler() if "story" in kinds else None
     places, dates, sources, unreadable = dict[str, Place](), list[str](), list[int](), 0
     numbers = dict[str, int]()
-    for record in track(corpus, "read and profile"):
-        article = record.article
-        if article is None:
-            unreadable += not record.rest
-            continue
-        profiler.add(article.text)
+    for stretch in track(corpus.stretches(), "read and profile"):
+        profiler.extend(stretch.texts)
         if terms:
-            terms.add(article.text)
-        places[article.id] = (record.where.input, record.where.record)
-        dates.append(article.date)
-        source = _name_source(article)
-        sources.append(numbers.setdefault(source, len(numbers)) if source else -1)
+            terms.extend(map(as_text, stretch.texts))
+        places.update(zip(stretch.ids, zip(repeat(stretch.input), stretch.numbers, strict=False), strict=True))
+        dates += stretch.dates
+        sources += [numbers.setdefault(source, len(numbers)) if source else -1 for source in stretch.sources]
+        unreadable += stretch.unreadable
     return Reading(profiler.finish(), list(places), places, sources, dates, terms, unreadable)
 
 
@@ -243,14 +240,6 @@ def find_stories(
 
     finder = StoryFinder(corpus, reading.places, reading.profiles, reading.ids, settings.find)
     return finder.find(reading.terms.finish(), reading.dates, removed, templates, meet, choose_lead)
-
-
-def _name_source(article: Article) -> str:
-    """Who published an article, as far as it says: its source, or the host of its address."""
-    try:
-        return article.source or urlsplit(article.url).netloc
-    except ValueError:  # no address
-        return ""
 
 
 def assess_plainly(article: Article, body: str) -> Candidate:

@@ -56,14 +56,13 @@ class Profiles:
 
 
 class Profiler:
-    """Takes texts one by one and gives their `Profiles` at the end.
+    """Takes texts, str or UTF-8, and gives their `Profiles` at the end.
 
     With `classes` the texts are profiled with their synonyms undone as well, for the kind `spun`.
     Raises UsageError for settings that make no shingles or no signature.
 
     >>> profiler = Profiler(FindSettings())
-    >>> profiler.add("The first text.")
-    >>> profiler.add("Another one, a little longer than the first.")
+    >>> profiler.extend(["The first text.", "Another one, a little longer than the first."])
     >>> profiler.finish().words.tolist()
     [3, 8]
     """
@@ -80,9 +79,10 @@ class Profiler:
         self._columns = Columns()
         self._batches = Batches(self._profile, self._take)
 
-    def add(self, text: str) -> None:
-        """Take one text; its row is the number of texts taken before."""
-        self._batches.add(text)
+    def extend(self, texts: Iterable[str | bytes]) -> None:
+        """Take texts; the row of each is the number of texts taken before."""
+        for text in texts:
+            self._batches.add(text)
 
     def finish(self) -> Profiles:
         """The profiles of all texts taken."""
@@ -104,7 +104,7 @@ class Profiler:
         sizes = {"sizes": np.diff(batch.offsets), "fingerprint_sizes": np.diff(batch.fingerprint_offsets)}
         self._columns.append(whole | sizes | (split_despun(batch.despun) if batch.despun else {}))
 
-    def _profile(self, texts: list[str]) -> Profiles:
+    def _profile(self, texts: list[str | bytes]) -> Profiles:
         tokens = tokenize(texts)
         ordered, counts = hash_in_order(tokens, self._settings.shingle_words, self._settings.hash)
         prints = np.empty(0, np.uint32), np.zeros(len(counts) + 1, np.int64)
@@ -123,6 +123,5 @@ def profile_texts(texts: Iterable[str], settings: FindSettings, classes: ClassMa
     (2, 128)
     """
     profiler = Profiler(settings, classes)
-    for text in texts:
-        profiler.add(text)
+    profiler.extend(texts)
     return profiler.finish()

@@ -80,7 +80,7 @@ class TermProfiler:
     """Takes texts one by one and gives their `Terms` at the end.
 
     >>> profiler = TermProfiler()
-    >>> profiler.add("On Monday the mayor of Velsing opened 9,400 flats.")
+    >>> profiler.extend(["On Monday the mayor of Velsing opened 9,400 flats."])
     >>> terms = profiler.finish()
     >>> np.bincount(terms.marks).tolist()     # the mayor of opened flats on; 9,400; Monday Velsing
     [6, 1, 2]
@@ -90,9 +90,10 @@ class TermProfiler:
         self._columns, self._numbers = Columns(), dict[int, tuple[float, float]]()
         self._batches = Batches(extract_terms, self._take)
 
-    def add(self, text: str) -> None:
-        """Take one text; its row is the number of texts taken before."""
-        self._batches.add(text)
+    def extend(self, texts: Iterable[str]) -> None:
+        """Take texts; the row of each is the number of texts taken before."""
+        for text in texts:
+            self._batches.add(text)
 
     def finish(self) -> Terms:
         """The terms of all texts taken."""
