@@ -66,6 +66,8 @@ static inline uint64_t mix64(uint64_t x)
 /* The number of items of some size in a buffer. */
 #define COUNT(view, type) ((Py_ssize_t)((view).len / (Py_ssize_t)sizeof(type)))
 
+static int is_power_of_two(Py_ssize_t size) { return size > 0 && !(size & (size - 1)); }
+
 static int are_offsets(const int64_t *offsets, Py_ssize_t count, int64_t limit)
 {
     if (count < 1 || offsets[0] < 0 || offsets[count - 1] > limit)
@@ -96,6 +98,7 @@ static PyObject *finish(Py_buffer *views, int count, Py_ssize_t result, const ch
 
 static const char *const BAD_SIZES = "the arrays do not fit each other";
 static const char *const BAD_OFFSETS = "offsets must ascend and lie inside the array";
+static const char *const UNFOLDED = "a text must be folded first: it holds what combines or is not in the forms";
 static const char *const NO_MEMORY = "!out of memory";
 
 /* ---- tokens: text/normal.py, tokenize ------------------------------------------------------------------------------- */
@@ -557,7 +560,7 @@ static PyObject *tokenize(PyObject *module, PyObject *args)
         for (int i = 0; i < 3; i++)
             Py_XDECREF(parts[i]);
     } else if (state == 0) {
-        PyErr_SetString(PyExc_ValueError, "a text must be folded first: it holds what combines or is not in the forms");
+        PyErr_SetString(PyExc_ValueError, UNFOLDED);
     } else {
         PyErr_NoMemory();
     }
@@ -708,6 +711,21 @@ static PyObject *xxh32_spans(PyObject *module, PyObject *args)
 
 /* ---- shingles in order: detect/shingles.py, hash_in_order -------------------------------------------------------------- */
 
+/* The hashes of the runs of so many tokens among those from `first` to `last`, in order; their number. */
+static Py_ssize_t hash_runs(const uint8_t *buffer, Py_ssize_t size, const int64_t *starts, const int64_t *ends, int64_t first, int64_t last,
+                            Py_ssize_t words, uint32_t *hashes)
+{
+    int64_t count = last - first < words ? last > first : last - first - words + 1;
+    for (int64_t done = 0; done < count;) {
+        int64_t lengths[512], some = count - done < 512 ? count - done : 512;
+        for (int64_t i = 0, from = first + done; i < some; i++, from++)
+            lengths[i] = ends[(from + words < last ? from + words : last) - 1] - starts[from];
+        hash_spans(buffer, size, starts + first + done, lengths, (Py_ssize_t)some, hashes + done);
+        done += some;
+    }
+    return (Py_ssize_t)count;
+}
+
 PyDoc_STRVAR(shingle_doc, "shingle(buffer, starts, ends, documents, words, hashes, counts): fills the xxh32 (uint32) of every run of so many\n"
                           "tokens, and the number of each text's (int64); gives back how many there are.");
 
@@ -732,33 +750,14 @@ static PyObject *shingle(PyObject *module, PyObject *args)
         if (starts[i] < (i ? ends[i - 1] : 0) || ends[i] < starts[i] || ends[i] > v[0].len)
             error = BAD_OFFSETS;
     for (Py_ssize_t d = 0; d < texts && !error; d++) {
-        int64_t first = documents[d], last = documents[d + 1];
-        counts[d] = last - first < words ? last > first : last - first - words + 1;
-        for (int64_t done = 0; done < counts[d];) {
-            int64_t lengths[512], some = counts[d] - done < 512 ? counts[d] - done : 512;
-            for (int64_t i = 0, from = first + done; i < some; i++, from++)
-                lengths[i] = ends[(from + words < last ? from + words : last) - 1] - starts[from];
-            hash_spans(buffer, v[0].len, starts + first + done, lengths, (Py_ssize_t)some, hashes + made);
-            made += (Py_ssize_t)some;
-            done += some;
-        }
+        counts[d] = hash_runs(buffer, v[0].len, starts, ends, documents[d], documents[d + 1], words, hashes + made);
+        made += (Py_ssize_t)counts[d];
     }
     Py_END_ALLOW_THREADS
     return finish(v, 6, made, error);
 }
 
 /* ---- distinct sets: detect/shingles.py, collect_shingles -------------------------------------------------------------- */
-
-static void sort_by_insertion(uint32_t *values, Py_ssize_t count)
-{
-    for (Py_ssize_t i = 1; i < count; i++) {
-        uint32_t value = values[i];
-        Py_ssize_t j = i;
-        for (; j > 0 && values[j - 1] > value; j--)
-            values[j] = values[j - 1];
-        values[j] = value;
-    }
-}
 
 /* Four passes of eight bits: the time does not depend on what the values are. */
 static void sort_by_digits(uint32_t *values, uint32_t *spare, Py_ssize_t count)
@@ -785,19 +784,27 @@ static void sort_by_digits(uint32_t *values, uint32_t *spare, Py_ssize_t count)
 }
 
 #define FINE_BITS 9
-#define CROWDED 24 /* values of one bucket: then they are no hashes as they mostly are, and the sure way is taken */
+#define CROWDED 12 /* values of one bucket: then they are no hashes as they mostly are, and the sure way is taken */
 
-/* Sorts; `spare` has room for as many. Hashes spread evenly over buckets of their upper bits, where few are left to sort. */
+/* The lesser of each two neighbours first, from value `first` on. */
+FOR_EACH_CPU static void order_neighbours(uint32_t *values, Py_ssize_t first, Py_ssize_t count)
+{
+    uint32_t *v = values + first;
+    for (Py_ssize_t i = 0; i < (count - first) / 2; i++) {
+        uint32_t x = v[2 * i], y = v[2 * i + 1];
+        v[2 * i] = x < y ? x : y;
+        v[2 * i + 1] = x < y ? y : x;
+    }
+}
+
+/* Sorts; `spare` has room for as many. Hashes spread evenly over buckets of their upper bits; those of one bucket are ordered by
+   as many rounds as the fullest has values (odd-even transposition: Knuth, The Art of Computer Programming 3, 5.3.4). */
 static void sort32(uint32_t *values, uint32_t *spare, Py_ssize_t count)
 {
-    if (count < 24) {
-        sort_by_insertion(values, count);
-        return;
-    }
     uint16_t places[1 << FINE_BITS] = {0};
-    uint32_t most = 0;
+    Py_ssize_t most = 0;
     for (Py_ssize_t i = 0; count < 4096 && i < count; i++) {
-        uint32_t here = ++places[values[i] >> (32 - FINE_BITS)];
+        Py_ssize_t here = ++places[values[i] >> (32 - FINE_BITS)];
         most = here > most ? here : most;
     }
     if (count >= 4096 || most > CROWDED) {
@@ -811,7 +818,8 @@ static void sort32(uint32_t *values, uint32_t *spare, Py_ssize_t count)
     }
     for (Py_ssize_t i = 0; i < count; i++)
         spare[places[values[i] >> (32 - FINE_BITS)]++] = values[i];
-    sort_by_insertion(spare, count);
+    for (Py_ssize_t round = 0; round < most && most > 1; round++)
+        order_neighbours(spare, round & 1, count);
     memcpy(values, spare, (size_t)count * sizeof *values);
 }
 
@@ -894,6 +902,20 @@ FOR_EACH_CPU static void fmix32(const uint32_t *hashes, Py_ssize_t count, uint32
     }
 }
 
+/* The signature of a set; `mixed` has room for LANES more numbers than there are. permutations: a multiple of 4. */
+static void sign_row(const uint32_t *hashes, Py_ssize_t count, const uint32_t *a, const uint32_t *b, Py_ssize_t permutations, uint32_t *mixed, uint32_t *row)
+{
+    if (!count) {
+        memset(row, 0xFF, (size_t)permutations * sizeof *row);
+        return;
+    }
+    fmix32(hashes, count, mixed);
+    for (; count % LANES; count++)
+        mixed[count] = mixed[0]; /* once more: the least stays the least */
+    for (Py_ssize_t k = 0; k < permutations; k += 4)
+        sign_set(mixed, count, a + k, b + k, row + k);
+}
+
 PyDoc_STRVAR(sign_doc, "sign(hashes, offsets, a, b, signatures): fills the affine32 signature of each set hashes[offsets[d]:offsets[d + 1]].\n\n"
                        "a, b: uint32, as many as permutations, which must be a multiple of 4.");
 
@@ -918,22 +940,256 @@ static PyObject *sign(PyObject *module, PyObject *args)
     uint32_t *mixed = error ? NULL : malloc(((size_t)most + LANES) * sizeof *mixed);
     if (!error && !mixed)
         error = NO_MEMORY;
-    for (Py_ssize_t d = 0; d < texts && !error; d++) {
-        Py_ssize_t count = (Py_ssize_t)(offsets[d + 1] - offsets[d]);
-        uint32_t *row = signatures + d * permutations;
-        if (!count) {
-            memset(row, 0xFF, (size_t)permutations * sizeof *row);
-            continue;
-        }
-        fmix32(hashes + offsets[d], count, mixed);
-        for (; count % LANES; count++)
-            mixed[count] = mixed[0]; /* once more: the least stays the least */
-        for (Py_ssize_t k = 0; k < permutations; k += 4)
-            sign_set(mixed, count, a + k, b + k, row + k);
-    }
+    for (Py_ssize_t d = 0; d < texts && !error; d++)
+        sign_row(hashes + offsets[d], (Py_ssize_t)(offsets[d + 1] - offsets[d]), a, b, permutations, mixed, signatures + d * permutations);
     free(mixed);
     Py_END_ALLOW_THREADS
     return finish(v, 5, texts, error);
+}
+
+/* ---- digests: text/normal.py, digest_texts ---------------------------------------------------------------------------------- */
+
+static const uint64_t BLAKE_START[8] = {0x6A09E667F3BCC908u, 0xBB67AE8584CAA73Bu, 0x3C6EF372FE94F82Bu, 0xA54FF53A5F1D36F1u,
+                                        0x510E527FADE682D1u, 0x9B05688C2B3E6C1Fu, 0x1F83D9ABFB41BD6Bu, 0x5BE0CD19137E2179u};
+
+#define BLAKE_MIX(a, b, c, d, x, y)                                                                                         \
+    do {                                                                                                                    \
+        a += b + m[x];                                                                                                      \
+        d = ROTATE64(d ^ a, 32);                                                                                            \
+        c += d;                                                                                                             \
+        b = ROTATE64(b ^ c, 24);                                                                                            \
+        a += b + m[y];                                                                                                      \
+        d = ROTATE64(d ^ a, 16);                                                                                            \
+        c += d;                                                                                                             \
+        b = ROTATE64(b ^ c, 63);                                                                                            \
+    } while (0)
+
+#define BLAKE_ROUND(i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, i10, i11, i12, i13, i14, i15)                                    \
+    do {                                                                                                                    \
+        BLAKE_MIX(v[0], v[4], v[8], v[12], i0, i1);                                                                         \
+        BLAKE_MIX(v[1], v[5], v[9], v[13], i2, i3);                                                                         \
+        BLAKE_MIX(v[2], v[6], v[10], v[14], i4, i5);                                                                        \
+        BLAKE_MIX(v[3], v[7], v[11], v[15], i6, i7);                                                                        \
+        BLAKE_MIX(v[0], v[5], v[10], v[15], i8, i9);                                                                        \
+        BLAKE_MIX(v[1], v[6], v[11], v[12], i10, i11);                                                                      \
+        BLAKE_MIX(v[2], v[7], v[8], v[13], i12, i13);                                                                       \
+        BLAKE_MIX(v[3], v[4], v[9], v[14], i14, i15);                                                                       \
+    } while (0)
+
+#define BLAKE_ROUNDS                                                                                                        \
+    do {                                                                                                                    \
+        BLAKE_ROUND(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);                                                  \
+        BLAKE_ROUND(14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3);                                                  \
+        BLAKE_ROUND(11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4);                                                  \
+        BLAKE_ROUND(7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8);                                                  \
+        BLAKE_ROUND(9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13);                                                  \
+        BLAKE_ROUND(2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9);                                                  \
+        BLAKE_ROUND(12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11);                                                  \
+        BLAKE_ROUND(13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10);                                                  \
+        BLAKE_ROUND(6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5);                                                  \
+        BLAKE_ROUND(10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0);                                                  \
+        BLAKE_ROUND(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);                                                  \
+        BLAKE_ROUND(14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3);                                                  \
+    } while (0)
+
+#define MESSAGES 4 /* digested side by side */
+
+/* A message of which so much is left; `taken` bytes of it have been read. */
+typedef struct {
+    const uint8_t *at;
+    int64_t left, taken;
+    uint8_t last[128]; /* the last block, filled up with zeros */
+} Message;
+
+/* The next block of a message, its last one if there is none. */
+static inline const uint8_t *next_block(Message *message)
+{
+    const uint8_t *block = message->left > 128 ? message->at : message->last;
+    int64_t size = message->left > 128 ? 128 : message->left;
+    message->at += size;
+    message->left -= size;
+    message->taken += size;
+    return block;
+}
+
+static int64_t count_blocks(int64_t size) { return size ? (size + 127) / 128 : 1; }
+
+/* One after the other; `h` as BLAKE2b (RFC 7693) starts. */
+#define ROTATE64(x, bits) ((x) >> (bits) | (x) << (64 - (bits)))
+
+static void blake_plain(Message *message, uint64_t *h)
+{
+    for (int64_t block = count_blocks(message->left); block > 0; block--) {
+        const uint8_t *p = next_block(message);
+        uint64_t m[16], v[16];
+        for (int i = 0; i < 16; i++) {
+            m[i] = load64(p + 8 * i);
+            v[i] = i < 8 ? h[i] : BLAKE_START[i - 8];
+        }
+        v[12] ^= (uint64_t)message->taken;
+        v[14] ^= block == 1 ? ~(uint64_t)0 : 0;
+        BLAKE_ROUNDS;
+        for (int i = 0; i < 8; i++)
+            h[i] ^= v[i] ^ v[i + 8];
+    }
+}
+
+#ifdef AVX2
+
+typedef uint64_t Lanes64 __attribute__((vector_size(8 * MESSAGES)));
+
+/* Of each message, as long as it has blocks. */
+AVX2 static void blake_side_by_side(Message *messages, uint64_t (*h)[8])
+{
+    int64_t blocks[MESSAGES], most = 0;
+    Lanes64 held[8], m[16], v[16], lasts = {0}, goes_on = {0};
+    for (int l = 0; l < MESSAGES; l++) {
+        blocks[l] = count_blocks(messages[l].left);
+        most = blocks[l] > most ? blocks[l] : most;
+        for (int i = 0; i < 8; i++)
+            held[i][l] = h[l][i];
+    }
+    for (int64_t block = 0; block < most; block++) {
+        const uint8_t *p[MESSAGES];
+        for (int l = 0; l < MESSAGES; l++) {
+            p[l] = next_block(&messages[l]);
+            lasts[l] = block + 1 == blocks[l] ? ~(uint64_t)0 : 0;
+            goes_on[l] = block < blocks[l] ? ~(uint64_t)0 : 0;
+        }
+        for (int i = 0; i < 16; i++)
+            m[i] = (Lanes64){load64(p[0] + 8 * i), load64(p[1] + 8 * i), load64(p[2] + 8 * i), load64(p[3] + 8 * i)};
+        for (int i = 0; i < 8; i++) {
+            v[i] = held[i];
+            v[i + 8] = (Lanes64){0} + BLAKE_START[i];
+        }
+        v[12] ^= (Lanes64){(uint64_t)messages[0].taken, (uint64_t)messages[1].taken, (uint64_t)messages[2].taken, (uint64_t)messages[3].taken};
+        v[14] ^= lasts;
+        BLAKE_ROUNDS;
+        for (int i = 0; i < 8; i++)
+            held[i] ^= (v[i] ^ v[i + 8]) & goes_on;
+    }
+    for (int l = 0; l < MESSAGES; l++)
+        for (int i = 0; i < 8; i++)
+            h[l][i] = held[i][l];
+}
+
+#endif
+
+/* The BLAKE2b digests of 16 bytes of at most MESSAGES spans of a buffer. */
+static void digest_spans(const uint8_t *buffer, const int64_t *begins, const int64_t *lengths, int count, uint8_t *digests)
+{
+    Message messages[MESSAGES];
+    uint64_t h[MESSAGES][8];
+    for (int l = 0; l < MESSAGES; l++) {
+        Message *message = &messages[l];
+        message->at = l < count ? buffer + begins[l] : buffer;
+        message->left = l < count ? lengths[l] : 0;
+        message->taken = 0;
+        int64_t rest = message->left - 128 * (count_blocks(message->left) - 1);
+        memset(message->last, 0, sizeof message->last);
+        memcpy(message->last, message->at + message->left - rest, (size_t)rest);
+        memcpy(h[l], BLAKE_START, sizeof h[l]);
+        h[l][0] ^= 0x01010000u ^ 16; /* no key, 16 bytes */
+    }
+#ifdef AVX2
+    if (has_avx2)
+        blake_side_by_side(messages, h);
+    else
+#endif
+        for (int l = 0; l < count; l++)
+            blake_plain(&messages[l], h[l]);
+    for (int i = 0; i < 16 * count; i++)
+        digests[i] = (uint8_t)(h[i / 16][i / 8 % 2] >> 8 * (i % 8));
+}
+
+/* ---- all of it at once: detect/profile.py, Profiler ------------------------------------------------------------------------ */
+
+PyDoc_STRVAR(profile_doc, "profile(texts, forms, words, a, b, digests, counts, offsets, signatures): what tokenize, digest_texts, shingle, collect\n"
+                          "and sign would give, one text after the other; gives back the distinct hashes, a bytearray of uint32.\n\n"
+                          "digests: 16 bytes a text; counts: the number of its words (int64); the others as they are there.");
+
+static PyObject *profile(PyObject *module, PyObject *args)
+{
+    PyObject *texts, *blocks;
+    Py_buffer v[6] = {{0}};
+    const char *error = NULL;
+    Py_ssize_t words;
+    if (!PyArg_ParseTuple(args, "O!O!ny*y*w*w*w*w*", &PyTuple_Type, &texts, &PyDict_Type, &blocks, &words, &v[0], &v[1], &v[2],
+                          &v[3], &v[4], &v[5]))
+        return NULL;
+    const uint32_t *a = v[0].buf, *b = v[1].buf;
+    uint8_t *digests = v[2].buf;
+    int64_t *counts = v[3].buf, *offsets = v[4].buf;
+    uint32_t *hashes = NULL, *signatures = v[5].buf;
+    Py_ssize_t count = PyTuple_Size(texts), permutations = COUNT(v[0], uint32_t), room = 0, kept = 0;
+    if (words < 1 || COUNT(v[1], uint32_t) != permutations || permutations % 4 || v[2].len != 16 * count || COUNT(v[3], int64_t) != count
+        || COUNT(v[4], int64_t) != count + 1 || COUNT(v[5], uint32_t) != count * permutations)
+        return finish(v, 6, 0, BAD_SIZES);
+    Tokenizer t = {0};
+    t.forms = gather_forms(blocks);
+    Source *sources = t.forms ? gather_texts(texts, count) : NULL;
+    if (!sources) {
+        free(t.forms);
+        release(v, 6);
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    uint32_t *spare = NULL;
+    int64_t *starts = NULL, space = 0;
+    offsets[0] = 0;
+    for (Py_ssize_t d = 0; d < count && !error; d += MESSAGES) {
+        int some = count - d < MESSAGES ? (int)(count - d) : MESSAGES;
+        int64_t begins[MESSAGES], lengths[MESSAGES], first = 0;
+        t.used = t.tokens = 0;
+        for (int l = 0; l < some && !error; l++) {
+            int64_t before = t.tokens;
+            begins[l] = t.used;
+            int state = sources[d + l].refused ? 0 : tokenize_text(&t, &sources[d + l]);
+            error = state < 0 ? NO_MEMORY : state ? NULL : UNFOLDED;
+            counts[d + l] = t.tokens - before;
+            lengths[l] = t.used > begins[l] ? t.used - begins[l] - 1 : 0;
+        }
+        if (t.tokens >= space) {
+            space = 2 * t.tokens + LANES;
+            free(starts);
+            free(spare);
+            starts = malloc((size_t)space * sizeof *starts);
+            spare = malloc((2 * (size_t)space + LANES) * sizeof *spare);
+        }
+        if (t.tokens >= room - kept) {
+            room = kept + (Py_ssize_t)t.tokens + room / 2 + 65536;
+            uint32_t *more = realloc(hashes, (size_t)room * sizeof *hashes);
+            hashes = more ? more : (free(hashes), NULL);
+        }
+        if (!error && (!starts || !spare || !hashes))
+            error = NO_MEMORY;
+        if (error)
+            break;
+        starts[0] = 0;
+        for (int64_t i = 1; i < t.tokens; i++)
+            starts[i] = t.ends[i - 1] + 1;
+        digest_spans(t.buffer, begins, lengths, some, digests + 16 * d);
+        for (int l = 0; l < some; l++) {
+            Py_ssize_t made = hash_runs(t.buffer, (Py_ssize_t)t.room, starts, t.ends, first, first + counts[d + l], words, spare);
+            first += counts[d + l];
+            sort32(spare, spare + space, made);
+            made = drop_repeated(spare, made, hashes + kept);
+            sign_row(hashes + kept, made, a, b, permutations, spare, signatures + (d + l) * permutations);
+            kept += made;
+            offsets[d + l + 1] = kept;
+        }
+    }
+    free(starts);
+    free(spare);
+    Py_END_ALLOW_THREADS
+    free(t.buffer);
+    free(t.ends);
+    free(t.forms);
+    free(sources);
+    PyObject *result = error ? NULL : bytearray_of(hashes, kept * (int64_t)sizeof *hashes);
+    free(hashes);
+    Py_XDECREF(finish(v, 6, 0, error));
+    return result;
 }
 
 /* ---- fingerprints: detect/fingerprints.py, winnow_shingles -------------------------------------------------------------- */
@@ -1145,6 +1401,37 @@ static PyObject *band_keys(PyObject *module, PyObject *args)
     return finish(v, 2, count, NULL);
 }
 
+PyDoc_STRVAR(repeated_doc, "repeated(keys, slots, flags): sets the flags (bytes, zeros) of the keys (uint64) that occur more than once.\n\n"
+                           "slots: uint32, zeros, a power of two of them, more than there are keys.");
+
+static PyObject *repeated(PyObject *module, PyObject *args)
+{
+    Py_buffer v[3] = {{0}};
+    if (!PyArg_ParseTuple(args, "y*w*w*", &v[0], &v[1], &v[2]))
+        return NULL;
+    const uint64_t *keys = v[0].buf;
+    uint32_t *slots = v[1].buf;
+    uint8_t *flags = v[2].buf;
+    Py_ssize_t count = COUNT(v[0], uint64_t), table = COUNT(v[1], uint32_t), found = 0;
+    if (!is_power_of_two(table) || count >= table || count >= UINT32_MAX || v[2].len != count)
+        return finish(v, 3, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < count; i++) {
+        uint64_t slot = keys[i] & ((uint64_t)table - 1);
+        uint32_t other;
+        while ((other = slots[slot]) && other <= (uint64_t)count && keys[other - 1] != keys[i])
+            slot = (slot + 1) & ((uint64_t)table - 1);
+        if (other && other <= (uint64_t)count) {
+            found += 1 + !flags[other - 1];
+            flags[other - 1] = flags[i] = 1;
+        } else {
+            slots[slot] = (uint32_t)i + 1;
+        }
+    }
+    Py_END_ALLOW_THREADS
+    return finish(v, 3, found, NULL);
+}
+
 /* ---- class tokens: text/classes.py, ClassMap.despin ------------------------------------------------------------------------ */
 
 typedef struct {
@@ -1272,6 +1559,43 @@ static PyObject *despin(PyObject *module, PyObject *args)
     return finish(v, 22, kept, error);
 }
 
+/* ---- words as people count them: text/words.py, count_words ------------------------------------------------------------------- */
+
+/* What str.isspace says beyond ASCII. */
+static int is_white(uint32_t code)
+{
+    return code == 0x85 || code == 0xA0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029
+           || code == 0x202F || code == 0x205F || code == 0x3000;
+}
+
+PyDoc_STRVAR(count_words_doc, "count_words(text): how many words a str has between white space; -1 if it has no UTF-8.");
+
+static PyObject *count_words(PyObject *module, PyObject *text)
+{
+    Py_ssize_t size, words = 0;
+    const uint8_t *p = PyUnicode_Check(text) ? (const uint8_t *)PyUnicode_AsUTF8AndSize(text, &size) : NULL;
+    if (!p) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_TypeError, "not a str");
+        if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError))
+            return NULL;
+        PyErr_Clear();
+        return PyLong_FromLong(-1);
+    }
+    int before = 0;
+    for (const uint8_t *end = p + size; p < end;) {
+        int in_word, length = 1;
+        if (*p < 0x80)
+            in_word = !(*p == ' ' || (*p >= '\t' && *p <= '\r') || (*p >= 0x1C && *p <= 0x1F));
+        else
+            in_word = !is_white(read_code(p, &length));
+        words += in_word & ~before;
+        before = in_word;
+        p += length;
+    }
+    return PyLong_FromSsize_t(words);
+}
+
 /* ---- words and pairs of words: repair/sieve.py, Sieve ------------------------------------------------------------------------ */
 
 /* The next word of a text of words between spaces: its hash, and `*at` behind it; 0 at the end. */
@@ -1312,8 +1636,6 @@ static inline int64_t find_key(const Keys *filed, uint64_t key)
     }
     return -1;
 }
-
-static int is_power_of_two(Py_ssize_t size) { return size > 0 && !(size & (size - 1)); }
 
 PyDoc_STRVAR(file_words_doc, "file_words(forms, keys, slots): files forms of one or two words, one a line, under keys[i] (uint64) in a table of\n"
                              "slots (uint32, zeros, a power of two of them, more than there are forms); gives back how many there are.");
@@ -1756,10 +2078,13 @@ static PyMethodDef methods[] = {
     {"shingle", shingle, METH_VARARGS, shingle_doc},
     {"collect", collect, METH_VARARGS, collect_doc},
     {"sign", sign, METH_VARARGS, sign_doc},
+    {"profile", profile, METH_VARARGS, profile_doc},
     {"winnow", winnow, METH_VARARGS, winnow_doc},
     {"count_shared", count_shared, METH_VARARGS, count_doc},
+    {"repeated", repeated, METH_VARARGS, repeated_doc},
     {"band_keys", band_keys, METH_VARARGS, band_keys_doc},
     {"despin", despin, METH_VARARGS, despin_doc},
+    {"count_words", count_words, METH_O, count_words_doc},
     {"file_words", file_words, METH_VARARGS, file_words_doc},
     {"find_words", find_words, METH_VARARGS, find_words_doc},
     {"shapes", shapes, METH_VARARGS, shapes_doc},

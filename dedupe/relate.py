@@ -27,6 +27,7 @@ from dedupe.review.regroup import Grouping, part_linked, regroup
 from dedupe.standing import Earlier, add_copies, describe_copies, find_reference_copies
 from dedupe.text.lexicon import load_classes
 from dedupe.text.normal import as_text
+from dedupe.text.words import count_words
 
 if TYPE_CHECKING:
     from dedupe.repair.repairer import Repairer
@@ -249,11 +250,11 @@ def assess_plainly(article: Article, body: str) -> Candidate:
     >>> assess_plainly(article, article.text).truncated
     True
     """
-    length = len(body.split())
+    length = count_words(body)
     return Candidate(
         id=article.id,
         length=length,
-        furniture=len(article.text.split()) - length if body != article.text else 0,
+        furniture=count_words(article.text) - length if body != article.text else 0,
         truncated=is_truncated(article.text),
         source=article.source,
         date=article.date,
@@ -266,7 +267,7 @@ def assess_spin(repairer: Repairer) -> Assess:
     def assess(article: Article, body: str) -> Candidate:
         judgement = repairer.judge(article)
         length = count_body_words(body, repairer.lexicon)
-        furniture = len(article.text.split()) - length
+        furniture = count_words(article.text) - length
         plainly = assess_plainly(article, body)
         return replace(plainly, length=length, furniture=furniture, verdict=judgement.verdict, score=judgement.score)
 

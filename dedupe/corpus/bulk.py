@@ -1,4 +1,4 @@
-"""Many records at once, of which only what finding needs is read: id, text, source and date.
+"""Many records at once, read column by column.
 
 Nearly every line of JSON is plain: one valid object in UTF-8 whose text is a string. The compiled kernel reads
 such lines, a mebibyte at a time; any other line, and every other format, is read the ordinary way, with the same result.
@@ -18,6 +18,7 @@ from dedupe.corpus.content import open_content, peek, split_lines_of_json
 from dedupe.corpus.fields import FieldChoice, name_host, name_source
 from dedupe.corpus.record import Compression, Piece, Record
 from dedupe.kernel import compiled_kernel
+from dedupe.model import Article, Where
 
 # Records put together where they are read one by one.
 _TOGETHER = 64
@@ -45,12 +46,14 @@ class Stretch:
 
 
 class Lines(NamedTuple):
-    """Plain lines: their bytes, where each ends among them (int64), and of each the id (or ""), text, source and date."""
+    """Plain lines: their bytes, where each ends among them (int64), and of each the fields, "" for what is absent."""
 
     raw: bytes
     ends: npt.NDArray[np.int64]
-    ids: list[str]
     texts: list[bytes]
+    ids: list[str]
+    titles: list[str]
+    urls: list[str]
     sources: list[str]
     dates: list[str]
 
@@ -67,7 +70,7 @@ def line_reader(choice: FieldChoice, encoding: str, limit: int) -> ReadLines | N
     (['7'], [b'one'])
     """
     kernel = compiled_kernel()
-    roles = (choice.text, choice.id, choice.url, choice.source, choice.date)
+    roles = (choice.text, choice.id, choice.title, choice.url, choice.source, choice.date)
     if not kernel or encoding != "utf-8" or any("." in name for name in roles):
         return None
     at = {name: place for place, name in enumerate(dict.fromkeys(name for name in roles if name))}
@@ -78,14 +81,16 @@ def line_reader(choice: FieldChoice, encoding: str, limit: int) -> ReadLines | N
         if not ends:
             return None
         places, empty = np.frombuffer(ends, np.int64), [""] * len(columns[0])
-        ids, urls, sources, dates = (columns[at[name]] if name else empty for name in roles[1:])
-        if choice.url:
-            sources = [
-                source or name_source(name_host(url), url) if url else source for source, url in zip(sources, urls, strict=True)
-            ]
-        return Lines(chunk[: places[-1]], places, ids, columns[0], sources, dates)
+        return Lines(chunk[: places[-1]], places, columns[0], *(columns[at[name]] if name else empty for name in roles[1:]))
 
     return read
+
+
+def build_articles(lines: Lines, ids: Sequence[str], places: Sequence[Where]) -> Iterator[Article]:
+    """The articles of plain lines, under other ids perhaps."""
+    columns = zip(ids, lines.texts, lines.titles, lines.urls, lines.sources, lines.dates, places, strict=True)
+    for id, text, title, url, source, date, where in columns:
+        yield Article(id, text.decode(), title, url, source or name_host(url), date, {}, where)
 
 
 def split_into_lines(path: Path, compression: Compression, limit: int, read: ReadLines) -> Iterator[Piece | Lines]:

@@ -10,19 +10,22 @@ import hashlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Protocol, cast
 
 from dedupe.config import ReadSettings
-from dedupe.corpus.bulk import Lines, Stretch, line_reader, put_together, split_into_lines
+from dedupe.corpus.bulk import Lines, Stretch, build_articles, line_reader, put_together, split_into_lines
 from dedupe.corpus.content import open_content, split_content
 from dedupe.corpus.dialect import Dialect, Malformed, check_encoding, parse_record, read_dialect
-from dedupe.corpus.fields import FieldChoice, build_article
+from dedupe.corpus.fields import FieldChoice, build_article, name_host, name_source
 from dedupe.corpus.inputs import Input
 from dedupe.corpus.record import Format, Piece, Record
 from dedupe.errors import InputError
 from dedupe.model import Article, Where
 
 OpenPieces = Callable[[Input], Iterable[Piece]]
+# Records that are taken out at once.
+_TOGETHER = 64
 
 
 @dataclass(slots=True)
@@ -108,16 +111,23 @@ class Corpus:
             if input.name not in numbers:
                 continue
             content = self.contents[input.name]
-            found = _pick if content.starts else _sift
-            for number, raw in found(input, content, numbers[input.name], open_pieces):
-                where = Where(input.name, number, 0)
-                try:
-                    row = parse_record(raw, content.dialect)
-                    article = build_article(row, self.choices[input.format], self.further, "", where)
-                except Malformed:
-                    raise _changed(input) from None
-                id = wanted[input.name, number]
-                yield article if article.id == id else replace(article, id=id)
+            choice, read = self.choices[input.format], None
+            if content.starts and not self.further:
+                read = line_reader(choice, content.dialect.encoding, self.settings.max_record_bytes)
+            found = (_pick if content.starts else _sift)(input, content, numbers[input.name], open_pieces)
+            while some := dict(islice(found, _TOGETHER)):
+                ids = [wanted[input.name, number] for number in some]
+                lines = read(b"".join(some.values())) if read else None
+                if lines and len(lines.texts) == len(ids):
+                    yield from build_articles(lines, ids, [Where(input.name, number, 0) for number in some])
+                    continue
+                for id, (number, raw) in zip(ids, some.items(), strict=True):
+                    try:
+                        row = parse_record(raw, content.dialect)
+                        article = build_article(row, choice, self.further, "", Where(input.name, number, 0))
+                    except Malformed:
+                        raise _changed(input) from None
+                    yield article if article.id == id else replace(article, id=id)
 
     def _read_stretches(self) -> Iterator[Stretch]:
         taken: dict[str, int] = {}
@@ -237,7 +247,11 @@ def _make_stretch(lines: Lines, numbers: range, name: str, taken: dict[str, int]
         ids = [_unique_id(id, taken) for id in ids]
     else:
         taken.update(dict.fromkeys(ids, 1))
-    return Stretch(name, numbers, ids, lines.texts, lines.sources, lines.dates, 0, len(ids), len(lines.raw))
+    sources = [
+        name_source(source or name_host(url), url) if url else source
+        for source, url in zip(lines.sources, lines.urls, strict=True)
+    ]
+    return Stretch(name, numbers, ids, lines.texts, sources, lines.dates, 0, len(ids), len(lines.raw))
 
 
 def _with_unique_id(article: Article, taken: dict[str, int]) -> Article:

@@ -60,6 +60,8 @@ def choose_canonical(
     remaining = sorted(members, key=lambda member: member.id)
     dropped: list[tuple[_Preference, Candidate]] = []
     for preference in (*preferences, _PREFERENCES["smallest-id"]):
+        if len(remaining) == 1:
+            break
         ranks = [preference.rank(member, settings) for member in remaining]
         best = min(ranks)
         losers = [member for member, rank in zip(remaining, ranks, strict=True) if rank != best]
@@ -104,6 +106,8 @@ def _preference(name: str) -> _Preference:
 
 def _rank_trust(candidate: Candidate, settings: ChooseSettings) -> int:
     """Trusted sources in the order of the settings, all others after them."""
+    if not settings.trusted_sources:
+        return 0
     trusted = [source.casefold() for source in settings.trusted_sources]
     source = candidate.source.casefold()
     return trusted.index(source) if source in trusted else len(trusted)
@@ -115,8 +119,11 @@ def _describe_spin(winner: Candidate, loser: Candidate) -> str:
     return f"{loser.id} reads as a spun copy of it"
 
 
+_LATEST = datetime.max.replace(tzinfo=UTC)
+
+
 def _rank_date(candidate: Candidate, settings: ChooseSettings) -> datetime:
-    return parse_date(candidate.date) or datetime.max.replace(tzinfo=UTC)
+    return (parse_date(candidate.date) if candidate.date else None) or _LATEST
 
 
 _PREFERENCES = {

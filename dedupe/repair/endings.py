@@ -75,6 +75,8 @@ def flag_endings(text: str, field: str, body: Sequence[Range]) -> Iterator[Flag]
 def _breaks_off(line: str) -> bool:
     if _CUT_MARK.search(line, max(0, len(line) - _LONGEST_MARK)):
         return True
+    if not line.endswith(",") and not ends_in_cut_word(line):
+        return False
     words = line.split()
     if line.endswith(","):
         return len(words) >= _WORDS_COMMA and words[-1][:-1].isalpha() and words[-1].islower()

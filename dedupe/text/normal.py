@@ -126,7 +126,17 @@ def _join_lines(texts: Sequence[str]) -> str:
 
 
 def _tokenize_compiled(kernel: ModuleType, texts: tuple[str | bytes, ...]) -> Tokens:
-    """As `tokenize`: the kernel is told the forms of characters; texts with such as combine are folded here."""
+    buffer, ends, documents = kernel.tokenize(*prepare_texts(kernel, texts))
+    token_ends = np.frombuffer(ends, np.int64)
+    token_starts = np.zeros_like(token_ends)
+    token_starts[1:] = token_ends[:-1] + 1
+    return Tokens(np.frombuffer(buffer, np.uint8), token_starts, token_ends, np.frombuffer(documents, np.int64))
+
+
+def prepare_texts(
+    kernel: ModuleType, texts: tuple[str | bytes, ...]
+) -> tuple[tuple[str | bytes | bytearray, ...], dict[int, bytes]]:
+    """The texts as the kernel takes them, and the forms of their characters. Texts with such as combine are folded here."""
     blocks = np.flatnonzero(np.frombuffer(kernel.blocks(texts), np.uint8)).tolist()
     forms = {block: _block_forms(block) for block in blocks}
     mixed: list[str | bytes | bytearray] = list(texts)
@@ -137,11 +147,7 @@ def _tokenize_compiled(kernel: ModuleType, texts: tuple[str | bytes, ...]) -> To
         folded = _space_unicode(_join_lines([piece for _, piece in group])).tobytes().split(b"\n")[:-1]
         for (number, _), spaced in zip(group, folded, strict=True):
             cast(bytearray, mixed[number]).extend(spaced)
-    buffer, ends, documents = kernel.tokenize(tuple(mixed), forms)
-    token_ends = np.frombuffer(ends, np.int64)
-    token_starts = np.zeros_like(token_ends)
-    token_starts[1:] = token_ends[:-1] + 1
-    return Tokens(np.frombuffer(buffer, np.uint8), token_starts, token_ends, np.frombuffer(documents, np.int64))
+    return tuple(mixed), forms
 
 
 def _group_pieces(pieces: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
