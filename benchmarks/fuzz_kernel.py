@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import json
 import os
 import random
 import subprocess
@@ -73,6 +74,18 @@ def make_text(chooser: random.Random) -> str:
     return "".join(chooser.choices(alphabet, k=int(chooser.expovariate(1 / 200))))
 
 
+def make_line(chooser: random.Random) -> bytes:
+    """Lines of JSON, bytes of which are changed, dropped or doubled."""
+    record = {"id": chooser.randrange(99), "text": make_text(chooser), "x": [None, {"y": 1.5e3, "é": True}]}
+    line = bytearray(2 * (json.dumps(record, ensure_ascii=chooser.random() < 0.5) + "\n").encode("utf-8", "surrogatepass"))
+    for _ in range(chooser.randrange(4)):
+        place = chooser.randrange(len(line))
+        line[place : place + chooser.randrange(3)] = bytes(
+            chooser.choices(b'"\\{}[],:u0e.-\n\xff\xc3x', k=chooser.randrange(3))
+        )
+    return bytes(line)
+
+
 def fuzz(kernel: Any, seconds: float, seed: int) -> int:
     """The number of batches tried; raises at the first difference."""
     import numpy as np
@@ -83,7 +96,7 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
     from dedupe.detect.verify import count_shared
     from dedupe.text.lexicon import load_classes
 
-    classes, settings = load_classes("en"), FindSettings()
+    classes, settings, near_only = load_classes("en"), FindSettings(), FindSettings(kinds=("exact", "near"))
     words = [form for forms in classes.classes[:300] for form in forms] + ["the", "of", "a", "9"]
     chooser, tried, end = random.Random(seed), 0, time.monotonic() + seconds
     while time.monotonic() < end:
@@ -98,6 +111,8 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             assert despun
             columns = [getattr(profiles, name) for name in profiles.__slots__ if name != "despun"]
             columns += [despun.keys, *(getattr(despun.tokens, name) for name in despun.tokens.__slots__)]
+            at_once = profile_texts(texts, near_only)
+            columns += [getattr(at_once, name) for name in at_once.__slots__ if name != "despun"]
             results.append([*columns, count_shared(profiles.hashes, profiles.offsets, *pairs)])
         if not all(np.array_equal(fast, slow) for fast, slow in zip(*results, strict=True)):
             raise SystemExit(f"the kernel differs from NumPy for {texts!r}")
@@ -113,6 +128,11 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             "find_words",
             "tokenize",
             "combining",
+            "shingle",
+            "profile",
+            "repeated",
+            "count_words",
+            "read_lines",
         ):
             with contextlib.suppress(ValueError, TypeError, BufferError, OverflowError, MemoryError):
                 getattr(kernel, name)(*break_arguments(name, chooser))
@@ -136,11 +156,24 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
     def number() -> int:
         return chooser.choice((-1, 0, 1, 2, 3, 18, 2**31, 2**62))
 
+    def make_texts() -> tuple[Any, ...]:
+        ready = (make_text(chooser), b"ASCII words", bytearray(b"folded words"), random_bytes.bytes(9), "é".encode())
+        return tuple(chooser.choice((*ready, *(7,) * (not chooser.randrange(9)))) for _ in range(3))
+
     if name in {"tokenize", "combining"}:
-        texts = tuple(chooser.choice((make_text(chooser), b"folded words", 7)) for _ in range(3))
-        return [texts, {chooser.choice((0, 1, 0x10FF, -1, 0x1100)): random_bytes.bytes(chooser.choice((0, 514, 600)))}]
+        return [make_texts(), {chooser.choice((0, 1, 0x10FF, -1, 0x1100)): random_bytes.bytes(chooser.choice((0, 514, 600)))}]
+    if name == "profile":
+        sizes = [chooser.choice((size, size, size, 0)) for size in (4, 4)]
+        a, b = (random_bytes.integers(0, 2**32, size, np.uint32) for size in sizes)
+        columns = (np.empty(48, np.uint8), np.empty(3, np.int64), np.empty(4, np.int64), np.empty(12, np.uint32))
+        return [make_texts(), {}, number(), a, b, *(chooser.choice((column, column, column[1:])) for column in columns)]
+    if name == "read_lines":
+        lines = chooser.choice((make_line(chooser), random_bytes.bytes(chooser.randrange(40))))
+        return [lines, number(), chooser.choice(((b"text", b"id"), (b"id",), (), (b"",) * 17, ("text",)))]
+    if name == "count_words":
+        return [chooser.choice((make_text(chooser), b"bytes", 7))]
     kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "aaaan" + "a" * 18, "count_shared": "a" * 7, "sign": "a" * 5}
-    kinds["file_words"] = "aaa"
+    kinds |= {"file_words": "aaa", "repeated": "aaa", "shingle": "aaaanaa"}
     return [array() if kind == "a" else number() for kind in kinds.get(name, "aaaa")]
 
 
