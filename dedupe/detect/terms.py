@@ -152,7 +152,11 @@ def extract_terms(texts: list[str]) -> Terms:
 
 def read_tokens(texts: list[str]) -> Tokens:
     """The tokens of the texts with each number as one token: "9,400" reads 9_400, "117th" reads 117 th."""
-    return tokenize([_NUMBER_UNIT.sub(r"\g<0> ", _NUMBER_SEPARATOR.sub("_", text)) for text in texts])
+    return tokenize(list(map(_read_numbers, texts)))
+
+
+def _read_numbers(text: str) -> str:
+    return _NUMBER_UNIT.sub(r"\g<0> ", _NUMBER_SEPARATOR.sub("_", text))
 
 
 def spell_terms(text: str, hashes: Iterable[int]) -> dict[int, str]:
@@ -164,7 +168,7 @@ def spell_terms(text: str, hashes: Iterable[int]) -> dict[int, str]:
     wanted, spelled = set(hashes), dict[int, str]()
     pieces = (piece.strip(_PUNCTUATION) for piece in text.split())
     words = list(dict.fromkeys([*_SPELLED.findall(text), *pieces, *_SIGN_PAIR.findall(text)]))
-    tokens = read_tokens(words)
+    tokens = tokenize(_read_numbers("\n".join(words)).split("\n") if words else [])
     terms, useful = hash_terms(tokens)
     for word, first, last in zip(words, tokens.documents[:-1].tolist(), tokens.documents[1:].tolist(), strict=True):
         if last > first and useful[first] and int(terms[first]) in wanted:
