@@ -1561,7 +1561,9 @@ static PyObject *despin(PyObject *module, PyObject *args)
 
 /* ---- words as people count them: text/words.py, count_words ------------------------------------------------------------------- */
 
-/* What str.isspace says beyond ASCII. */
+/* What str.isspace says of ASCII, and beyond it. */
+static const uint8_t ascii_white[128] = {['\t'] = 1, ['\n'] = 1, ['\v'] = 1, ['\f'] = 1, ['\r'] = 1, [0x1C] = 1, [0x1D] = 1, [0x1E] = 1, [0x1F] = 1, [' '] = 1};
+
 static int is_white(uint32_t code)
 {
     return code == 0x85 || code == 0xA0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029
@@ -1584,11 +1586,7 @@ static PyObject *count_words(PyObject *module, PyObject *text)
     }
     int before = 0;
     for (const uint8_t *end = p + size; p < end;) {
-        int in_word, length = 1;
-        if (*p < 0x80)
-            in_word = !(*p == ' ' || (*p >= '\t' && *p <= '\r') || (*p >= 0x1C && *p <= 0x1F));
-        else
-            in_word = !is_white(read_code(p, &length));
+        int length = 1, in_word = *p < 0x80 ? !ascii_white[*p] : !is_white(read_code(p, &length));
         words += in_word & ~before;
         before = in_word;
         p += length;

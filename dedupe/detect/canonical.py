@@ -60,14 +60,14 @@ def choose_canonical(
     remaining = sorted(members, key=lambda member: member.id)
     dropped: list[tuple[_Preference, Candidate]] = []
     for preference in (*preferences, _PREFERENCES["smallest-id"]):
-        if len(remaining) == 1:
+        if len(remaining) < 2:
             break
         ranks = [preference.rank(member, settings) for member in remaining]
         best = min(ranks)
-        losers = [member for member, rank in zip(remaining, ranks, strict=True) if rank != best]
-        if losers:
-            dropped.append((preference, losers[0]))
-            remaining = [member for member, rank in zip(remaining, ranks, strict=True) if rank == best]
+        if ranks.count(best) < len(ranks):
+            ranked = list(zip(remaining, ranks, strict=True))
+            dropped.append((preference, next(member for member, rank in ranked if rank != best)))
+            remaining = [member for member, rank in ranked if rank == best]
     winner = remaining[0]
     reasons = " and ".join(preference.reason(winner, loser) for preference, loser in dropped)
     number = len(members) - 1
