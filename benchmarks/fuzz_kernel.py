@@ -2,10 +2,10 @@
 
     python benchmarks/fuzz_kernel.py [--seconds 60] [--seed 1]
 
-The kernel is built with both sanitizers (gcc) in a temporary folder and called with random texts, whose results are
-compared with those of NumPy, and with random and broken arrays, which must be refused or answered. The first wrong
-access, overflow or difference ends the run with a report. It needs a C compiler and Python's headers, and does not
-touch the installed kernel.
+The kernel is built with both sanitizers (gcc) in a temporary folder, once as it is and once with its plain loops only,
+each for half of the time. It is called with random texts, whose results are compared with those of NumPy, and with
+random and broken arrays, which must be refused or answered. The first wrong access, overflow or difference ends the run
+with a report. It needs a C compiler and Python's headers, and does not touch the installed kernel.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ ALPHABETS = (
 )
 
 
-def build(folder: Path) -> None:
-    command = ["gcc", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-shared", "-fPIC"]
+def build(folder: Path, *flags: str) -> None:
+    command = ["gcc", *flags, "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-shared", "-fPIC"]
     include = f"-I{sysconfig.get_paths()['include']}"
     target = str(folder / "_kernel.abi3.so")
     subprocess.run([*command, include, str(ROOT / "dedupe/_kernel.c"), "-o", target], check=True)
@@ -186,9 +186,12 @@ def main() -> None:
         tried = fuzz(load(Path(os.environ[INSIDE]) / "_kernel.abi3.so"), options.seconds, options.seed)
         print(f"{tried} batches, no wrong access, no difference")
         return
-    with tempfile.TemporaryDirectory() as folder:
-        build(Path(folder))
-        raise SystemExit(run_sanitized(Path(folder), sys.argv[1:]))
+    failed = 0
+    for flags in ((), ("-DPLAIN_LOOPS",)):
+        with tempfile.TemporaryDirectory() as folder:
+            build(Path(folder), *flags)
+            failed |= run_sanitized(Path(folder), ["--seconds", str(options.seconds / 2), "--seed", str(options.seed)])
+    raise SystemExit(failed)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ true pairs lie within families. Precision is over all pairs a tool reports. Memo
 process and its children (Linux). Times are of whole processes, start included. Where others use the machine, too, only the
 ratios of the medians say anything, those of the seconds that the cores worked for a tool more than those of its wall.
 Tools that are not installed are passed over. With several numbers of --articles there is a table for each, and a scaling
-curve at the end.
+curve at the end, drawn by --plot.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from plot import draw_curves
 
 THRESHOLD = 0.7
 WORD = re.compile(r"\w+")
@@ -367,6 +370,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cores", type=int, nargs="+", default=[0], help="the cores that each tool may use")
     parser.add_argument("--tools", nargs="+", choices=PROGRAMS, default=["dedupe", *(set(PROGRAMS) - {"dedupe"})])
+    parser.add_argument("--plot", type=Path, help="an SVG for the scaling curve")
     options = parser.parse_args()
     tools = [tool for tool in options.tools if is_installed(tool)]
     for tool in sorted(set(options.tools) - set(tools)):
@@ -381,6 +385,9 @@ def main() -> None:
         print(f"{'articles':>10}  " + "  ".join(f"{tool:>16}" for tool in tools))
         for articles, cpus in curve.items():
             print(f"{articles:10,}  " + "  ".join(f"{cpus[tool] / articles * 1e6:16.1f}" for tool in tools))
+    if options.plot:
+        curves = {tool: {articles: cpus[tool] for articles, cpus in curve.items()} for tool in tools}
+        options.plot.write_text(draw_curves(curves, "articles", "seconds of cores"), "utf-8")
 
 
 if __name__ == "__main__":

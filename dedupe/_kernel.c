@@ -21,7 +21,7 @@
 #endif
 
 /* What the compiler does not make of plain loops is written out for processors with AVX2; `has_avx2` says whether this is one. */
-#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(PLAIN_LOOPS)
 #include <immintrin.h>
 #define AVX2 __attribute__((target("avx2,bmi,popcnt")))
 static int has_avx2;
