@@ -216,8 +216,16 @@ AVX2 static const uint8_t *fold_ascii(Folded *f, const uint8_t *p, const uint8_t
         uint32_t words = (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(letter, other)) & range;
         uint32_t kept = (words | words << 1 | was_word) & range;
         was_word = words >> (taken - 1) & 1;
-        for (uint32_t spaces = kept & ~words; spaces; spaces &= spaces - 1)
-            f->ends[tokens++] = used + __builtin_popcount(kept & (spaces ^ (spaces - 1)) >> 1);
+        /* eight at a time, whether there are as many or not: how many there are cannot be foretold */
+        int64_t *ends = f->ends + tokens;
+        uint32_t spaces = kept & ~words;
+        tokens += __builtin_popcount(spaces);
+        do {
+            for (int i = 0; i < 8; i++) {
+                *ends++ = used + __builtin_popcount(kept & (spaces ^ (spaces - 1)) >> 1);
+                spaces &= spaces - 1;
+            }
+        } while (spaces);
         if (kept == ~0u) {
             _mm256_storeu_si256((__m256i *)(f->buffer + used), folded);
             used += 32;
