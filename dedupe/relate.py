@@ -11,7 +11,7 @@ from dedupe.config import FindSettings, Settings
 from dedupe.corpus.joined import JoinedCorpus
 from dedupe.corpus.reader import Corpus, Source
 from dedupe.detect.boilerplate import CommonPassage
-from dedupe.detect.canonical import Candidate, choose_canonical, compare_candidates, rank_candidates
+from dedupe.detect.canonical import Candidate, Choice, choose_canonical
 from dedupe.detect.clusters import Clustering, StandsFor, Verify, find_clusters
 from dedupe.detect.find import Found, find_pairs
 from dedupe.detect.passages import cut_spans, trace_passages
@@ -200,13 +200,11 @@ def choose_versions(
 ) -> Clustering:
     """The clusters that the pairs of versions form, with the canonical of each, and why it is preferred to each other."""
 
-    def explain(members: Sequence[str]) -> str:
-        return choose_canonical([candidates[id] for id in members], settings.choose)[1]
-
-    rank = rank_candidates(candidates.values(), settings.choose)
-    clustering = find_clusters(versions, verify, rank, explain, keep_fuller(candidates, settings.find))
+    choice = Choice(candidates.values(), settings.choose)
+    stands_for = keep_fuller(candidates, settings.find)
+    clustering = find_clusters(versions, verify, choice.places, choice.explain, stands_for)
     reasons = {
-        id: compare_candidates(candidates[cluster.canonical], candidates[id], settings.choose)
+        id: choice.compare(cluster.canonical, id)
         for cluster in clustering.clusters
         for id in cluster.members
         if id != cluster.canonical
