@@ -42,7 +42,7 @@ class Content:
     records: int = 0
     size: int = 0
     sha256: str = ""
-    starts: array[int] = field(default_factory=lambda: array("q"))
+    starts: array[int] = field(default_factory=lambda: array("q"), compare=False)
 
 
 class Source(Protocol):
