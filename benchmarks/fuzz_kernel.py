@@ -2,10 +2,10 @@
 
     python benchmarks/fuzz_kernel.py [--seconds 60] [--seed 1]
 
-The kernel is built with both sanitizers (gcc) in a temporary folder and called with random texts, whose results are
-compared with those of NumPy, and with random and broken arrays, which must be refused or answered. The first wrong
-access, overflow or difference ends the run with a report. It needs a C compiler and Python's headers, and does not
-touch the installed kernel.
+The kernel is built with both sanitizers (gcc) in a temporary folder, once as it is and once with its plain loops only,
+each for half of the time. It is called with random texts, whose results are compared with those of NumPy, and with
+random and broken arrays, which must be refused or answered. The first wrong access, overflow or difference ends the run
+with a report. It needs a C compiler and Python's headers, and does not touch the installed kernel.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import json
 import os
 import random
 import subprocess
@@ -35,8 +36,8 @@ ALPHABETS = (
 )
 
 
-def build(folder: Path) -> None:
-    command = ["gcc", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-shared", "-fPIC"]
+def build(folder: Path, *flags: str) -> None:
+    command = ["gcc", *flags, "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-shared", "-fPIC"]
     include = f"-I{sysconfig.get_paths()['include']}"
     target = str(folder / "_kernel.abi3.so")
     subprocess.run([*command, include, str(ROOT / "dedupe/_kernel.c"), "-o", target], check=True)
@@ -73,6 +74,18 @@ def make_text(chooser: random.Random) -> str:
     return "".join(chooser.choices(alphabet, k=int(chooser.expovariate(1 / 200))))
 
 
+def make_line(chooser: random.Random) -> bytes:
+    """Lines of JSON, bytes of which are changed, dropped or doubled."""
+    record = {"id": chooser.randrange(99), "text": make_text(chooser), "x": [None, {"y": 1.5e3, "é": True}]}
+    line = bytearray(2 * (json.dumps(record, ensure_ascii=chooser.random() < 0.5) + "\n").encode("utf-8", "surrogatepass"))
+    for _ in range(chooser.randrange(4)):
+        place = chooser.randrange(len(line))
+        line[place : place + chooser.randrange(3)] = bytes(
+            chooser.choices(b'"\\{}[],:u0e.-\n\xff\xc3x', k=chooser.randrange(3))
+        )
+    return bytes(line)
+
+
 def fuzz(kernel: Any, seconds: float, seed: int) -> int:
     """The number of batches tried; raises at the first difference."""
     import numpy as np
@@ -86,7 +99,7 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
     from dedupe.repair.variants import flag_variants
     from dedupe.text.lexicon import load_classes
 
-    classes, settings = load_classes("en"), FindSettings()
+    classes, settings, near_only = load_classes("en"), FindSettings(), FindSettings(kinds=("exact", "near"))
     sieve = Sieve([*(form for forms in classes.classes[:300] for form in forms), "the end of a", "of the 9", "ab é"])
     words = [form for forms in classes.classes[:300] for form in forms] + ["the", "of", "a", "9"]
     chooser, tried, end = random.Random(seed), 0, time.monotonic() + seconds
@@ -102,6 +115,8 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             assert despun
             columns = [getattr(profiles, name) for name in profiles.__slots__ if name != "despun"]
             columns += [despun.keys, *(getattr(despun.tokens, name) for name in despun.tokens.__slots__)]
+            at_once = profile_texts(texts, near_only)
+            columns += [getattr(at_once, name) for name in at_once.__slots__ if name != "despun"]
             results.append([*columns, count_shared(profiles.hashes, profiles.offsets, *pairs)])
             results[-1] += [sorted(sieve.find_possible(text)) for text in texts]
             results[-1] += [list(flag_variants(text, "text")) for text in texts]
@@ -122,6 +137,11 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             "spellings",
             "tokenize",
             "combining",
+            "shingle",
+            "profile",
+            "repeated",
+            "count_words",
+            "read_lines",
         ):
             with contextlib.suppress(ValueError, TypeError, BufferError, OverflowError, MemoryError):
                 getattr(kernel, name)(*break_arguments(name, chooser))
@@ -145,11 +165,25 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
     def number() -> int:
         return chooser.choice((-1, 0, 1, 2, 3, 18, 2**31, 2**62))
 
+    def make_texts() -> tuple[Any, ...]:
+        ready = (make_text(chooser), b"ASCII words", bytearray(b"folded words"), random_bytes.bytes(9), "é".encode())
+        return tuple(chooser.choice((*ready, *(7,) * (not chooser.randrange(9)))) for _ in range(3))
+
     if name in {"tokenize", "combining"}:
-        texts = tuple(chooser.choice((make_text(chooser), b"folded words", 7)) for _ in range(3))
-        return [texts, {chooser.choice((0, 1, 0x10FF, -1, 0x1100)): random_bytes.bytes(chooser.choice((0, 514, 600)))}]
+        return [make_texts(), {chooser.choice((0, 1, 0x10FF, -1, 0x1100)): random_bytes.bytes(chooser.choice((0, 514, 600)))}]
+    if name == "profile":
+        sizes = [chooser.choice((size, size, size, 0)) for size in (4, 4)]
+        a, b = (random_bytes.integers(0, 2**32, size, np.uint32) for size in sizes)
+        columns = (np.empty(48, np.uint8), np.empty(3, np.int64), np.empty(4, np.int64), np.empty(12, np.uint32))
+        return [make_texts(), {}, number(), a, b, *(chooser.choice((column, column, column[1:])) for column in columns)]
+    if name == "read_lines":
+        lines = chooser.choice((make_line(chooser), random_bytes.bytes(chooser.randrange(40))))
+        return [lines, number(), chooser.choice(((b"text", b"id"), (b"id",), (), (b"",) * 17, ("text",)))]
+    if name == "count_words":
+        return [chooser.choice((make_text(chooser), b"bytes", 7))]
     kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "aaaan" + "a" * 18, "count_shared": "a" * 7, "sign": "a" * 5}
     kinds |= {"file_words": "taaa", "find_forms": "tn" + "a" * 9, "shapes": "taaann", "spellings": "taa"}
+    kinds |= {"repeated": "aaa", "shingle": "aaaanaa"}
     if name in {"find_forms", "shapes", "spellings"} and chooser.randrange(8):
         return break_text_arguments(name, chooser, random_bytes)
     make = {"a": array, "n": number, "t": lambda: random_bytes.bytes(chooser.randrange(40))}
@@ -192,9 +226,12 @@ def main() -> None:
         tried = fuzz(load(Path(os.environ[INSIDE]) / "_kernel.abi3.so"), options.seconds, options.seed)
         print(f"{tried} batches, no wrong access, no difference")
         return
-    with tempfile.TemporaryDirectory() as folder:
-        build(Path(folder))
-        raise SystemExit(run_sanitized(Path(folder), sys.argv[1:]))
+    failed = 0
+    for flags in ((), ("-DPLAIN_LOOPS",)):
+        with tempfile.TemporaryDirectory() as folder:
+            build(Path(folder), *flags)
+            failed |= run_sanitized(Path(folder), ["--seconds", str(options.seconds / 2), "--seed", str(options.seed)])
+    raise SystemExit(failed)
 
 
 if __name__ == "__main__":

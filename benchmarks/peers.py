@@ -12,8 +12,8 @@ Recall is over the pairs of a family with an exact Jaccard similarity of 0.7; or
 true pairs lie within families. Precision is over all pairs a tool reports. Memory is the peak of anonymous memory of the
 process and its children (Linux). Times are of whole processes, start included. Where others use the machine, too, only the
 ratios of the medians say anything, those of the seconds that the cores worked for a tool more than those of its wall.
-Tools that are not installed are passed over. With several numbers of --articles there is a table for each, and a scaling
-curve at the end.
+Tools that are not installed are passed over; text-dedup and datatrove, which take minutes, only run if named. With several
+numbers of --articles there is a table for each, and a scaling curve at the end, drawn by --plot.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from plot import draw_curves
+
 THRESHOLD = 0.7
 WORD = re.compile(r"\w+")
 BOILERPLATE = "Sign up for our newsletter. All rights reserved. Read more stories like this one on our pages."
@@ -57,6 +60,16 @@ def write(pairs):
     os.makedirs(sys.argv[2])
     with open(os.path.join(sys.argv[2], "pairs.jsonl"), "w", encoding="utf-8") as out:
         out.writelines(json.dumps({"a": min(a, b), "b": max(a, b)}) + "\\n" for a, b in pairs)
+"""
+# The tools that only give clusters are asked for all pairs inside them.
+_CLUSTERS = """
+import collections, itertools
+def inside(members):
+    clusters = collections.defaultdict(list)
+    for cluster, id in members:
+        if cluster != -1:
+            clusters[cluster].append(id)
+    return (pair for members in clusters.values() for pair in itertools.combinations(members, 2))
 """
 # 16 bands of 8 values, filtered by the estimated similarity: what the tools that only give candidates are asked to do.
 _BANDS = """
@@ -131,6 +144,51 @@ ids, texts = zip(*read())
 index.par_bulk_insert_docs(list(range(len(ids))), list(texts))
 write((ids[i], ids[j]) for i, found in enumerate(index.par_bulk_query(list(texts))) for j in found if i < j)
 """,
+    "text-dedup": _READ
+    + _CLUSTERS
+    + """
+import pickle, subprocess, tempfile
+with tempfile.TemporaryDirectory() as folder:
+    kept = os.path.join(folder, "kept")
+    options = {"path": "json", "data_files": sys.argv[1], "split": "train", "cache_dir": folder, "output": kept,
+               "column": "text", "ngram": 5, "num_perm": 128, "threshold": 0.7, "hash_func": "xxh3",
+               "num_proc": len(os.sched_getaffinity(0))}
+    words = [word for name, value in options.items() for word in ("--" + name, str(value))]
+    subprocess.run([sys.executable, "-m", "text_dedup.minhash", *words, "--debug"], check=True)
+    with open(os.path.join(kept, "uf.pkl"), "rb") as file:
+        clusters = pickle.load(file)
+write(inside((clusters.find(number), id) for number, (id, _) in enumerate(read())))
+""",
+    "datatrove": _READ
+    + _CLUSTERS
+    + """
+import tempfile
+from datatrove.executor import LocalPipelineExecutor
+from datatrove.pipeline.dedup.minhash import (
+    MinhashConfig, MinhashDedupBuckets, MinhashDedupCluster, MinhashDedupFilter, MinhashDedupSignature)
+from datatrove.pipeline.readers import JsonlReader
+from datatrove.pipeline.writers import JsonlWriter
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        at = lambda name: os.path.join(folder, name)
+        config = MinhashConfig(n_grams=5, num_buckets=14, hashes_per_bucket=9)
+        source = JsonlReader(os.path.dirname(sys.argv[1]), glob_pattern=os.path.basename(sys.argv[1]))
+        out = lambda name: JsonlWriter(at(name), compression=None)
+        stages = [
+            (1, [source, MinhashDedupSignature(at("signatures"), config=config)]),
+            (config.num_buckets, [MinhashDedupBuckets(at("signatures"), at("buckets"), config=config)]),
+            (1, [MinhashDedupCluster(at("buckets"), at("removed"), config=config, save_cluster_id=True)]),
+            (1, [source, MinhashDedupFilter(at("removed"), out("dropped"), load_cluster_ids=True), out("kept")]),
+        ]
+        for number, (tasks, pipeline) in enumerate(stages):
+            workers = min(tasks, len(os.sched_getaffinity(0)))
+            LocalPipelineExecutor(pipeline, tasks=tasks, workers=workers, logging_dir=at(f"logs{number}")).run()
+        files = [at(name + "/" + part) for name in ("kept", "dropped") for part in os.listdir(at(name))]
+        told = [json.loads(line) for file in files for line in open(file, encoding="utf-8")]
+    write(inside((record["metadata"].get("minhash_cluster_id", -1), record["id"]) for record in told))
+if __name__ == "__main__":
+    main()
+""",
     "daft": _READ
     + _BANDS
     + """
@@ -144,6 +202,8 @@ signatures = table["s"].combine_chunks().flatten().to_numpy().reshape(-1, 128)
 write(link(table["id"].to_pylist(), signatures))
 """,
 }
+# Asked for by name only: they take minutes.
+SLOW = ("text-dedup", "datatrove")
 
 
 def read_paragraphs(data: Path) -> list[str]:
@@ -315,7 +375,7 @@ def read_pairs(output: Path) -> Iterator[tuple[str, str]]:
 
 
 def is_installed(tool: str) -> bool:
-    package = tool.partition(" ")[0]
+    package = tool.partition(" ")[0].replace("-", "_")
     return package == "floor" or not subprocess.run([sys.executable, "-c", f"import {package}"], capture_output=True).returncode
 
 
@@ -366,7 +426,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cores", type=int, nargs="+", default=[0], help="the cores that each tool may use")
-    parser.add_argument("--tools", nargs="+", choices=PROGRAMS, default=["dedupe", *(set(PROGRAMS) - {"dedupe"})])
+    parser.add_argument("--tools", nargs="+", choices=PROGRAMS, default=["dedupe", *(set(PROGRAMS) - {"dedupe", *SLOW})])
+    parser.add_argument("--plot", type=Path, help="an SVG for the scaling curve")
     options = parser.parse_args()
     tools = [tool for tool in options.tools if is_installed(tool)]
     for tool in sorted(set(options.tools) - set(tools)):
@@ -381,6 +442,9 @@ def main() -> None:
         print(f"{'articles':>10}  " + "  ".join(f"{tool:>16}" for tool in tools))
         for articles, cpus in curve.items():
             print(f"{articles:10,}  " + "  ".join(f"{cpus[tool] / articles * 1e6:16.1f}" for tool in tools))
+    if options.plot:
+        curves = {tool: {articles: cpus[tool] for articles, cpus in curve.items()} for tool in tools}
+        options.plot.write_text(draw_curves(curves, "articles", "seconds of cores"), "utf-8")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,14 @@
 #define FOR_EACH_CPU
 #endif
 
-#define LANES 16         /* spans hashed side by side */
+/* What the compiler does not make of plain loops is written out for processors with AVX2; `has_avx2` says whether this is one. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(PLAIN_LOOPS)
+#include <immintrin.h>
+#define AVX2 __attribute__((target("avx2,bmi,popcnt")))
+static int has_avx2;
+#endif
+
+#define LANES 16         /* numbers that loops take side by side */
 #define LONGEST_WORD 128 /* code points; text/normal.py */
 #define LONGEST_FORM 4   /* words; text/classes.py */
 #define BLOCK 256        /* code points of a block of forms */
@@ -59,6 +66,8 @@ static inline uint64_t mix64(uint64_t x)
 /* The number of items of some size in a buffer. */
 #define COUNT(view, type) ((Py_ssize_t)((view).len / (Py_ssize_t)sizeof(type)))
 
+static int is_power_of_two(Py_ssize_t size) { return size > 0 && !(size & (size - 1)); }
+
 static int are_offsets(const int64_t *offsets, Py_ssize_t count, int64_t limit)
 {
     if (count < 1 || offsets[0] < 0 || offsets[count - 1] > limit)
@@ -90,6 +99,7 @@ static PyObject *finish(Py_buffer *views, int count, Py_ssize_t result, const ch
 static const char *const BAD_SIZES = "the arrays do not fit each other";
 static const char *const BAD_OFFSETS = "offsets must ascend and lie inside the array";
 static const char *const BAD_TEXT = "the text is no UTF-8 that fits";
+static const char *const UNFOLDED = "a text must be folded first: it holds what combines or is not in the forms";
 static const char *const NO_MEMORY = "!out of memory";
 
 /* ---- tokens: text/normal.py, tokenize ------------------------------------------------------------------------------- */
@@ -157,17 +167,121 @@ static inline uint32_t read_code(const uint8_t *p, int *size)
     return (uint32_t)(p[0] & 0x07) << 18 | (uint32_t)(p[1] & 0x3F) << 12 | (uint32_t)(p[2] & 0x3F) << 6 | (p[3] & 0x3F);
 }
 
-/* One byte of folded text: a word byte, or a space of which each run is written once. Nothing branches on the byte. */
-#define TAKE(byte)                                                                                                          \
-    do {                                                                                                                    \
-        uint8_t taken = (byte);                                                                                             \
-        int in_word = taken > ' ';                                                                                          \
-        buffer[used] = taken;                                                                                               \
-        ends[tokens] = used;                                                                                                \
-        tokens += was_word & ~in_word;                                                                                      \
-        used += was_word | in_word;                                                                                         \
-        was_word = in_word;                                                                                                 \
-    } while (0)
+/* Folded text that is being written: the bytes, the ends of the tokens, and whether the last byte was of a word. */
+typedef struct {
+    uint8_t *buffer;
+    int64_t *ends;
+    int64_t used, tokens;
+    int was_word;
+} Folded;
+
+#define SLACK 40 /* bytes and ends that may be written beyond those that count */
+
+#ifdef AVX2
+
+static uint8_t kept_places[256][8];
+
+/* By the bits of eight bytes that are kept: their places, one after the other. */
+static void fill_kept_places(void)
+{
+    for (int bits = 0; bits < 256; bits++)
+        for (int place = 0, kept = 0; place < 8; place++)
+            if (bits >> place & 1)
+                kept_places[bits][kept++] = (uint8_t)place;
+}
+
+/* As fold_plain, 32 bytes at a time. */
+AVX2 static const uint8_t *fold_ascii(Folded *f, const uint8_t *p, const uint8_t *end)
+{
+    int64_t used = f->used, tokens = f->tokens;
+    uint32_t was_word = (uint32_t)f->was_word;
+    while (p < end) {
+        uint8_t copy[32];
+        int64_t left = end - p;
+        __m256i bytes;
+        if (left >= 32) {
+            bytes = _mm256_loadu_si256((const __m256i *)p);
+        } else {
+            memset(copy, 0x80, sizeof copy);
+            memcpy(copy, p, (size_t)left);
+            bytes = _mm256_loadu_si256((const __m256i *)copy);
+        }
+        uint32_t beyond = (uint32_t)_mm256_movemask_epi8(bytes);
+        int taken = beyond ? __builtin_ctz(beyond) : 32;
+        if (!taken)
+            break;
+        uint32_t range = taken == 32 ? ~0u : (1u << taken) - 1;
+        __m256i low = _mm256_or_si256(bytes, _mm256_set1_epi8(0x20));
+        __m256i letter = _mm256_and_si256(_mm256_cmpgt_epi8(low, _mm256_set1_epi8('a' - 1)), _mm256_cmpgt_epi8(_mm256_set1_epi8('z' + 1), low));
+        __m256i digit = _mm256_and_si256(_mm256_cmpgt_epi8(bytes, _mm256_set1_epi8('0' - 1)), _mm256_cmpgt_epi8(_mm256_set1_epi8('9' + 1), bytes));
+        __m256i other = _mm256_or_si256(digit, _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('_')));
+        __m256i folded = _mm256_blendv_epi8(_mm256_blendv_epi8(_mm256_set1_epi8(' '), bytes, other), low, letter);
+        uint32_t words = (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(letter, other)) & range;
+        uint32_t kept = (words | words << 1 | was_word) & range;
+        was_word = words >> (taken - 1) & 1;
+        /* eight at a time, whether there are as many or not: how many there are cannot be foretold */
+        int64_t *ends = f->ends + tokens;
+        uint32_t spaces = kept & ~words;
+        tokens += __builtin_popcount(spaces);
+        do {
+            for (int i = 0; i < 8; i++) {
+                *ends++ = used + __builtin_popcount(kept & (spaces ^ (spaces - 1)) >> 1);
+                spaces &= spaces - 1;
+            }
+        } while (spaces);
+        if (kept == ~0u) {
+            _mm256_storeu_si256((__m256i *)(f->buffer + used), folded);
+            used += 32;
+        } else {
+            __m128i half[2] = {_mm256_castsi256_si128(folded), _mm256_extracti128_si256(folded, 1)};
+            for (int part = 0; part < 4; part++) {
+                uint32_t bits = kept >> 8 * part & 0xFF;
+                __m128i eight = part & 1 ? _mm_srli_si128(half[part / 2], 8) : half[part / 2];
+                __m128i places = _mm_loadl_epi64((const __m128i *)kept_places[bits]);
+                _mm_storel_epi64((__m128i *)(f->buffer + used), _mm_shuffle_epi8(eight, places));
+                used += __builtin_popcount(bits);
+            }
+        }
+        p += taken;
+        if (beyond)
+            break;
+    }
+    f->used = used;
+    f->tokens = tokens;
+    f->was_word = (int)was_word;
+    return p;
+}
+
+#endif
+
+static inline void take(Folded *f, uint8_t byte)
+{
+    int in_word = byte > ' ';
+    f->buffer[f->used] = byte;
+    f->ends[f->tokens] = f->used;
+    f->tokens += f->was_word & ~in_word;
+    f->used += f->was_word | in_word;
+    f->was_word = in_word;
+}
+
+/* Takes ASCII characters up to the first byte of another one: where that stands, or the end. */
+static const uint8_t *fold_plain(Folded *f, const uint8_t *p, const uint8_t *end)
+{
+    Folded here = *f; /* in registers */
+    for (; p < end && *p < 0x80; p++)
+        take(&here, ascii_forms[*p]);
+    *f = here;
+    return p;
+}
+
+static const uint8_t *fold_run(Folded *f, const uint8_t *p, const uint8_t *end)
+{
+#ifdef AVX2
+    if (has_avx2)
+        return fold_ascii(f, p, end);
+#endif
+    return fold_plain(f, p, end);
+}
 
 /* Words of more than LONGEST_WORD code points are cut: the words from `first` on, which begin at byte `begin`. */
 static int cut_long_words(Tokenizer *t, int64_t first, int64_t begin)
@@ -207,22 +321,12 @@ static int tokenize_text(Tokenizer *t, const Source *source)
 {
     const uint8_t *p = source->text, *end = p + source->size;
     int64_t first = t->tokens, begin = t->used;
-    if (!make_room(t, source->size + 2))
+    if (!make_room(t, source->size + SLACK))
         return -1;
-    uint8_t *buffer = t->buffer;
-    int64_t *ends = t->ends;
-    int64_t used = t->used, tokens = t->tokens;
-    int was_word = 0;
-    while (p < end) {
-        if (source->folded) {
-            TAKE(*p);
-            p++;
-            continue;
-        }
-        for (; p < end && *p < 0x80; p++)
-            TAKE(ascii_forms[*p]);
-        if (p == end)
-            break;
+    Folded f = {t->buffer, t->ends, t->used, t->tokens, 0};
+    for (; source->folded && p < end; p++)
+        take(&f, *p);
+    while ((p = fold_run(&f, p, end)) < end) {
         int size;
         uint32_t code = read_code(p, &size);
         p += size;
@@ -231,29 +335,67 @@ static int tokenize_text(Tokenizer *t, const Source *source)
         if (low & COMBINES)
             return 0;
         uint32_t high = offset_of(forms, code % BLOCK + 1) & ~COMBINES;
-        t->used = used;
-        t->tokens = tokens;
-        if (!make_room(t, (end - p) + (int64_t)(high - low) + 2))
+        t->used = f.used;
+        t->tokens = f.tokens;
+        if (!make_room(t, (end - p) + (int64_t)(high - low) + SLACK))
             return -1;
-        buffer = t->buffer;
-        ends = t->ends;
+        f.buffer = t->buffer;
+        f.ends = t->ends;
         for (const uint8_t *form = forms + HEAD + low; low < high; low++, form++)
-            TAKE(*form);
+            take(&f, *form);
     }
-    TAKE(' ');
-    t->used = used;
-    t->tokens = tokens;
+    take(&f, ' ');
+    t->used = f.used;
+    t->tokens = f.tokens;
     int64_t longest = 0, last = begin;
-    for (int64_t i = first; i < tokens; i++) {
-        longest = ends[i] - last > longest ? ends[i] - last : longest;
-        last = ends[i] + 1;
+    for (int64_t i = first; i < t->tokens; i++) {
+        longest = t->ends[i] - last > longest ? t->ends[i] - last : longest;
+        last = t->ends[i] + 1;
     }
     if (longest > LONGEST_WORD && !cut_long_words(t, first, begin))
         return -1;
     return 1;
 }
 
-/* The texts of a tuple of str (to be folded) and bytes (folded already); to be freed. */
+/* The next byte of a character beyond ASCII, or the end. */
+static inline const uint8_t *skip_ascii(const uint8_t *p, const uint8_t *end)
+{
+    while (end - p >= 8 && !(load64(p) & 0x8080808080808080u))
+        p += 8;
+    while (p < end && *p < 0x80)
+        p++;
+    return p;
+}
+
+/* The length of the UTF-8 character at p, 0 if there is none before `end`: no surrogate, nothing longer than needed. */
+static int code_size(const uint8_t *p, const uint8_t *end)
+{
+    int64_t left = end - p;
+    if (p[0] < 0x80)
+        return 1;
+    int size = p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : p[0] < 0xF5 ? 4 : 0;
+    if (!size || left < size)
+        return 0;
+    for (int i = 1; i < size; i++)
+        if ((p[i] & 0xC0) != 0x80)
+            return 0;
+    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) || (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
+        return 0;
+    return size;
+}
+
+static int is_utf8(const uint8_t *p, const uint8_t *end)
+{
+    while ((p = skip_ascii(p, end)) < end) {
+        int size = code_size(p, end);
+        if (!size)
+            return 0;
+        p += size;
+    }
+    return 1;
+}
+
+/* The texts of a tuple of str or bytes (to be folded) and bytearrays (folded already); to be freed. */
 static Source *gather_texts(PyObject *texts, Py_ssize_t count)
 {
     Source *sources = calloc((size_t)count + 1, sizeof *sources);
@@ -262,18 +404,24 @@ static Source *gather_texts(PyObject *texts, Py_ssize_t count)
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *text = PyTuple_GetItem(texts, i);
         const char *bytes = "";
-        sources[i].folded = PyBytes_Check(text);
+        sources[i].folded = PyByteArray_Check(text);
         if (sources[i].folded) {
+            bytes = PyByteArray_AsString(text);
+            sources[i].size = PyByteArray_Size(text);
+        } else if (PyBytes_Check(text)) {
             bytes = PyBytes_AsString(text);
             sources[i].size = PyBytes_Size(text);
+            sources[i].refused = !is_utf8((const uint8_t *)bytes, (const uint8_t *)bytes + sources[i].size);
         } else if (!(bytes = PyUnicode_AsUTF8AndSize(text, &sources[i].size))) {
             if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) {
                 free(sources);
                 return NULL;
             }
             PyErr_Clear();
-            bytes = "";
             sources[i].refused = 1;
+        }
+        if (sources[i].refused) {
+            bytes = "";
             sources[i].size = 0;
         }
         sources[i].text = (const uint8_t *)bytes;
@@ -318,16 +466,6 @@ static const uint8_t **gather_forms(PyObject *blocks)
 static PyObject *bytearray_of(const void *data, int64_t size)
 {
     return PyByteArray_FromStringAndSize(data, (Py_ssize_t)size);
-}
-
-/* The next byte of a character beyond ASCII, or the end. */
-static inline const uint8_t *skip_ascii(const uint8_t *p, const uint8_t *end)
-{
-    while (end - p >= 8 && !(load64(p) & 0x8080808080808080u))
-        p += 8;
-    while (p < end && *p < 0x80)
-        p++;
-    return p;
 }
 
 PyDoc_STRVAR(blocks_doc, "blocks(texts): which blocks of 256 code points beyond ASCII a tuple of texts has, as bytes of 0 and 1.");
@@ -395,7 +533,7 @@ static PyObject *combining(PyObject *module, PyObject *args)
 
 PyDoc_STRVAR(tokenize_doc,
              "tokenize(texts, forms): the tokens of a tuple of texts, as (buffer, ends, documents): bytearrays, two of int64.\n\n"
-             "texts: str, or bytes of folded text in which all separators are spaces. forms: by number of a block of 256 code\n"
+             "texts: str or UTF-8 bytes, or a bytearray of folded text in which all separators are spaces. forms: by number of a block of 256 code\n"
              "points, what these fold to. Raises ValueError for a text with characters that combine or that no form tells of.");
 
 static PyObject *tokenize(PyObject *module, PyObject *args)
@@ -433,7 +571,7 @@ static PyObject *tokenize(PyObject *module, PyObject *args)
         for (int i = 0; i < 3; i++)
             Py_XDECREF(parts[i]);
     } else if (state == 0) {
-        PyErr_SetString(PyExc_ValueError, "a text must be folded first: it holds what combines or is not in the forms");
+        PyErr_SetString(PyExc_ValueError, UNFOLDED);
     } else {
         PyErr_NoMemory();
     }
@@ -472,62 +610,91 @@ static uint32_t xxh32(const uint8_t *p, int64_t size)
     return h ^ h >> 16;
 }
 
-typedef uint32_t unaligned32 __attribute__((aligned(1), may_alias));
-#define WORD(place) (*(const unaligned32 *)(buffer + (place)))
+#ifdef AVX2
 
-/* LANES spans side by side, step by step; a lane that has taken in all it has keeps what it holds. Four bytes after the end of
-   each span must be readable, and the machine little-endian. */
-FOR_EACH_CPU static void xxh32_lanes(const uint8_t *buffer, const int32_t *begins, const int32_t *sizes, uint32_t *hashes)
+#define SPANS 8 /* hashed side by side */
+#define ROTATE8(x, bits) _mm256_or_si256(_mm256_slli_epi32(x, bits), _mm256_srli_epi32(x, 32 - (bits)))
+#define TIMES8(x, factor) _mm256_mullo_epi32(x, _mm256_set1_epi32((int)(factor)))
+#define PAIR8(low, high) _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(low))), _mm_loadu_si128((const __m128i *)(high)), 1)
+
+AVX2 static void xxh32_side_by_side(const uint8_t *buffer, const int64_t *begins, const int64_t *lengths, uint32_t *hashes)
 {
-    uint32_t v1[LANES], v2[LANES], v3[LANES], v4[LANES], h[LANES];
-    int32_t place[LANES], stripes[LANES], words[LANES], rest[LANES];
-    int32_t longest = 0;
-    for (int l = 0; l < LANES; l++) {
-        longest = sizes[l] > longest ? sizes[l] : longest;
-        stripes[l] = sizes[l] >> 4;
-        words[l] = sizes[l] >> 2 & 3;
-        rest[l] = sizes[l] & 3;
-        place[l] = begins[l];
-        v1[l] = P1 + P2, v2[l] = P2, v3[l] = 0, v4[l] = 0 - P1;
+    const uint8_t *at[8];
+    __m256i v[4], sizes, step8 = _mm256_setzero_si256(), one = _mm256_set1_epi32(1);
+    int64_t longest = 0;
+    int32_t length[8];
+    for (int l = 0; l < 8; l++) {
+        at[l] = buffer + begins[l];
+        length[l] = (int32_t)lengths[l];
+        longest = lengths[l] > longest ? lengths[l] : longest;
     }
-    for (int32_t step = 0; step < longest >> 4; step++)
-        for (int l = 0; l < LANES; l++) {
-            uint32_t taken = step < stripes[l] ? ~0u : 0u;
-            int32_t at = begins[l] + (int32_t)(taken & (uint32_t)(16 * step));
-            v1[l] = (taken & rotate(v1[l] + WORD(at) * P2, 13) * P1) | (~taken & v1[l]);
-            v2[l] = (taken & rotate(v2[l] + WORD(at + (int32_t)(taken & 4)) * P2, 13) * P1) | (~taken & v2[l]);
-            v3[l] = (taken & rotate(v3[l] + WORD(at + (int32_t)(taken & 8)) * P2, 13) * P1) | (~taken & v3[l]);
-            v4[l] = (taken & rotate(v4[l] + WORD(at + (int32_t)(taken & 12)) * P2, 13) * P1) | (~taken & v4[l]);
+    sizes = _mm256_loadu_si256((const __m256i *)length);
+    __m256i stripes = _mm256_srli_epi32(sizes, 4);
+    for (int i = 0; i < 4; i++)
+        v[i] = _mm256_set_epi32((int)(0 - P1), 0, (int)P2, (int)(P1 + P2), (int)(0 - P1), 0, (int)P2, (int)(P1 + P2));
+    const __m256i place[4] = {_mm256_set_epi32(4,4,4,4,0,0,0,0), _mm256_set_epi32(5,5,5,5,1,1,1,1), _mm256_set_epi32(6,6,6,6,2,2,2,2), _mm256_set_epi32(7,7,7,7,3,3,3,3)};
+    for (int64_t step = 0; step < longest >> 4; step++) {
+        __m256i goes_on = _mm256_cmpgt_epi32(stripes, step8);
+        for (int i = 0; i < 4; i++) {
+            __m256i words = PAIR8(at[i], at[i + 4]);
+            __m256i next = TIMES8(ROTATE8(_mm256_add_epi32(v[i], TIMES8(words, P2)), 13), P1);
+            v[i] = _mm256_blendv_epi8(v[i], next, _mm256_permutevar8x32_epi32(goes_on, place[i]));
         }
-    for (int l = 0; l < LANES; l++) {
-        uint32_t merged = rotate(v1[l], 1) + rotate(v2[l], 7) + rotate(v3[l], 12) + rotate(v4[l], 18);
-        h[l] = (stripes[l] ? merged : P5) + (uint32_t)sizes[l];
-        place[l] = begins[l] + 16 * stripes[l];
+        for (int l = 0; l < 8; l++)
+            at[l] += step < length[l] >> 4 ? 16 : 0;
+        step8 = _mm256_add_epi32(step8, one);
     }
-    for (int step = 0; step < 3; step++)
-        for (int l = 0; l < LANES; l++) {
-            uint32_t mixed = rotate(h[l] + WORD(place[l]) * P3, 17) * P4;
-            int32_t taken = step < words[l];
-            h[l] = taken ? mixed : h[l];
-            place[l] += 4 * taken;
-        }
-    for (int l = 0; l < LANES; l++) {
-        uint32_t tail = WORD(place[l]);
-        for (int step = 0; step < 3; step++) {
-            uint32_t mixed = rotate(h[l] + (tail >> 8 * step & 0xFF) * P5, 11) * P1;
-            h[l] = step < rest[l] ? mixed : h[l];
-        }
-        h[l] = (h[l] ^ h[l] >> 15) * P2;
-        h[l] = (h[l] ^ h[l] >> 13) * P3;
-        hashes[l] = h[l] ^ h[l] >> 16;
+    const __m256i left = _mm256_set_epi32(18, 12, 7, 1, 18, 12, 7, 1), right = _mm256_sub_epi32(_mm256_set1_epi32(32), left);
+    for (int i = 0; i < 4; i++)
+        v[i] = _mm256_or_si256(_mm256_sllv_epi32(v[i], left), _mm256_srlv_epi32(v[i], right));
+    __m256i h = _mm256_hadd_epi32(_mm256_hadd_epi32(v[0], v[1]), _mm256_hadd_epi32(v[2], v[3]));
+    h = _mm256_blendv_epi8(h, _mm256_set1_epi32((int)P5), _mm256_cmpeq_epi32(stripes, _mm256_setzero_si256()));
+    h = _mm256_add_epi32(h, sizes);
+    __m256i t0 = PAIR8(at[0], at[4]), t1 = PAIR8(at[1], at[5]), t2 = PAIR8(at[2], at[6]), t3 = PAIR8(at[3], at[7]);
+    __m256i low01 = _mm256_unpacklo_epi32(t0, t1), low23 = _mm256_unpacklo_epi32(t2, t3);
+    __m256i high01 = _mm256_unpackhi_epi32(t0, t1), high23 = _mm256_unpackhi_epi32(t2, t3);
+    __m256i word[4] = {_mm256_unpacklo_epi64(low01, low23), _mm256_unpackhi_epi64(low01, low23),
+                       _mm256_unpacklo_epi64(high01, high23), _mm256_unpackhi_epi64(high01, high23)};
+    __m256i whole = _mm256_and_si256(_mm256_srli_epi32(sizes, 2), _mm256_set1_epi32(3)), rest = _mm256_and_si256(sizes, _mm256_set1_epi32(3));
+    __m256i tail = word[0];
+    for (int i = 0; i < 3; i++) {
+        __m256i next = TIMES8(ROTATE8(_mm256_add_epi32(h, TIMES8(word[i], P3)), 17), P4);
+        __m256i taken = _mm256_cmpgt_epi32(whole, _mm256_set1_epi32(i));
+        h = _mm256_blendv_epi8(h, next, taken);
+        tail = _mm256_blendv_epi8(tail, word[i + 1], taken);
     }
+    for (int i = 0; i < 3; i++) {
+        __m256i byte = _mm256_and_si256(tail, _mm256_set1_epi32(0xFF));
+        __m256i next = TIMES8(ROTATE8(_mm256_add_epi32(h, TIMES8(byte, P5)), 11), P1);
+        h = _mm256_blendv_epi8(h, next, _mm256_cmpgt_epi32(rest, _mm256_set1_epi32(i)));
+        tail = _mm256_srli_epi32(tail, 8);
+    }
+    h = TIMES8(_mm256_xor_si256(h, _mm256_srli_epi32(h, 15)), P2);
+    h = TIMES8(_mm256_xor_si256(h, _mm256_srli_epi32(h, 13)), P3);
+    _mm256_storeu_si256((__m256i *)hashes, _mm256_xor_si256(h, _mm256_srli_epi32(h, 16)));
 }
 
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define LITTLE_ENDIAN_WORDS 1
-#else
-#define LITTLE_ENDIAN_WORDS 0
 #endif
+
+/* begins and lengths lie inside the buffer. */
+static void hash_spans(const uint8_t *buffer, Py_ssize_t size, const int64_t *begins, const int64_t *lengths, Py_ssize_t count, uint32_t *hashes)
+{
+    Py_ssize_t i = 0;
+#ifdef AVX2
+    for (; has_avx2 && count - i >= SPANS; i += SPANS) {
+        int fits = 1;
+        for (int l = 0; l < SPANS; l++)
+            fits &= lengths[i + l] < INT32_MAX && begins[i + l] + lengths[i + l] + 16 <= size;
+        if (fits)
+            xxh32_side_by_side(buffer, begins + i, lengths + i, hashes + i);
+        else
+            for (int l = 0; l < SPANS; l++)
+                hashes[i + l] = xxh32(buffer + begins[i + l], lengths[i + l]);
+    }
+#endif
+    for (; i < count; i++)
+        hashes[i] = xxh32(buffer + begins[i], lengths[i]);
+}
 
 PyDoc_STRVAR(xxh32_doc, "xxh32_spans(buffer, begins, lengths, hashes): fills uint32 hashes of the spans (int64 begins, lengths).");
 
@@ -547,46 +714,65 @@ static PyObject *xxh32_spans(PyObject *module, PyObject *args)
     for (Py_ssize_t i = 0; i < count; i++)
         if (begins[i] < 0 || lengths[i] < 0 || lengths[i] > size || begins[i] > size - lengths[i])
             error = BAD_OFFSETS;
-    Py_ssize_t i = 0;
-    while (!error && i < count) {
-        int32_t places[LANES], sizes[LANES];
-        int64_t low = begins[i], high = 0;
-        int fits = LITTLE_ENDIAN_WORDS && count - i >= LANES;
-        for (int l = 0; fits && l < LANES; l++) {
-            low = begins[i + l] < low ? begins[i + l] : low;
-            high = begins[i + l] + lengths[i + l] > high ? begins[i + l] + lengths[i + l] : high;
-        }
-        if (fits && high - low < 1 << 30 && high + 4 <= size) {
-            for (int l = 0; l < LANES; l++) {
-                places[l] = (int32_t)(begins[i + l] - low);
-                sizes[l] = (int32_t)lengths[i + l];
-            }
-            xxh32_lanes(buffer + low, places, sizes, hashes + i);
-            i += LANES;
-        } else {
-            hashes[i] = xxh32(buffer + begins[i], lengths[i]);
-            i++;
-        }
-    }
+    if (!error)
+        hash_spans(buffer, size, begins, lengths, count, hashes);
     Py_END_ALLOW_THREADS
     return finish(v, 4, count, error);
 }
 
+/* ---- shingles in order: detect/shingles.py, hash_in_order -------------------------------------------------------------- */
+
+/* The hashes of the runs of so many tokens among those from `first` to `last`, in order; their number. */
+static Py_ssize_t hash_runs(const uint8_t *buffer, Py_ssize_t size, const int64_t *starts, const int64_t *ends, int64_t first, int64_t last,
+                            Py_ssize_t words, uint32_t *hashes)
+{
+    int64_t count = last - first < words ? last > first : last - first - words + 1;
+    for (int64_t done = 0; done < count;) {
+        int64_t lengths[512], some = count - done < 512 ? count - done : 512;
+        for (int64_t i = 0, from = first + done; i < some; i++, from++)
+            lengths[i] = ends[(from + words < last ? from + words : last) - 1] - starts[from];
+        hash_spans(buffer, size, starts + first + done, lengths, (Py_ssize_t)some, hashes + done);
+        done += some;
+    }
+    return (Py_ssize_t)count;
+}
+
+PyDoc_STRVAR(shingle_doc, "shingle(buffer, starts, ends, documents, words, hashes, counts): fills the xxh32 (uint32) of every run of so many\n"
+                          "tokens, and the number of each text's (int64); gives back how many there are.");
+
+static PyObject *shingle(PyObject *module, PyObject *args)
+{
+    Py_buffer v[6] = {{0}};
+    const char *error = NULL;
+    Py_ssize_t words;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*nw*w*", &v[0], &v[1], &v[2], &v[3], &words, &v[4], &v[5]))
+        return NULL;
+    const uint8_t *buffer = v[0].buf;
+    const int64_t *starts = v[1].buf, *ends = v[2].buf, *documents = v[3].buf;
+    uint32_t *hashes = v[4].buf;
+    int64_t *counts = v[5].buf;
+    Py_ssize_t tokens = COUNT(v[1], int64_t), texts = COUNT(v[3], int64_t) - 1, made = 0;
+    if (words < 1 || texts < 0 || COUNT(v[2], int64_t) != tokens || COUNT(v[4], uint32_t) < tokens || COUNT(v[5], int64_t) != texts)
+        return finish(v, 6, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    if (!are_offsets(documents, texts + 1, tokens))
+        error = BAD_OFFSETS;
+    for (Py_ssize_t i = 0; i < tokens && !error; i++)
+        if (starts[i] < (i ? ends[i - 1] : 0) || ends[i] < starts[i] || ends[i] > v[0].len)
+            error = BAD_OFFSETS;
+    for (Py_ssize_t d = 0; d < texts && !error; d++) {
+        counts[d] = hash_runs(buffer, v[0].len, starts, ends, documents[d], documents[d + 1], words, hashes + made);
+        made += (Py_ssize_t)counts[d];
+    }
+    Py_END_ALLOW_THREADS
+    return finish(v, 6, made, error);
+}
+
 /* ---- distinct sets: detect/shingles.py, collect_shingles -------------------------------------------------------------- */
 
-/* Sorts; `spare` has room for as many. Four passes of eight bits: the time does not depend on what the hashes are. */
-static void sort32(uint32_t *values, uint32_t *spare, Py_ssize_t count)
+/* Four passes of eight bits: the time does not depend on what the values are. */
+static void sort_by_digits(uint32_t *values, uint32_t *spare, Py_ssize_t count)
 {
-    if (count < 48) {
-        for (Py_ssize_t i = 1; i < count; i++) {
-            uint32_t value = values[i];
-            Py_ssize_t j = i;
-            for (; j > 0 && values[j - 1] > value; j--)
-                values[j] = values[j - 1];
-            values[j] = value;
-        }
-        return;
-    }
     size_t counts[4][256];
     memset(counts, 0, sizeof counts);
     for (Py_ssize_t i = 0; i < count; i++)
@@ -606,6 +792,46 @@ static void sort32(uint32_t *values, uint32_t *spare, Py_ssize_t count)
         from = to;
         to = other;
     }
+}
+
+#define FINE_BITS 9
+#define CROWDED 12 /* values of one bucket: then they are no hashes as they mostly are, and the sure way is taken */
+
+/* The lesser of each two neighbours first, from value `first` on. */
+FOR_EACH_CPU static void order_neighbours(uint32_t *values, Py_ssize_t first, Py_ssize_t count)
+{
+    uint32_t *v = values + first;
+    for (Py_ssize_t i = 0; i < (count - first) / 2; i++) {
+        uint32_t x = v[2 * i], y = v[2 * i + 1];
+        v[2 * i] = x < y ? x : y;
+        v[2 * i + 1] = x < y ? y : x;
+    }
+}
+
+/* Sorts; `spare` has room for as many. Hashes spread evenly over buckets of their upper bits; those of one bucket are ordered by
+   as many rounds as the fullest has values (odd-even transposition: Knuth, The Art of Computer Programming 3, 5.3.4). */
+static void sort32(uint32_t *values, uint32_t *spare, Py_ssize_t count)
+{
+    uint16_t places[1 << FINE_BITS] = {0};
+    Py_ssize_t most = 0;
+    for (Py_ssize_t i = 0; count < 4096 && i < count; i++) {
+        Py_ssize_t here = ++places[values[i] >> (32 - FINE_BITS)];
+        most = here > most ? here : most;
+    }
+    if (count >= 4096 || most > CROWDED) {
+        sort_by_digits(values, spare, count);
+        return;
+    }
+    for (uint32_t bucket = 0, before = 0; bucket < 1 << FINE_BITS; bucket++) {
+        uint32_t here = places[bucket];
+        places[bucket] = (uint16_t)before;
+        before += here;
+    }
+    for (Py_ssize_t i = 0; i < count; i++)
+        spare[places[values[i] >> (32 - FINE_BITS)]++] = values[i];
+    for (Py_ssize_t round = 0; round < most && most > 1; round++)
+        order_neighbours(spare, round & 1, count);
+    memcpy(values, spare, (size_t)count * sizeof *values);
 }
 
 static Py_ssize_t drop_repeated(const uint32_t *ascending, Py_ssize_t count, uint32_t *out)
@@ -687,6 +913,20 @@ FOR_EACH_CPU static void fmix32(const uint32_t *hashes, Py_ssize_t count, uint32
     }
 }
 
+/* The signature of a set; `mixed` has room for LANES more numbers than there are. permutations: a multiple of 4. */
+static void sign_row(const uint32_t *hashes, Py_ssize_t count, const uint32_t *a, const uint32_t *b, Py_ssize_t permutations, uint32_t *mixed, uint32_t *row)
+{
+    if (!count) {
+        memset(row, 0xFF, (size_t)permutations * sizeof *row);
+        return;
+    }
+    fmix32(hashes, count, mixed);
+    for (; count % LANES; count++)
+        mixed[count] = mixed[0]; /* once more: the least stays the least */
+    for (Py_ssize_t k = 0; k < permutations; k += 4)
+        sign_set(mixed, count, a + k, b + k, row + k);
+}
+
 PyDoc_STRVAR(sign_doc, "sign(hashes, offsets, a, b, signatures): fills the affine32 signature of each set hashes[offsets[d]:offsets[d + 1]].\n\n"
                        "a, b: uint32, as many as permutations, which must be a multiple of 4.");
 
@@ -711,22 +951,256 @@ static PyObject *sign(PyObject *module, PyObject *args)
     uint32_t *mixed = error ? NULL : malloc(((size_t)most + LANES) * sizeof *mixed);
     if (!error && !mixed)
         error = NO_MEMORY;
-    for (Py_ssize_t d = 0; d < texts && !error; d++) {
-        Py_ssize_t count = (Py_ssize_t)(offsets[d + 1] - offsets[d]);
-        uint32_t *row = signatures + d * permutations;
-        if (!count) {
-            memset(row, 0xFF, (size_t)permutations * sizeof *row);
-            continue;
-        }
-        fmix32(hashes + offsets[d], count, mixed);
-        for (; count % LANES; count++)
-            mixed[count] = mixed[0]; /* once more: the least stays the least */
-        for (Py_ssize_t k = 0; k < permutations; k += 4)
-            sign_set(mixed, count, a + k, b + k, row + k);
-    }
+    for (Py_ssize_t d = 0; d < texts && !error; d++)
+        sign_row(hashes + offsets[d], (Py_ssize_t)(offsets[d + 1] - offsets[d]), a, b, permutations, mixed, signatures + d * permutations);
     free(mixed);
     Py_END_ALLOW_THREADS
     return finish(v, 5, texts, error);
+}
+
+/* ---- digests: text/normal.py, digest_texts ---------------------------------------------------------------------------------- */
+
+static const uint64_t BLAKE_START[8] = {0x6A09E667F3BCC908u, 0xBB67AE8584CAA73Bu, 0x3C6EF372FE94F82Bu, 0xA54FF53A5F1D36F1u,
+                                        0x510E527FADE682D1u, 0x9B05688C2B3E6C1Fu, 0x1F83D9ABFB41BD6Bu, 0x5BE0CD19137E2179u};
+
+#define BLAKE_MIX(a, b, c, d, x, y)                                                                                         \
+    do {                                                                                                                    \
+        a += b + m[x];                                                                                                      \
+        d = ROTATE64(d ^ a, 32);                                                                                            \
+        c += d;                                                                                                             \
+        b = ROTATE64(b ^ c, 24);                                                                                            \
+        a += b + m[y];                                                                                                      \
+        d = ROTATE64(d ^ a, 16);                                                                                            \
+        c += d;                                                                                                             \
+        b = ROTATE64(b ^ c, 63);                                                                                            \
+    } while (0)
+
+#define BLAKE_ROUND(i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, i10, i11, i12, i13, i14, i15)                                    \
+    do {                                                                                                                    \
+        BLAKE_MIX(v[0], v[4], v[8], v[12], i0, i1);                                                                         \
+        BLAKE_MIX(v[1], v[5], v[9], v[13], i2, i3);                                                                         \
+        BLAKE_MIX(v[2], v[6], v[10], v[14], i4, i5);                                                                        \
+        BLAKE_MIX(v[3], v[7], v[11], v[15], i6, i7);                                                                        \
+        BLAKE_MIX(v[0], v[5], v[10], v[15], i8, i9);                                                                        \
+        BLAKE_MIX(v[1], v[6], v[11], v[12], i10, i11);                                                                      \
+        BLAKE_MIX(v[2], v[7], v[8], v[13], i12, i13);                                                                       \
+        BLAKE_MIX(v[3], v[4], v[9], v[14], i14, i15);                                                                       \
+    } while (0)
+
+#define BLAKE_ROUNDS                                                                                                        \
+    do {                                                                                                                    \
+        BLAKE_ROUND(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);                                                  \
+        BLAKE_ROUND(14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3);                                                  \
+        BLAKE_ROUND(11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4);                                                  \
+        BLAKE_ROUND(7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8);                                                  \
+        BLAKE_ROUND(9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13);                                                  \
+        BLAKE_ROUND(2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9);                                                  \
+        BLAKE_ROUND(12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11);                                                  \
+        BLAKE_ROUND(13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10);                                                  \
+        BLAKE_ROUND(6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5);                                                  \
+        BLAKE_ROUND(10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0);                                                  \
+        BLAKE_ROUND(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);                                                  \
+        BLAKE_ROUND(14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3);                                                  \
+    } while (0)
+
+#define MESSAGES 4 /* digested side by side */
+
+/* A message of which so much is left; `taken` bytes of it have been read. */
+typedef struct {
+    const uint8_t *at;
+    int64_t left, taken;
+    uint8_t last[128]; /* the last block, filled up with zeros */
+} Message;
+
+/* The next block of a message, its last one if there is none. */
+static inline const uint8_t *next_block(Message *message)
+{
+    const uint8_t *block = message->left > 128 ? message->at : message->last;
+    int64_t size = message->left > 128 ? 128 : message->left;
+    message->at += size;
+    message->left -= size;
+    message->taken += size;
+    return block;
+}
+
+static int64_t count_blocks(int64_t size) { return size ? (size + 127) / 128 : 1; }
+
+/* One after the other; `h` as BLAKE2b (RFC 7693) starts. */
+#define ROTATE64(x, bits) ((x) >> (bits) | (x) << (64 - (bits)))
+
+static void blake_plain(Message *message, uint64_t *h)
+{
+    for (int64_t block = count_blocks(message->left); block > 0; block--) {
+        const uint8_t *p = next_block(message);
+        uint64_t m[16], v[16];
+        for (int i = 0; i < 16; i++) {
+            m[i] = load64(p + 8 * i);
+            v[i] = i < 8 ? h[i] : BLAKE_START[i - 8];
+        }
+        v[12] ^= (uint64_t)message->taken;
+        v[14] ^= block == 1 ? ~(uint64_t)0 : 0;
+        BLAKE_ROUNDS;
+        for (int i = 0; i < 8; i++)
+            h[i] ^= v[i] ^ v[i + 8];
+    }
+}
+
+#ifdef AVX2
+
+typedef uint64_t Lanes64 __attribute__((vector_size(8 * MESSAGES)));
+
+/* Of each message, as long as it has blocks. */
+AVX2 static void blake_side_by_side(Message *messages, uint64_t (*h)[8])
+{
+    int64_t blocks[MESSAGES], most = 0;
+    Lanes64 held[8], m[16], v[16], lasts = {0}, goes_on = {0};
+    for (int l = 0; l < MESSAGES; l++) {
+        blocks[l] = count_blocks(messages[l].left);
+        most = blocks[l] > most ? blocks[l] : most;
+        for (int i = 0; i < 8; i++)
+            held[i][l] = h[l][i];
+    }
+    for (int64_t block = 0; block < most; block++) {
+        const uint8_t *p[MESSAGES];
+        for (int l = 0; l < MESSAGES; l++) {
+            p[l] = next_block(&messages[l]);
+            lasts[l] = block + 1 == blocks[l] ? ~(uint64_t)0 : 0;
+            goes_on[l] = block < blocks[l] ? ~(uint64_t)0 : 0;
+        }
+        for (int i = 0; i < 16; i++)
+            m[i] = (Lanes64){load64(p[0] + 8 * i), load64(p[1] + 8 * i), load64(p[2] + 8 * i), load64(p[3] + 8 * i)};
+        for (int i = 0; i < 8; i++) {
+            v[i] = held[i];
+            v[i + 8] = (Lanes64){0} + BLAKE_START[i];
+        }
+        v[12] ^= (Lanes64){(uint64_t)messages[0].taken, (uint64_t)messages[1].taken, (uint64_t)messages[2].taken, (uint64_t)messages[3].taken};
+        v[14] ^= lasts;
+        BLAKE_ROUNDS;
+        for (int i = 0; i < 8; i++)
+            held[i] ^= (v[i] ^ v[i + 8]) & goes_on;
+    }
+    for (int l = 0; l < MESSAGES; l++)
+        for (int i = 0; i < 8; i++)
+            h[l][i] = held[i][l];
+}
+
+#endif
+
+/* The BLAKE2b digests of 16 bytes of at most MESSAGES spans of a buffer. */
+static void digest_spans(const uint8_t *buffer, const int64_t *begins, const int64_t *lengths, int count, uint8_t *digests)
+{
+    Message messages[MESSAGES];
+    uint64_t h[MESSAGES][8];
+    for (int l = 0; l < MESSAGES; l++) {
+        Message *message = &messages[l];
+        message->at = l < count ? buffer + begins[l] : buffer;
+        message->left = l < count ? lengths[l] : 0;
+        message->taken = 0;
+        int64_t rest = message->left - 128 * (count_blocks(message->left) - 1);
+        memset(message->last, 0, sizeof message->last);
+        memcpy(message->last, message->at + message->left - rest, (size_t)rest);
+        memcpy(h[l], BLAKE_START, sizeof h[l]);
+        h[l][0] ^= 0x01010000u ^ 16; /* no key, 16 bytes */
+    }
+#ifdef AVX2
+    if (has_avx2)
+        blake_side_by_side(messages, h);
+    else
+#endif
+        for (int l = 0; l < count; l++)
+            blake_plain(&messages[l], h[l]);
+    for (int i = 0; i < 16 * count; i++)
+        digests[i] = (uint8_t)(h[i / 16][i / 8 % 2] >> 8 * (i % 8));
+}
+
+/* ---- all of it at once: detect/profile.py, Profiler ------------------------------------------------------------------------ */
+
+PyDoc_STRVAR(profile_doc, "profile(texts, forms, words, a, b, digests, counts, offsets, signatures): what tokenize, digest_texts, shingle, collect\n"
+                          "and sign would give, one text after the other; gives back the distinct hashes, a bytearray of uint32.\n\n"
+                          "digests: 16 bytes a text; counts: the number of its words (int64); the others as they are there.");
+
+static PyObject *profile(PyObject *module, PyObject *args)
+{
+    PyObject *texts, *blocks;
+    Py_buffer v[6] = {{0}};
+    const char *error = NULL;
+    Py_ssize_t words;
+    if (!PyArg_ParseTuple(args, "O!O!ny*y*w*w*w*w*", &PyTuple_Type, &texts, &PyDict_Type, &blocks, &words, &v[0], &v[1], &v[2],
+                          &v[3], &v[4], &v[5]))
+        return NULL;
+    const uint32_t *a = v[0].buf, *b = v[1].buf;
+    uint8_t *digests = v[2].buf;
+    int64_t *counts = v[3].buf, *offsets = v[4].buf;
+    uint32_t *hashes = NULL, *signatures = v[5].buf;
+    Py_ssize_t count = PyTuple_Size(texts), permutations = COUNT(v[0], uint32_t), room = 0, kept = 0;
+    if (words < 1 || COUNT(v[1], uint32_t) != permutations || permutations % 4 || v[2].len != 16 * count || COUNT(v[3], int64_t) != count
+        || COUNT(v[4], int64_t) != count + 1 || COUNT(v[5], uint32_t) != count * permutations)
+        return finish(v, 6, 0, BAD_SIZES);
+    Tokenizer t = {0};
+    t.forms = gather_forms(blocks);
+    Source *sources = t.forms ? gather_texts(texts, count) : NULL;
+    if (!sources) {
+        free(t.forms);
+        release(v, 6);
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    uint32_t *spare = NULL;
+    int64_t *starts = NULL, space = 0;
+    offsets[0] = 0;
+    for (Py_ssize_t d = 0; d < count && !error; d += MESSAGES) {
+        int some = count - d < MESSAGES ? (int)(count - d) : MESSAGES;
+        int64_t begins[MESSAGES], lengths[MESSAGES], first = 0;
+        t.used = t.tokens = 0;
+        for (int l = 0; l < some && !error; l++) {
+            int64_t before = t.tokens;
+            begins[l] = t.used;
+            int state = sources[d + l].refused ? 0 : tokenize_text(&t, &sources[d + l]);
+            error = state < 0 ? NO_MEMORY : state ? NULL : UNFOLDED;
+            counts[d + l] = t.tokens - before;
+            lengths[l] = t.used > begins[l] ? t.used - begins[l] - 1 : 0;
+        }
+        if (t.tokens >= space) {
+            space = 2 * t.tokens + LANES;
+            free(starts);
+            free(spare);
+            starts = malloc((size_t)space * sizeof *starts);
+            spare = malloc((2 * (size_t)space + LANES) * sizeof *spare);
+        }
+        if (t.tokens >= room - kept) {
+            room = kept + (Py_ssize_t)t.tokens + room / 2 + 65536;
+            uint32_t *more = realloc(hashes, (size_t)room * sizeof *hashes);
+            hashes = more ? more : (free(hashes), NULL);
+        }
+        if (!error && (!starts || !spare || !hashes))
+            error = NO_MEMORY;
+        if (error)
+            break;
+        starts[0] = 0;
+        for (int64_t i = 1; i < t.tokens; i++)
+            starts[i] = t.ends[i - 1] + 1;
+        digest_spans(t.buffer, begins, lengths, some, digests + 16 * d);
+        for (int l = 0; l < some; l++) {
+            Py_ssize_t made = hash_runs(t.buffer, (Py_ssize_t)t.room, starts, t.ends, first, first + counts[d + l], words, spare);
+            first += counts[d + l];
+            sort32(spare, spare + space, made);
+            made = drop_repeated(spare, made, hashes + kept);
+            sign_row(hashes + kept, made, a, b, permutations, spare, signatures + (d + l) * permutations);
+            kept += made;
+            offsets[d + l + 1] = kept;
+        }
+    }
+    free(starts);
+    free(spare);
+    Py_END_ALLOW_THREADS
+    free(t.buffer);
+    free(t.ends);
+    free(t.forms);
+    free(sources);
+    PyObject *result = error ? NULL : bytearray_of(hashes, kept * (int64_t)sizeof *hashes);
+    free(hashes);
+    Py_XDECREF(finish(v, 6, 0, error));
+    return result;
 }
 
 /* ---- fingerprints: detect/fingerprints.py, winnow_shingles -------------------------------------------------------------- */
@@ -938,6 +1412,37 @@ static PyObject *band_keys(PyObject *module, PyObject *args)
     return finish(v, 2, count, NULL);
 }
 
+PyDoc_STRVAR(repeated_doc, "repeated(keys, slots, flags): sets the flags (bytes, zeros) of the keys (uint64) that occur more than once.\n\n"
+                           "slots: uint32, zeros, a power of two of them, more than there are keys.");
+
+static PyObject *repeated(PyObject *module, PyObject *args)
+{
+    Py_buffer v[3] = {{0}};
+    if (!PyArg_ParseTuple(args, "y*w*w*", &v[0], &v[1], &v[2]))
+        return NULL;
+    const uint64_t *keys = v[0].buf;
+    uint32_t *slots = v[1].buf;
+    uint8_t *flags = v[2].buf;
+    Py_ssize_t count = COUNT(v[0], uint64_t), table = COUNT(v[1], uint32_t), found = 0;
+    if (!is_power_of_two(table) || count >= table || count >= UINT32_MAX || v[2].len != count)
+        return finish(v, 3, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < count; i++) {
+        uint64_t slot = keys[i] & ((uint64_t)table - 1);
+        uint32_t other;
+        while ((other = slots[slot]) && other <= (uint64_t)count && keys[other - 1] != keys[i])
+            slot = (slot + 1) & ((uint64_t)table - 1);
+        if (other && other <= (uint64_t)count) {
+            found += 1 + !flags[other - 1];
+            flags[other - 1] = flags[i] = 1;
+        } else {
+            slots[slot] = (uint32_t)i + 1;
+        }
+    }
+    Py_END_ALLOW_THREADS
+    return finish(v, 3, found, NULL);
+}
+
 /* ---- class tokens: text/classes.py, ClassMap.despin ------------------------------------------------------------------------ */
 
 typedef struct {
@@ -1065,6 +1570,41 @@ static PyObject *despin(PyObject *module, PyObject *args)
     return finish(v, 22, kept, error);
 }
 
+/* ---- words as people count them: text/words.py, count_words ------------------------------------------------------------------- */
+
+/* What str.isspace says of ASCII, and beyond it. */
+static const uint8_t ascii_white[128] = {['\t'] = 1, ['\n'] = 1, ['\v'] = 1, ['\f'] = 1, ['\r'] = 1, [0x1C] = 1, [0x1D] = 1, [0x1E] = 1, [0x1F] = 1, [' '] = 1};
+
+static int is_white(uint32_t code)
+{
+    return code == 0x85 || code == 0xA0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029
+           || code == 0x202F || code == 0x205F || code == 0x3000;
+}
+
+PyDoc_STRVAR(count_words_doc, "count_words(text): how many words a str has between white space; -1 if it has no UTF-8.");
+
+static PyObject *count_words(PyObject *module, PyObject *text)
+{
+    Py_ssize_t size, words = 0;
+    const uint8_t *p = PyUnicode_Check(text) ? (const uint8_t *)PyUnicode_AsUTF8AndSize(text, &size) : NULL;
+    if (!p) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_TypeError, "not a str");
+        if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError))
+            return NULL;
+        PyErr_Clear();
+        return PyLong_FromLong(-1);
+    }
+    int before = 0;
+    for (const uint8_t *end = p + size; p < end;) {
+        int length = 1, in_word = *p < 0x80 ? !ascii_white[*p] : !is_white(read_code(p, &length));
+        words += in_word & ~before;
+        before = in_word;
+        p += length;
+    }
+    return PyLong_FromSsize_t(words);
+}
+
 /* ---- words and pairs of words: repair/sieve.py, Sieve ------------------------------------------------------------------------ */
 
 /* The next word of a text of words between spaces: its hash, and `*at` behind it; 0 at the end. */
@@ -1113,8 +1653,6 @@ static inline int64_t find_key(const Keys *filed, uint64_t key)
     }
     return -1;
 }
-
-static int is_power_of_two(Py_ssize_t size) { return size > 0 && !(size & (size - 1)); }
 
 PyDoc_STRVAR(file_words_doc, "file_words(forms, entries, slots, filter): files forms of one or two words, one a line, under entries[2 * i] (uint64) in\n"
                              "a table of slots (uint32, zeros, a power of two of them, more than there are forms), and sets bits of a filter (uint8, zeros, a\n"
@@ -1552,6 +2090,342 @@ static PyObject *spellings(PyObject *module, PyObject *args)
     return finish(v, 3, varies, error);
 }
 
+/* ---- lines of JSON: corpus/bulk.py, read_lines -------------------------------------------------------------------------------- */
+
+#define DEPTH 16  /* objects and lists in each other that are followed */
+#define FIELDS 16 /* names that are looked for */
+
+/* A value as it stands in its line: a string without its quotation marks, a number. What null, lists and objects hold is absent. */
+typedef struct {
+    const uint8_t *begin, *end;
+    enum { ABSENT, STRING, ESCAPED, NUMBER, BOOLEAN } kind;
+} Value;
+
+typedef struct {
+    const char *names[FIELDS];
+    Py_ssize_t sizes[FIELDS];
+    Py_ssize_t count;
+    Value values[FIELDS];
+} Fields;
+
+static inline int is_plain(uint8_t byte) { return byte >= 0x20 && byte != '"' && byte != '\\'; }
+
+#ifdef AVX2
+
+AVX2 static const uint8_t *skip_plain_wide(const uint8_t *p, const uint8_t *end)
+{
+    for (; end - p >= 32; p += 32) {
+        __m256i bytes = _mm256_loadu_si256((const __m256i *)p);
+        __m256i low = _mm256_cmpeq_epi8(_mm256_max_epu8(bytes, _mm256_set1_epi8(0x20)), bytes); /* at least a space */
+        __m256i marks = _mm256_or_si256(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('"')), _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\\')));
+        uint32_t found = ~(uint32_t)_mm256_movemask_epi8(_mm256_andnot_si256(marks, low));
+        if (found)
+            return p + __builtin_ctz(found);
+    }
+    return p;
+}
+
+#endif
+
+/* The next byte that ends a string, escapes, or has no place in one; or the end. */
+static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
+{
+#ifdef AVX2
+    if (has_avx2)
+        p = skip_plain_wide(p, end);
+#endif
+    while (p < end && is_plain(*p))
+        p++;
+    return p;
+}
+
+static const uint8_t *skip_space(const uint8_t *p, const uint8_t *end)
+{
+    while (p < end && (*p == ' ' || *p == '\t' || *p == '\r'))
+        p++;
+    return p;
+}
+
+static int hex_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* The four digits at p, -1 if they are not there. */
+static int32_t read_hex(const uint8_t *p, const uint8_t *end)
+{
+    int32_t code = 0;
+    if (end - p < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        int digit = hex_digit(p[i]);
+        if (digit < 0)
+            return -1;
+        code = code << 4 | digit;
+    }
+    return code;
+}
+
+/* Each of these gives where a piece of JSON ends, NULL if it is none; `end` is that of the line. */
+
+static const uint8_t *read_string(const uint8_t *p, const uint8_t *end, Value *value)
+{
+    if (p == end || *p != '"')
+        return NULL;
+    value->begin = ++p;
+    value->kind = STRING;
+    while ((p = skip_plain(p, end)) < end && *p == '\\') {
+        value->kind = ESCAPED;
+        if (end - p < 2 || !p[1] || !strchr("\"\\/bfnrtu", p[1]) || (p[1] == 'u' && read_hex(p + 2, end) < 0))
+            return NULL;
+        p += p[1] == 'u' ? 6 : 2;
+    }
+    value->end = p;
+    return p < end && *p == '"' ? p + 1 : NULL;
+}
+
+static const uint8_t *skip_digits(const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *begin = p;
+    while (p < end && *p >= '0' && *p <= '9')
+        p++;
+    return p > begin ? p : NULL;
+}
+
+static const uint8_t *read_number(const uint8_t *p, const uint8_t *end, Value *value)
+{
+    value->begin = p;
+    value->kind = NUMBER;
+    p += p < end && *p == '-';
+    if (p < end && *p == '0')
+        p++;
+    else if (!(p = skip_digits(p, end)))
+        return NULL;
+    if (p < end && *p == '.' && !(p = skip_digits(p + 1, end)))
+        return NULL;
+    if (p < end && (*p | 0x20) == 'e') {
+        p++;
+        p += p < end && (*p == '+' || *p == '-');
+        if (!(p = skip_digits(p, end)))
+            return NULL;
+    }
+    value->end = p;
+    return p;
+}
+
+static const uint8_t *read_value(const uint8_t *p, const uint8_t *end, Value *value, int depth);
+
+/* An object or a list; of the outermost object the fields asked for. */
+static const uint8_t *read_members(const uint8_t *p, const uint8_t *end, Fields *fields, int depth)
+{
+    const uint8_t close = *p == '{' ? '}' : ']';
+    if (depth == DEPTH)
+        return NULL;
+    p = skip_space(p + 1, end);
+    if (p < end && *p == close)
+        return p + 1;
+    for (;;) {
+        Value key = {0}, ignored, *value = &ignored;
+        if (close == '}') {
+            p = read_string(p, end, &key);
+            if (!p || (fields && key.kind == ESCAPED))
+                return NULL;
+            p = skip_space(p, end);
+            if (p == end || *p++ != ':')
+                return NULL;
+            p = skip_space(p, end);
+            for (Py_ssize_t i = 0; fields && i < fields->count; i++)
+                if (key.end - key.begin == fields->sizes[i] && !memcmp(key.begin, fields->names[i], (size_t)fields->sizes[i]))
+                    value = &fields->values[i];
+        }
+        p = read_value(p, end, value, depth + 1);
+        if (!p)
+            return NULL;
+        p = skip_space(p, end);
+        if (p == end)
+            return NULL;
+        if (*p == close)
+            return p + 1;
+        if (*p++ != ',')
+            return NULL;
+        p = skip_space(p, end);
+    }
+}
+
+static const uint8_t *read_value(const uint8_t *p, const uint8_t *end, Value *value, int depth)
+{
+    static const char *const words[] = {"true", "false", "null"};
+    *value = (Value){0};
+    if (p == end)
+        return NULL;
+    if (*p == '"')
+        return read_string(p, end, value);
+    if (*p == '{' || *p == '[')
+        return read_members(p, end, NULL, depth);
+    for (int i = 0; i < 3; i++) {
+        size_t size = strlen(words[i]);
+        if ((size_t)(end - p) >= size && !memcmp(p, words[i], size)) {
+            value->kind = i < 2 ? BOOLEAN : ABSENT;
+            return p + size;
+        }
+    }
+    return read_number(p, end, value);
+}
+
+/* Writes the UTF-8 of a string's value to `out`, which has room for as much as the string; the end, NULL for a lone surrogate. */
+static uint8_t *unescape(const Value *value, uint8_t *out)
+{
+    for (const uint8_t *p = value->begin, *end = value->end; p < end;) {
+        const uint8_t *next = skip_plain(p, end);
+        memcpy(out, p, (size_t)(next - p));
+        out += next - p;
+        if (next == end)
+            break;
+        p = next + 2;
+        if (next[1] != 'u') {
+            static const char marks[] = "bfnrt", meant[] = "\b\f\n\r\t";
+            const char *mark = strchr(marks, next[1]);
+            *out++ = mark ? (uint8_t)meant[mark - marks] : next[1];
+            continue;
+        }
+        int32_t code = read_hex(p, end), low;
+        p += 4;
+        if (code >= 0xD800 && code < 0xE000) {
+            low = end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? read_hex(p + 2, end) : -1;
+            if (code >= 0xDC00 || low < 0xDC00 || low >= 0xE000)
+                return NULL;
+            code = 0x10000 + ((code - 0xD800) << 10 | (low - 0xDC00));
+            p += 6;
+        }
+        if (code < 0x80) {
+            *out++ = (uint8_t)code;
+        } else if (code < 0x800) {
+            *out++ = (uint8_t)(0xC0 | code >> 6);
+            *out++ = (uint8_t)(0x80 | (code & 0x3F));
+        } else {
+            if (code < 0x10000) {
+                *out++ = (uint8_t)(0xE0 | code >> 12);
+            } else {
+                *out++ = (uint8_t)(0xF0 | code >> 18);
+                *out++ = (uint8_t)(0x80 | (code >> 12 & 0x3F));
+            }
+            *out++ = (uint8_t)(0x80 | (code >> 6 & 0x3F));
+            *out++ = (uint8_t)(0x80 | (code & 0x3F));
+        }
+    }
+    return out;
+}
+
+/* Puts a field of the line into its list: the first, the text, as bytes, the others as str. 1: done. 0: not plain. -1: an error. */
+static int take_field(const Value *value, PyObject *list, int is_text, uint8_t *spare)
+{
+    const uint8_t *begin = value->begin, *end = value->end;
+    if (value->kind == BOOLEAN)
+        return 0;
+    if (value->kind == ESCAPED) {
+        begin = spare;
+        if (!(end = unescape(value, spare)))
+            return 0;
+    }
+    Py_ssize_t size = value->kind == ABSENT ? 0 : end - begin;
+    if (value->kind != NUMBER && size == 4 && !memcmp(begin, "None", 4)) /* as some crawlers write what is absent */
+        size = 0;
+    int has_word = 0;
+    for (Py_ssize_t i = 0; is_text && !has_word && i < size; i++)
+        has_word = begin[i] < 0x80 && ascii_forms[begin[i]] != ' ';
+    if (is_text && (value->kind == NUMBER || !has_word))
+        return 0;
+    const char *bytes = size ? (const char *)begin : "";
+    PyObject *item = is_text ? PyBytes_FromStringAndSize(bytes, size) : PyUnicode_DecodeUTF8(bytes, size, NULL);
+    int state = item ? PyList_Append(list, item) : -1;
+    Py_XDECREF(item);
+    return state < 0 ? -1 : 1;
+}
+
+/* The end of the line at p, NULL if it is not plain. */
+static const uint8_t *read_line(const uint8_t *p, const uint8_t *end, Py_ssize_t limit, Fields *fields)
+{
+    const uint8_t *stop = memchr(p, '\n', (size_t)(end - p));
+    if (!stop || stop + 1 - p > limit || !is_utf8(p, stop))
+        return NULL;
+    for (Py_ssize_t i = 0; i < fields->count; i++)
+        fields->values[i] = (Value){0};
+    p = skip_space(p, stop);
+    p = p < stop && *p == '{' ? read_members(p, stop, fields, 0) : NULL;
+    return p && skip_space(p, stop) == stop ? stop + 1 : NULL;
+}
+
+PyDoc_STRVAR(read_lines_doc, "read_lines(chunk, limit, names): the fields of the lines at the start of a chunk, as far as each line is plain: one object of\n"
+                             "JSON in UTF-8, of at most `limit` bytes, whose text holds a word.\n\n"
+                             "names: a tuple of UTF-8 bytes, the text's first. Returns the ends of the lines (a bytearray of int64) and, for each\n"
+                             "name, a list of one value a line: of the text bytes, of others str, empty where there is none.");
+
+static PyObject *read_lines(PyObject *module, PyObject *args)
+{
+    Py_buffer v[1] = {{0}};
+    PyObject *names, *lists = NULL, *result = NULL, *ends = NULL;
+    Py_ssize_t limit;
+    Fields fields = {{0}};
+    if (!PyArg_ParseTuple(args, "y*nO!", &v[0], &limit, &PyTuple_Type, &names))
+        return NULL;
+    const uint8_t *begin = v[0].buf, *p = begin, *end = begin + v[0].len;
+    fields.count = PyTuple_Size(names);
+    if (fields.count < 1 || fields.count > FIELDS)
+        return finish(v, 1, 0, BAD_SIZES);
+    for (Py_ssize_t i = 0; i < fields.count; i++) {
+        char *name;
+        if (PyBytes_AsStringAndSize(PyTuple_GetItem(names, i), &name, &fields.sizes[i]) < 0)
+            goto end;
+        fields.names[i] = name;
+    }
+    uint8_t *spare = malloc((size_t)v[0].len + 1);
+    lists = PyTuple_New(fields.count);
+    ends = PyByteArray_FromStringAndSize(NULL, 0);
+    for (Py_ssize_t i = 0; lists && i < fields.count; i++) {
+        PyObject *list = PyList_New(0);
+        if (!list || PyTuple_SetItem(lists, i, list) < 0)
+            goto freed;
+    }
+    if (!spare || !lists || !ends) {
+        if (!spare)
+            PyErr_NoMemory();
+        goto freed;
+    }
+    Py_ssize_t lines = 0, room = 0;
+    for (const uint8_t *next; p < end && (next = read_line(p, end, limit, &fields)); p = next) {
+        int state = take_field(&fields.values[0], PyTuple_GetItem(lists, 0), 1, spare);
+        for (Py_ssize_t i = 1; i < fields.count && state == 1; i++) {
+            state = take_field(&fields.values[i], PyTuple_GetItem(lists, i), 0, spare);
+            if (!state) { /* what was taken of this line is given back */
+                for (Py_ssize_t j = 0; j < i; j++)
+                    if (PyList_SetSlice(PyTuple_GetItem(lists, j), lines, lines + 1, NULL) < 0)
+                        state = -1;
+            }
+        }
+        if (state < 0)
+            goto freed;
+        if (!state)
+            break;
+        if (lines == room) {
+            room = 2 * room + 256;
+            if (PyByteArray_Resize(ends, room * (Py_ssize_t)sizeof(int64_t)) < 0)
+                goto freed;
+        }
+        int64_t place = next - begin;
+        memcpy(PyByteArray_AsString(ends) + lines * (Py_ssize_t)sizeof place, &place, sizeof place);
+        lines++;
+    }
+    if (PyByteArray_Resize(ends, lines * (Py_ssize_t)sizeof(int64_t)) == 0)
+        result = PyTuple_Pack(2, ends, lists);
+freed:
+    free(spare);
+    Py_XDECREF(lists);
+    Py_XDECREF(ends);
+end:
+    release(v, 1);
+    return result;
+}
+
 /* ---- the module --------------------------------------------------------------------------------------------------------------- */
 
 static PyMethodDef methods[] = {
@@ -1559,22 +2433,31 @@ static PyMethodDef methods[] = {
     {"blocks", blocks, METH_VARARGS, blocks_doc},
     {"combining", combining, METH_VARARGS, combining_doc},
     {"xxh32_spans", xxh32_spans, METH_VARARGS, xxh32_doc},
+    {"shingle", shingle, METH_VARARGS, shingle_doc},
     {"collect", collect, METH_VARARGS, collect_doc},
     {"sign", sign, METH_VARARGS, sign_doc},
+    {"profile", profile, METH_VARARGS, profile_doc},
     {"winnow", winnow, METH_VARARGS, winnow_doc},
     {"count_shared", count_shared, METH_VARARGS, count_doc},
+    {"repeated", repeated, METH_VARARGS, repeated_doc},
     {"band_keys", band_keys, METH_VARARGS, band_keys_doc},
     {"despin", despin, METH_VARARGS, despin_doc},
+    {"count_words", count_words, METH_O, count_words_doc},
     {"file_words", file_words, METH_VARARGS, file_words_doc},
     {"find_forms", find_forms, METH_VARARGS, find_forms_doc},
     {"shapes", shapes, METH_VARARGS, shapes_doc},
     {"spellings", spellings, METH_VARARGS, spellings_doc},
+    {"read_lines", read_lines, METH_VARARGS, read_lines_doc},
     {NULL, NULL, 0, NULL},
 };
 
 static int execute(PyObject *module)
 {
     fill_ascii_forms();
+#ifdef AVX2
+    fill_kept_places();
+    has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt");
+#endif
     return 0;
 }
 

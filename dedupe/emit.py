@@ -38,6 +38,7 @@ BOILERPLATE = "boilerplate.jsonl"
 FOUND = "found.jsonl"  # the clusters as the run found them, where people decided otherwise
 SUMMARY, REPORT = "summary.json", "report.html"
 _EXAMPLES = 12
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 _SMALLEST_SOURCE = 5  # articles; a smaller source that loses its half is no news
 
 
@@ -330,4 +331,5 @@ def _view(article: Article, edit: Edit, made: bool) -> EditView:
 
 def _encode(value: Mapping[str, Any], indent: int | None = None) -> bytes:
     """The value as JSON in UTF-8; a lone surrogate, which that cannot hold, becomes the escape that JSON has for it."""
-    return json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8", "backslashreplace") + b"\n"
+    encoded = json.dumps(value, ensure_ascii=False, indent=indent) if indent else _ENCODER.encode(value)
+    return encoded.encode("utf-8", "backslashreplace") + b"\n"

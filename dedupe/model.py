@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 RelationKind = Literal["exact", "near", "spun", "contained", "same", "template", "overlap", "story"]
@@ -222,18 +223,29 @@ class Decision:
     over: tuple[str, ...] = ()
 
 
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+
+
 def as_dict(noun: Any) -> dict[str, Any]:
     """The noun as plain dicts, lists and scalars, ready for JSON. An Edit also carries its `id`.
 
     >>> as_dict(Where("a.jsonl", 3, 120))
     {'input': 'a.jsonl', 'record': 3, 'offset': 120}
     """
-    plain = {field.name: _plain(getattr(noun, field.name)) for field in dataclasses.fields(noun)}
+    kind: Any = type(noun)
+    plain = {name: _plain(getattr(noun, name)) for name in _names_of_fields(kind)}
     return {"id": noun.id, **plain} if isinstance(noun, Edit) else plain
+
+
+@cache
+def _names_of_fields(noun: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(noun))
 
 
 def _plain(value: Any) -> Any:
     """The value without dataclasses; what JSON can hold is passed on as it is, not copied (dataclasses.asdict copies)."""
+    if type(value) in _SCALARS:
+        return value
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, Mapping):

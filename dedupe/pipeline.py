@@ -150,7 +150,7 @@ def find(
     [('a.txt', 'b.txt', 'exact')]
     """
     settings = settings or Settings()
-    corpus, notes = open_corpus(inputs, settings, spooled=spooled)
+    corpus, notes = open_corpus(inputs, settings, spooled=spooled, hashed=False)
     assess = assess_spin(make_repairer(settings.repair)) if judge_spin else assess_plainly
     relations = relate(corpus, settings, assess, track)
     return dataclasses.replace(relations, notes=(*notes, *relations.found.describe_hot()))

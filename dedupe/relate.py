@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import TYPE_CHECKING, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 from dedupe.config import FindSettings, Settings
 from dedupe.corpus.joined import JoinedCorpus
 from dedupe.corpus.reader import Corpus, Source
 from dedupe.detect.boilerplate import CommonPassage
-from dedupe.detect.canonical import Candidate, choose_canonical, compare_candidates, rank_candidates
+from dedupe.detect.canonical import Candidate, Choice, choose_canonical
 from dedupe.detect.clusters import Clustering, StandsFor, Verify, find_clusters
 from dedupe.detect.find import Found, find_pairs
 from dedupe.detect.passages import cut_spans, trace_passages
@@ -26,6 +26,8 @@ from dedupe.repair.layout import count_body_words
 from dedupe.review.regroup import Grouping, part_linked, regroup
 from dedupe.standing import Earlier, add_copies, describe_copies, find_reference_copies
 from dedupe.text.lexicon import load_classes
+from dedupe.text.normal import as_text
+from dedupe.text.words import count_words
 
 if TYPE_CHECKING:
     from dedupe.repair.repairer import Repairer
@@ -165,18 +167,14 @@ def read_through(corpus: Source, settings: Settings, track: Track) -> Reading:
     terms = TermProfiler() if "story" in kinds else None
     places, dates, sources, unreadable = dict[str, Place](), list[str](), list[int](), 0
     numbers = dict[str, int]()
-    for record in track(corpus, "read and profile"):
-        article = record.article
-        if article is None:
-            unreadable += not record.rest
-            continue
-        profiler.add(article.text)
+    for stretch in track(corpus.stretches(), "read and profile"):
+        profiler.extend(stretch.texts)
         if terms:
-            terms.add(article.text)
-        places[article.id] = (record.where.input, record.where.record)
-        dates.append(article.date)
-        source = _name_source(article)
-        sources.append(numbers.setdefault(source, len(numbers)) if source else -1)
+            terms.extend(map(as_text, stretch.texts))
+        places.update(zip(stretch.ids, zip(repeat(stretch.input), stretch.numbers, strict=False), strict=True))
+        dates += stretch.dates
+        sources += [numbers.setdefault(source, len(numbers)) if source else -1 for source in stretch.sources]
+        unreadable += stretch.unreadable
     return Reading(profiler.finish(), list(places), places, sources, dates, terms, unreadable)
 
 
@@ -202,13 +200,11 @@ def choose_versions(
 ) -> Clustering:
     """The clusters that the pairs of versions form, with the canonical of each, and why it is preferred to each other."""
 
-    def explain(members: Sequence[str]) -> str:
-        return choose_canonical([candidates[id] for id in members], settings.choose)[1]
-
-    rank = rank_candidates(candidates.values(), settings.choose)
-    clustering = find_clusters(versions, verify, rank, explain, keep_fuller(candidates, settings.find))
+    choice = Choice(candidates.values(), settings.choose)
+    stands_for = keep_fuller(candidates, settings.find)
+    clustering = find_clusters(versions, verify, choice.places, choice.explain, stands_for)
     reasons = {
-        id: compare_candidates(candidates[cluster.canonical], candidates[id], settings.choose)
+        id: choice.compare(cluster.canonical, id)
         for cluster in clustering.clusters
         for id in cluster.members
         if id != cluster.canonical
@@ -245,14 +241,6 @@ def find_stories(
     return finder.find(reading.terms.finish(), reading.dates, removed, templates, meet, choose_lead)
 
 
-def _name_source(article: Article) -> str:
-    """Who published an article, as far as it says: its source, or the host of its address."""
-    try:
-        return article.source or urlsplit(article.url).netloc
-    except ValueError:  # no address
-        return ""
-
-
 def assess_plainly(article: Article, body: str) -> Candidate:
     """What the choice of a canonical can know of an article without any rule table: it counts as unspun.
 
@@ -260,11 +248,11 @@ def assess_plainly(article: Article, body: str) -> Candidate:
     >>> assess_plainly(article, article.text).truncated
     True
     """
-    length = len(body.split())
+    length = count_words(body)
     return Candidate(
         id=article.id,
         length=length,
-        furniture=len(article.text.split()) - length if body != article.text else 0,
+        furniture=count_words(article.text) - length if body != article.text else 0,
         truncated=is_truncated(article.text),
         source=article.source,
         date=article.date,
@@ -277,7 +265,7 @@ def assess_spin(repairer: Repairer) -> Assess:
     def assess(article: Article, body: str) -> Candidate:
         judgement = repairer.judge(article)
         length = count_body_words(body, repairer.lexicon)
-        furniture = len(article.text.split()) - length
+        furniture = count_words(article.text) - length
         plainly = assess_plainly(article, body)
         return replace(plainly, length=length, furniture=furniture, verdict=judgement.verdict, score=judgement.score)
 

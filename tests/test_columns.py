@@ -22,8 +22,7 @@ TEXTS = [f"The {place} of Velsing was closed on {day} May, the mayor said." for 
 
 def profile_all() -> Profiler:
     profiler = Profiler(FindSettings(), load_classes("en"))
-    for text in TEXTS:
-        profiler.add(text)
+    profiler.extend(TEXTS)
     return profiler
 
 

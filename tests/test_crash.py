@@ -203,7 +203,7 @@ def test_a_signal_ends_the_command_with_its_code_and_nothing_is_left(
             time.sleep(0.05)
         process.send_signal(sign)
         _, said = process.communicate()
-    assert process.returncode == code
+    assert process.returncode == code, said
     assert said.splitlines()[-1].startswith("dedupe: interrupted")
     assert not (tmp_path / "out").exists()
 

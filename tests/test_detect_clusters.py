@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedupe.config import ChooseSettings, FindSettings
-from dedupe.detect.canonical import Candidate, choose_canonical, rank_candidates
+from dedupe.detect.canonical import Candidate, Choice, choose_canonical
 from dedupe.detect.clusters import Clustering, find_clusters
 from dedupe.detect.dates import parse_date
 from dedupe.detect.find import find_pairs
@@ -31,7 +31,7 @@ def cluster(texts: dict[str, str], **best: int) -> Clustering:
     def explain(members: Sequence[str]) -> str:
         return choose_canonical([candidates[id] for id in members], ChooseSettings())[1]
 
-    rank = rank_candidates(candidates.values(), ChooseSettings())
+    rank = Choice(candidates.values(), ChooseSettings()).places
 
     return find_clusters(pairs, verifier.verify_with, rank, explain)
 

@@ -181,8 +181,7 @@ def test_a_number_is_one_term_as_it_is_written(text: str, number: str) -> None:
 def test_any_text_has_terms_in_order_and_of_one_batch_or_many(texts: list[str]) -> None:
     whole = extract_terms(texts)
     profiler = TermProfiler()
-    for text in texts:
-        profiler.add(text)
+    profiler.extend(texts)
     assert_same(profiler.finish(), whole)
     for low, high in zip(whole.offsets[:-1], whole.offsets[1:], strict=True):
         assert (np.diff(whole.terms[low:high].astype(np.int64)) > 0).all()

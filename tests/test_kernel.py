@@ -26,6 +26,7 @@ from dedupe.repair.variants import _tables, flag_variants
 from dedupe.text.classes import ClassMap
 from dedupe.text.lexicon import load_lexicon
 from dedupe.text.normal import tokenize
+from dedupe.text.words import count_words
 
 compiled = pytest.mark.skipif(kernel.compiled_kernel() is None, reason="this installation has no compiled kernel")
 
@@ -174,11 +175,55 @@ def test_class_tokens_are_the_same(texts: list[str]) -> None:
 
 
 @compiled
-@given(TEXTS)
-@settings(max_examples=30, deadline=None)
-def test_profiles_are_the_same(texts: list[str]) -> None:
-    fast, slow = both(lambda: profile.profile_texts(texts, FindSettings()))
+@given(TEXTS, st.integers(1, 7), st.sampled_from([("exact", "near"), FindSettings().kinds]))
+@settings(max_examples=200, deadline=None)
+def test_profiles_are_the_same(texts: list[str], shingle_words: int, kinds: tuple[str, ...]) -> None:
+    made = FindSettings(kinds=kinds, shingle_words=shingle_words, permutations=18)
+    fast, slow = both(lambda: profile.profile_texts(texts, made))
     assert fast == slow
+
+
+@compiled
+def test_profiles_of_texts_of_every_length_are_the_same() -> None:
+    texts = ["ab c é " * (length // 7) + "x" * (length % 7) for length in range(1100)]
+    fast, slow = both(lambda: profile.profile_texts(texts, FindSettings(kinds=("exact", "near"))))
+    assert fast == slow
+    encoded = profile.Profiler(FindSettings(kinds=("exact", "near")))
+    encoded.extend([text.encode() for text in texts])
+    assert columns(encoded.finish()) == fast
+
+
+@compiled
+def test_texts_that_are_no_utf_8_are_refused() -> None:
+    for text in (b"a\xc3", b"\xed\xa0\x80", b"\xc0\x80", b"\xf5\x80\x80\x80", b"\xe0\x80\x80", b"\xf4\x90\x80\x80", b"\x80"):
+        with pytest.raises(UnicodeDecodeError):
+            tokenize([text])
+
+
+@compiled
+@given(st.lists(st.integers(0, 5) | st.integers(0, 2**64 - 1), max_size=40))
+def test_keys_that_occur_more_than_once_are_found(keys: list[int]) -> None:
+    array = np.array(keys, np.uint64)
+    assert lsh.find_repeated(array).tolist() == [row for row, key in enumerate(keys) if keys.count(key) > 1]
+
+
+@compiled
+def test_words_are_counted_as_split_has_them() -> None:
+    texts = [f"a{chr(code)}b" for code in range(0x110000)] + ["", " ", " a  b\n", "\ud800 x"]
+    fast, slow = both(lambda: [count_words(text) for text in texts])
+    assert fast == slow == [[len(text.split()) for text in texts]]
+
+
+@compiled
+@given(st.binary(max_size=80), st.integers(-1, 100), st.lists(st.binary(max_size=3), max_size=4).map(tuple))
+def test_lines_of_any_bytes_are_read_or_left(chunk: bytes, limit: int, names: tuple[bytes, ...]) -> None:
+    try:
+        ends, columns = kernel.compiled_kernel().read_lines(chunk, limit, names)  # type: ignore[union-attr]
+    except ValueError:
+        assert not names
+        return
+    assert len(columns) == len(names)
+    assert all(len(column) == len(ends) // 8 for column in columns)
 
 
 @compiled
@@ -201,6 +246,16 @@ def test_profiles_are_the_same(texts: list[str]) -> None:
         ("file_words", (b"a", np.zeros(2, np.uint64), np.zeros(4, np.uint32), np.zeros(3, np.uint8))),
         ("shapes", (b"a", bytes(256), np.zeros(4096, np.uint32), np.zeros(9, np.uint16), 1, 2)),
         ("spellings", (b"a", bytes(9), b"")),
+        (
+            "shingle",
+            (b"abc ", np.array([0]), np.array([4]), np.array([0, 2]), 5, np.empty(1, np.uint32), np.empty(1, np.int64)),
+        ),
+        (
+            "shingle",
+            (b"abc ", np.array([0]), np.array([9]), np.array([0, 1]), 5, np.empty(1, np.uint32), np.empty(1, np.int64)),
+        ),
+        ("repeated", (np.zeros(4, np.uint64), np.zeros(4, np.uint32), np.zeros(4, np.uint8))),
+        ("read_lines", (b"", 9, ())),
     ],
 )
 def test_what_does_not_fit_is_an_error_and_no_crash(name: str, arguments: tuple[Any, ...]) -> None:

@@ -81,7 +81,7 @@ def test_kinds_that_are_off_do_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     def fail(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(TermProfiler, "add", fail)
+    monkeypatch.setattr(TermProfiler, "extend", fail)
     monkeypatch.setattr("dedupe.relate.find_templates", fail)
     relations = find([write_articles(tmp_path / "a.jsonl")], with_values(KINDS, {"find": {"kinds": ["exact", "near"]}}))
     assert relations.clustering.linked == ()

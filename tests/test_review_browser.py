@@ -282,8 +282,9 @@ def test_nothing_that_an_article_says_is_run(tmp_path: Path, settings: Settings,
     try:
         for rule in range(site.page.locator("#rules li").count()):
             site.page.locator("#rules li button").nth(rule).click()
-            for key in "cvvvv":
-                site.press(key, "Escape")
+            site.press("c")
+            site.page.wait_for_selector("#sheet[open]")
+            site.press("Escape", "v", "v", "v", "v")
         site.press("p")
         site.page.wait_for_selector("#ask[open]")
         site.press("Enter")

@@ -28,7 +28,7 @@ def _with_events(items: Iterable[T], step: str) -> Iterator[T]:
     log({"level": "info", "step": step, "state": "begun"})
     for item in items:
         yield item
-        done += 1
+        done += getattr(item, "records", 1)
     log({"level": "info", "step": step, "state": "done", "records": done})
 
 
@@ -40,6 +40,6 @@ def _with_bar(items: Iterable[Any], step: str, size: int) -> Iterator[Any]:
     with bar:
         for item in items:
             yield item
-            done += 1
-            bar.update(min(len(item.raw), size - bar.pos), item)
+            done += item.records
+            bar.update(min(item.size, size - bar.pos), item)
         bar.update(size - bar.pos)

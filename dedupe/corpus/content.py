@@ -54,7 +54,7 @@ def split_content(path: Path, format: Format, compression: Compression, limit: i
         if format in ("txt", "html"):
             yield from _split_whole(stream, limit)
         elif format == "jsonl":
-            yield from _split_jsonl(stream, limit, path)
+            yield from split_lines_of_json(stream, limit, path)
         elif format == "warc":
             yield from split_warc(stream, limit, path)
         else:
@@ -73,7 +73,8 @@ def _split_whole(stream: BinaryIO, limit: int) -> Iterator[Piece]:
     yield Piece(b"", "tail")
 
 
-def _split_jsonl(stream: BinaryIO, limit: int, path: Path) -> Iterator[Piece]:
+def split_lines_of_json(stream: BinaryIO, limit: int, path: Path) -> Iterator[Piece]:
+    """The pieces of JSON lines. When a record without an error is given out, the stream stands at the line after it."""
     yield Piece(_read_bom(stream), "head")
     first = True
     for piece in _split_lines(stream, limit, lambda chunk: chunk.endswith(b"\n"), b" \t\r\n"):

@@ -146,7 +146,7 @@ def build_article(row: Row, choice: FieldChoice, further: Sequence[str], default
         text=_text(row, choice.text),
         title=_metadata(row, choice.title),
         url=url,
-        source=_metadata(row, choice.source) or _host(url),
+        source=_metadata(row, choice.source) or name_host(url),
         date=_metadata(row, choice.date),
         fields={name: value for name in further if (value := _metadata(row, name))},
         where=where,
@@ -177,7 +177,16 @@ def _metadata(row: Row, field: str) -> str:
     return value if isinstance(value, str) and not _is_absent(value) else ""
 
 
-def _host(url: str) -> str:
+def name_source(source: str, url: str) -> str:
+    """Who published an article, as far as it says: its source, or the host of its address."""
+    try:
+        return source or urlsplit(url).netloc
+    except ValueError:  # no address
+        return ""
+
+
+def name_host(url: str) -> str:
+    """The host of an address, "" if it has none."""
     try:
         return (urlsplit(url).hostname if url else "") or ""
     except ValueError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from dedupe.corpus.bulk import Stretch, put_together
 from dedupe.corpus.reader import Corpus
 from dedupe.corpus.record import Record
 from dedupe.model import Article
@@ -43,6 +44,10 @@ class JoinedCorpus:
             where = replace(record.where, input=_MARK + record.where.input)
             yield replace(record, article=replace(record.article, id=id), where=where)
         self.notes = (f"{unreadable:,} records of the reference cannot be read",) if unreadable else ()
+
+    def stretches(self) -> Iterator[Stretch]:
+        """The same, many at a time."""
+        return put_together(self)
 
     def select(self, wanted: Mapping[tuple[str, int], str]) -> Iterator[Article]:
         """The articles at some places, in order; see `Corpus.select`."""

@@ -26,10 +26,10 @@ class FolderLock:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._made = not folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(folder, os.O_RDONLY)
+        self._made, self._descriptor = not folder.exists(), -1
         try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(folder, os.O_RDONLY)
             if fcntl:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -37,10 +37,13 @@ class FolderLock:
             raise LockedError(
                 "another process is writing into this folder; wait for it, or choose another folder", path=str(folder)
             ) from None
+        except KeyboardInterrupt:
+            self.release()
+            raise
 
     def release(self) -> None:
         """Give the folder free, and remove it if it was made in vain."""
-        if self._made and not any(self.folder.iterdir()):
+        if self._made and self.folder.exists() and not any(self.folder.iterdir()):
             self.folder.rmdir()
         if self._descriptor >= 0:
             os.close(self._descriptor)

@@ -49,6 +49,16 @@ class Record:
     rest: bool = False
     other: bool = False
 
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return len(self.raw)
+
+    @property
+    def records(self) -> int:
+        """One, but for what is not counted."""
+        return int(not self.rest)
+
 
 def oversize(limit: int) -> str:
     """Why a record above the size limit is not read."""

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 # Characters of text worked on at once; more only takes memory (some 60 bytes a character while a batch is in work).
 BATCH = 400_000
 
+S = TypeVar("S", bound=Sized)
 T = TypeVar("T")
 
 
-class Batches(Generic[T]):
+class Batches(Generic[S, T]):
     """Passes on to `take` what `work` makes of the texts, batch by batch, at least one batch.
 
     `threads` is 0 for as many as there are cores; with one everything is done at once.
@@ -32,14 +33,14 @@ class Batches(Generic[T]):
     [2]
     """
 
-    def __init__(self, work: Callable[[list[str]], T], take: Callable[[T], object], threads: int = 0) -> None:
+    def __init__(self, work: Callable[[list[S]], T], take: Callable[[T], object], threads: int = 0) -> None:
         self._work, self._take, self._threads = work, take, threads or count_cores()
         self._executor: ThreadPoolExecutor | None = None
-        self._texts: list[str] = []
+        self._texts: list[S] = []
         self._characters = 0
         self._pending: deque[tuple[int, Future[T]]] = deque()  # with the characters of each batch
 
-    def add(self, text: str) -> None:
+    def add(self, text: S) -> None:
         """Take one text."""
         self._texts.append(text)
         self._characters += len(text)

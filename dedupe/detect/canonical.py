@@ -44,56 +44,68 @@ class _Preference:
     reason: Callable[[Candidate, Candidate], str]
 
 
+class Choice:
+    """The preferences of the settings, applied to some candidates once and for all.
+
+    `places` tells the place of each candidate, by id, in the order of preference; 0 is the best. Raises UsageError for a
+    preference of an unknown name.
+
+    >>> candidates = [Candidate("a", 400, "spun"), Candidate("b", 300), Candidate("c", 350)]
+    >>> Choice(candidates, ChooseSettings()).places
+    {'c': 0, 'b': 1, 'a': 2}
+    """
+
+    def __init__(self, candidates: Iterable[Candidate], settings: ChooseSettings) -> None:
+        self._preferences = [_preference(name) for name in (*settings.prefer, "smallest-id")]
+        self._candidates = {candidate.id: candidate for candidate in candidates}
+        self._ranks = {
+            id: [preference.rank(candidate, settings) for preference in self._preferences]
+            for id, candidate in self._candidates.items()
+        }
+        self.places = {id: place for place, id in enumerate(sorted(self._ranks, key=self._ranks.__getitem__))}
+
+    def explain(self, members: Sequence[str], role: str = "kept", others: str = "version") -> str:
+        """Why the best of some members is that, in words. `role` says what becomes of it, `others` what the others are to it.
+
+        >>> Choice([Candidate("a", 400), Candidate("b", 380)], ChooseSettings()).explain(["b", "a"])
+        'kept because it is the longest (400 words; b has 380); 1 other version'
+        """
+        winner = min(members, key=self.places.__getitem__)
+        best, remaining, reasons = self._ranks[winner], sorted(members), []
+        for at, preference in enumerate(self._preferences):
+            if len(remaining) < 2:
+                break
+            loser = next((id for id in remaining if self._ranks[id][at] != best[at]), None)
+            if loser is not None:
+                reasons.append(preference.reason(self._candidates[winner], self._candidates[loser]))
+                remaining = [id for id in remaining if self._ranks[id][at] == best[at]]
+        number = len(members) - 1
+        return f"{role} because it {' and '.join(reasons)}; {number} other {others}{'s' if number != 1 else ''}"
+
+    def compare(self, winner: str, loser: str) -> str:
+        """Why one candidate is preferred to another, in words that follow on its name.
+
+        >>> Choice([Candidate("a", 400), Candidate("b", 380)], ChooseSettings()).compare("a", "b")
+        'is the longest (400 words; b has 380)'
+        """
+        ranks = zip(self._preferences, self._ranks[winner], self._ranks[loser], strict=True)
+        preference = next(preference for preference, one, other in ranks if one != other)
+        return preference.reason(self._candidates[winner], self._candidates[loser])
+
+
 def choose_canonical(
     members: Sequence[Candidate], settings: ChooseSettings, role: str = "kept", others: str = "version"
 ) -> tuple[str, str]:
     """The id of the member that survives, and the reason in words. Independent of the order of the members.
 
-    `role` says what becomes of it, `others` what the other members are to it. Raises UsageError for a preference of an
-    unknown name.
+    `role` and `others` are those of `Choice.explain`. Raises UsageError for a preference of an unknown name.
 
     >>> members = [Candidate("a.txt", 400), Candidate("b.txt", 410, "spun", 14.2), Candidate("c.txt", 380)]
     >>> choose_canonical(members, ChooseSettings())
     ('a.txt', 'kept because it is not spun (b.txt scores 14.2) and is the longest (400 words; c.txt has 380); 2 other versions')
     """
-    preferences = [_preference(name) for name in settings.prefer]
-    remaining = sorted(members, key=lambda member: member.id)
-    dropped: list[tuple[_Preference, Candidate]] = []
-    for preference in (*preferences, _PREFERENCES["smallest-id"]):
-        ranks = [preference.rank(member, settings) for member in remaining]
-        best = min(ranks)
-        losers = [member for member, rank in zip(remaining, ranks, strict=True) if rank != best]
-        if losers:
-            dropped.append((preference, losers[0]))
-            remaining = [member for member, rank in zip(remaining, ranks, strict=True) if rank == best]
-    winner = remaining[0]
-    reasons = " and ".join(preference.reason(winner, loser) for preference, loser in dropped)
-    number = len(members) - 1
-    return winner.id, f"{role} because it {reasons}; {number} other {others}{'s' if number != 1 else ''}"
-
-
-def compare_candidates(winner: Candidate, loser: Candidate, settings: ChooseSettings) -> str:
-    """Why one candidate is preferred to another, in words that follow on its name.
-
-    >>> compare_candidates(Candidate("a", 400), Candidate("b", 380), ChooseSettings())
-    'is the longest (400 words; b has 380)'
-    """
-    for name in (*settings.prefer, "smallest-id"):
-        preference = _preference(name)
-        if preference.rank(winner, settings) != preference.rank(loser, settings):
-            return preference.reason(winner, loser)
-    raise ValueError(f"{winner.id} and {loser.id} are one candidate")
-
-
-def rank_candidates(candidates: Iterable[Candidate], settings: ChooseSettings) -> dict[str, int]:
-    """The place of each candidate, by id, in the order in which `choose_canonical` prefers them; 0 is the best.
-
-    >>> rank_candidates([Candidate("a", 400, "spun"), Candidate("b", 300), Candidate("c", 350)], ChooseSettings())
-    {'c': 0, 'b': 1, 'a': 2}
-    """
-    preferences = [_preference(name) for name in (*settings.prefer, "smallest-id")]
-    ordered = sorted(candidates, key=lambda candidate: [p.rank(candidate, settings) for p in preferences])
-    return {candidate.id: place for place, candidate in enumerate(ordered)}
+    choice = Choice(members, settings)
+    return min(choice.places, key=choice.places.__getitem__), choice.explain(list(choice.places), role, others)
 
 
 def _preference(name: str) -> _Preference:
@@ -104,6 +116,8 @@ def _preference(name: str) -> _Preference:
 
 def _rank_trust(candidate: Candidate, settings: ChooseSettings) -> int:
     """Trusted sources in the order of the settings, all others after them."""
+    if not settings.trusted_sources:
+        return 0
     trusted = [source.casefold() for source in settings.trusted_sources]
     source = candidate.source.casefold()
     return trusted.index(source) if source in trusted else len(trusted)
@@ -115,8 +129,11 @@ def _describe_spin(winner: Candidate, loser: Candidate) -> str:
     return f"{loser.id} reads as a spun copy of it"
 
 
+_LATEST = datetime.max.replace(tzinfo=UTC)
+
+
 def _rank_date(candidate: Candidate, settings: ChooseSettings) -> datetime:
-    return parse_date(candidate.date) or datetime.max.replace(tzinfo=UTC)
+    return (parse_date(candidate.date) if candidate.date else None) or _LATEST
 
 
 _PREFERENCES = {

@@ -48,7 +48,7 @@ def sign_sets(hashes: _Words, offsets: npt.NDArray[np.int64], a: _Words, b: _Wor
     """
     kernel = compiled_kernel()
     if kernel:
-        factors, summands = (np.resize(column, -(-len(a) // _TOGETHER) * _TOGETHER) for column in (a, b))
+        factors, summands = fill_up_permutations(a, b)
         filled_up = np.empty((len(offsets) - 1, len(factors)), np.uint32)
         kernel.sign(hashes, offsets, factors, summands, filled_up)
         return np.ascontiguousarray(filled_up[:, : len(a)])
@@ -63,6 +63,16 @@ def sign_sets(hashes: _Words, offsets: npt.NDArray[np.int64], a: _Words, b: _Wor
         _sign_block(block, starts[low:high] - starts[low], a, b, signatures, filled[low:high])
         low = high
     return np.ascontiguousarray(signatures.T)
+
+
+def fill_up_permutations(a: _Words, b: _Words) -> tuple[_Words, _Words]:
+    """The permutations, some of them twice, so that the kernel can work on _TOGETHER at once.
+
+    >>> fill_up_permutations(np.array([1, 2, 3], np.uint32), np.array([4, 5, 6], np.uint32))[0].tolist()
+    [1, 2, 3, 1]
+    """
+    size = -(-len(a) // _TOGETHER) * _TOGETHER
+    return np.resize(a, size), np.resize(b, size)
 
 
 def _sign_block(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +19,12 @@ from dedupe.detect.batches import Batches
 from dedupe.detect.columns import Columns, chain_sizes
 from dedupe.detect.despun import DESPUN_BANDS, DespunProfiles, join_despun, profile_despun, split_despun
 from dedupe.detect.fingerprints import winnow_shingles
-from dedupe.detect.minhash import draw_permutations, sign_sets
+from dedupe.detect.minhash import draw_permutations, fill_up_permutations, sign_sets
 from dedupe.detect.shingles import collect_shingles, hash_in_order
 from dedupe.errors import UsageError
+from dedupe.kernel import compiled_kernel
 from dedupe.text.classes import ClassMap
-from dedupe.text.normal import digest_texts, tokenize
+from dedupe.text.normal import digest_texts, prepare_texts, tokenize
 
 # The kinds that are found by shared passages.
 PASSAGE_KINDS = frozenset({"contained", "overlap"})
@@ -56,14 +58,13 @@ class Profiles:
 
 
 class Profiler:
-    """Takes texts one by one and gives their `Profiles` at the end.
+    """Takes texts, str or UTF-8, and gives their `Profiles` at the end.
 
     With `classes` the texts are profiled with their synonyms undone as well, for the kind `spun`.
     Raises UsageError for settings that make no shingles or no signature.
 
     >>> profiler = Profiler(FindSettings())
-    >>> profiler.add("The first text.")
-    >>> profiler.add("Another one, a little longer than the first.")
+    >>> profiler.extend(["The first text.", "Another one, a little longer than the first."])
     >>> profiler.finish().words.tolist()
     [3, 8]
     """
@@ -80,9 +81,10 @@ class Profiler:
         self._columns = Columns()
         self._batches = Batches(self._profile, self._take)
 
-    def add(self, text: str) -> None:
-        """Take one text; its row is the number of texts taken before."""
-        self._batches.add(text)
+    def extend(self, texts: Iterable[str | bytes]) -> None:
+        """Take texts; the row of each is the number of texts taken before."""
+        for text in texts:
+            self._batches.add(text)
 
     def finish(self) -> Profiles:
         """The profiles of all texts taken."""
@@ -104,7 +106,10 @@ class Profiler:
         sizes = {"sizes": np.diff(batch.offsets), "fingerprint_sizes": np.diff(batch.fingerprint_offsets)}
         self._columns.append(whole | sizes | (split_despun(batch.despun) if batch.despun else {}))
 
-    def _profile(self, texts: list[str]) -> Profiles:
+    def _profile(self, texts: list[str | bytes]) -> Profiles:
+        kernel = compiled_kernel()
+        if kernel and self._settings.hash == "xxh32" and not self._fingerprint and not self._classes:
+            return _profile_at_once(kernel, texts, self._settings.shingle_words, *self._permutations)
         tokens = tokenize(texts)
         ordered, counts = hash_in_order(tokens, self._settings.shingle_words, self._settings.hash)
         prints = np.empty(0, np.uint32), np.zeros(len(counts) + 1, np.int64)
@@ -116,6 +121,19 @@ class Profiler:
         return Profiles(digest_texts(tokens), tokens.counts(), hashes, offsets, signatures, *prints, despun)
 
 
+def _profile_at_once(
+    kernel: ModuleType, texts: list[str | bytes], shingle_words: int, a: npt.NDArray[np.uint32], b: npt.NDArray[np.uint32]
+) -> Profiles:
+    """What the kernel makes of the texts in one pass: the same as the steps one by one."""
+    mixed, forms = prepare_texts(kernel, tuple(texts))
+    factors, summands = fill_up_permutations(a, b)
+    digests, words = np.empty((len(texts), 16), np.uint8), np.empty(len(texts), np.int64)
+    offsets, signatures = np.empty(len(texts) + 1, np.int64), np.empty((len(texts), len(factors)), np.uint32)
+    hashes = kernel.profile(mixed, forms, shingle_words, factors, summands, digests, words, offsets, signatures)
+    none = np.empty(0, np.uint32), np.zeros(len(texts) + 1, np.int64)
+    return Profiles(digests, words, np.frombuffer(hashes, np.uint32), offsets, signatures[:, : len(a)], *none)
+
+
 def profile_texts(texts: Iterable[str], settings: FindSettings, classes: ClassMap | None = None) -> Profiles:
     """The profiles of the texts, in their order; the texts are read once and not kept.
 
@@ -123,6 +141,5 @@ def profile_texts(texts: Iterable[str], settings: FindSettings, classes: ClassMa
     (2, 128)
     """
     profiler = Profiler(settings, classes)
-    for text in texts:
-        profiler.add(text)
+    profiler.extend(texts)
     return profiler.finish()

@@ -58,6 +58,11 @@ def hash_in_order(tokens: Tokens, shingle_words: int, hash: str = "xxh32") -> tu
     """
     if hash not in HASHES:
         raise UsageError(f"unknown hash {hash!r}; {did_you_mean(hash, HASHES)}")
+    kernel = compiled_kernel()
+    if kernel and hash == "xxh32":
+        hashes, counts = np.empty(len(tokens.starts), np.uint32), np.empty(len(tokens), np.int64)
+        made = kernel.shingle(tokens.buffer, tokens.starts, tokens.ends, tokens.documents, shingle_words, hashes, counts)
+        return hashes[:made], counts
     begins, lengths, counts = shingle_spans(tokens, shingle_words)
     return HASHES[hash](tokens.buffer, begins, lengths), counts
 

@@ -80,7 +80,7 @@ class TermProfiler:
     """Takes texts one by one and gives their `Terms` at the end.
 
     >>> profiler = TermProfiler()
-    >>> profiler.add("On Monday the mayor of Velsing opened 9,400 flats.")
+    >>> profiler.extend(["On Monday the mayor of Velsing opened 9,400 flats."])
     >>> terms = profiler.finish()
     >>> np.bincount(terms.marks).tolist()     # the mayor of opened flats on; 9,400; Monday Velsing
     [6, 1, 2]
@@ -90,9 +90,10 @@ class TermProfiler:
         self._columns, self._numbers = Columns(), dict[int, tuple[float, float]]()
         self._batches = Batches(extract_terms, self._take)
 
-    def add(self, text: str) -> None:
-        """Take one text; its row is the number of texts taken before."""
-        self._batches.add(text)
+    def extend(self, texts: Iterable[str]) -> None:
+        """Take texts; the row of each is the number of texts taken before."""
+        for text in texts:
+            self._batches.add(text)
 
     def finish(self) -> Terms:
         """The terms of all texts taken."""
@@ -151,7 +152,11 @@ def extract_terms(texts: list[str]) -> Terms:
 
 def read_tokens(texts: list[str]) -> Tokens:
     """The tokens of the texts with each number as one token: "9,400" reads 9_400, "117th" reads 117 th."""
-    return tokenize([_NUMBER_UNIT.sub(r"\g<0> ", _NUMBER_SEPARATOR.sub("_", text)) for text in texts])
+    return tokenize(list(map(_read_numbers, texts)))
+
+
+def _read_numbers(text: str) -> str:
+    return _NUMBER_UNIT.sub(r"\g<0> ", _NUMBER_SEPARATOR.sub("_", text))
 
 
 def spell_terms(text: str, hashes: Iterable[int]) -> dict[int, str]:
@@ -163,7 +168,7 @@ def spell_terms(text: str, hashes: Iterable[int]) -> dict[int, str]:
     wanted, spelled = set(hashes), dict[int, str]()
     pieces = (piece.strip(_PUNCTUATION) for piece in text.split())
     words = list(dict.fromkeys([*_SPELLED.findall(text), *pieces, *_SIGN_PAIR.findall(text)]))
-    tokens = read_tokens(words)
+    tokens = tokenize(_read_numbers("\n".join(words)).split("\n") if words else [])
     terms, useful = hash_terms(tokens)
     for word, first, last in zip(words, tokens.documents[:-1].tolist(), tokens.documents[1:].tolist(), strict=True):
         if last > first and useful[first] and int(terms[first]) in wanted:

@@ -55,7 +55,8 @@ def is_truncated(text: str) -> bool:
     >>> is_truncated("The talks went on until Friday. They will resume in")
     True
     """
-    return _breaks_off(text.rstrip().rsplit("\n", 1)[-1].strip())
+    text = text.rstrip()
+    return _breaks_off(text[text.rfind("\n") + 1 :].strip())
 
 
 def flag_endings(text: str, field: str, body: Sequence[Range]) -> Iterator[Flag]:

@@ -3,7 +3,8 @@
 The normal form folds, drops and composes characters, so offsets do not carry over. White space separates words in every
 script and nothing composes across it: the words of the text are those of its pieces between white space. Within a
 piece, a word begins with the character that first brings some of it, and ends with the one that makes it and those
-before it complete. Both are found by bisection with the tokenizer itself, for all asked words at once.
+before it complete. Both are found by bisection with the tokenizer itself, for all asked words at once. In ASCII nothing folds
+but case, and the words stand there to be counted.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dedupe.text.normal import Tokens, tokenize
+from dedupe.text.normal import LONGEST_WORD, Tokens, tokenize
 
 _PIECE = re.compile(r"\S+")
+_ASCII_WORD = re.compile(rf"[0-9A-Za-z_]{{1,{LONGEST_WORD}}}")
 
 
 def locate_words(texts: Sequence[str], words: Sequence[Sequence[int]]) -> list[list[tuple[int, int]]]:
@@ -27,13 +29,22 @@ def locate_words(texts: Sequence[str], words: Sequence[Sequence[int]]) -> list[l
     >>> [text[start:end] for start, end in locate_words([text], [[0, 1, 2]])[0]]
     ['Don', 't', 'PANIC']
     """
+    plain = {n: _count_off(text, words[n]) for n, text in enumerate(texts) if text.isascii()}
     questions: list[_Question] = []
-    for text, asked in zip(texts, words, strict=True):
-        questions += _place_words(text, asked) if asked else []
+    for n, text in enumerate(texts):
+        questions += _place_words(text, words[n]) if n not in plain and words[n] else []
     starts, ends = _bisect(questions, _find_starts), _bisect(questions, _find_ends)
     spans = [(q.offset + start, q.offset + end + 1) for q, start, end in zip(questions, starts, ends, strict=True)]
-    bounds = itertools.accumulate(map(len, words), initial=0)
-    return [spans[low:high] for low, high in itertools.pairwise(bounds)]
+    bounds = itertools.pairwise(
+        itertools.accumulate((0 if n in plain else len(words[n]) for n in range(len(texts))), initial=0)
+    )
+    return [plain.get(n) or spans[low:high] for n, (low, high) in enumerate(bounds)]
+
+
+def _count_off(text: str, asked: Sequence[int]) -> list[tuple[int, int]]:
+    """The spans of some words of a text in ASCII."""
+    spans = [match.span() for match in _ASCII_WORD.finditer(text)] if asked else []
+    return [spans[number] for number in asked]
 
 
 class _Question(NamedTuple):

@@ -95,8 +95,8 @@ class Tokens:
         return self.buffer[self.starts[first] : self.ends[last - 1]].tobytes() if last > first else b""
 
 
-def tokenize(texts: Sequence[str]) -> Tokens:
-    """The tokens of the texts' normal forms, as arrays.
+def tokenize(texts: Sequence[str | bytes]) -> Tokens:
+    """The tokens of the texts' normal forms, as arrays. Bytes are taken as UTF-8.
 
     >>> tokens = tokenize(["Don’t  PANIC!", "", "naïve ﬁle"])
     >>> [tokens.normal_form(d).decode() for d in range(len(tokens))]
@@ -107,7 +107,7 @@ def tokenize(texts: Sequence[str]) -> Tokens:
     kernel = compiled_kernel()
     if kernel:
         return _tokenize_compiled(kernel, tuple(texts))
-    joined = _join_lines(texts)
+    joined = _join_lines(list(map(as_text, texts)))
     spaced = _space_ascii(joined) if joined.isascii() else _space_unicode(joined)
     tokens = _assemble(spaced)
     if np.any(tokens.ends - tokens.starts > LONGEST_WORD):
@@ -115,28 +115,39 @@ def tokenize(texts: Sequence[str]) -> Tokens:
     return tokens
 
 
+def as_text(text: str | bytes) -> str:
+    """A text that may be UTF-8 bytes."""
+    return text if isinstance(text, str) else text.decode()
+
+
 def _join_lines(texts: Sequence[str]) -> str:
     """The newline divides texts from here on; at the end it also closes the last word."""
     return "".join([text.replace("\n", " ") + "\n" for text in texts])
 
 
-def _tokenize_compiled(kernel: ModuleType, texts: tuple[str, ...]) -> Tokens:
-    """As `tokenize`: the kernel is told the forms of characters; texts with such as combine are folded here."""
-    blocks = np.flatnonzero(np.frombuffer(kernel.blocks(texts), np.uint8)).tolist()
-    forms = {block: _block_forms(block) for block in blocks}
-    mixed: list[str | bytes] = list(texts)
-    at = np.flatnonzero(np.frombuffer(kernel.combining(texts, forms), np.uint8)).tolist()
-    for number in at:
-        mixed[number] = b""
-    for group in _group_pieces((number, piece) for number in at for piece in _PIECE.findall(texts[number])):
-        folded = _space_unicode(_join_lines([piece for _, piece in group])).tobytes().split(b"\n")[:-1]
-        for (number, _), spaced in zip(group, folded, strict=True):
-            mixed[number] = cast(bytes, mixed[number]) + spaced
-    buffer, ends, documents = kernel.tokenize(tuple(mixed), forms)
+def _tokenize_compiled(kernel: ModuleType, texts: tuple[str | bytes, ...]) -> Tokens:
+    buffer, ends, documents = kernel.tokenize(*prepare_texts(kernel, texts))
     token_ends = np.frombuffer(ends, np.int64)
     token_starts = np.zeros_like(token_ends)
     token_starts[1:] = token_ends[:-1] + 1
     return Tokens(np.frombuffer(buffer, np.uint8), token_starts, token_ends, np.frombuffer(documents, np.int64))
+
+
+def prepare_texts(
+    kernel: ModuleType, texts: tuple[str | bytes, ...]
+) -> tuple[tuple[str | bytes | bytearray, ...], dict[int, bytes]]:
+    """The texts as the kernel takes them, and the forms of their characters. Texts with such as combine are folded here."""
+    blocks = np.flatnonzero(np.frombuffer(kernel.blocks(texts), np.uint8)).tolist()
+    forms = {block: _block_forms(block) for block in blocks}
+    mixed: list[str | bytes | bytearray] = list(texts)
+    at = np.flatnonzero(np.frombuffer(kernel.combining(texts, forms), np.uint8)).tolist()
+    for number in at:
+        mixed[number] = bytearray()
+    for group in _group_pieces((number, piece) for number in at for piece in _PIECE.findall(as_text(texts[number]))):
+        folded = _space_unicode(_join_lines([piece for _, piece in group])).tobytes().split(b"\n")[:-1]
+        for (number, _), spaced in zip(group, folded, strict=True):
+            cast(bytearray, mixed[number]).extend(spaced)
+    return tuple(mixed), forms
 
 
 def _group_pieces(pieces: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
