@@ -62,7 +62,7 @@ _MARKS = {
 
 
 def find_shapes(text: str) -> Shapes:
-    """The shapes that a text may hold.
+    """The shapes that a text may hold, as `shapes` of the compiled kernel sees them.
 
     >>> find_shapes("It ended.The mayor left.") & GLUED_STOP
     1

@@ -42,7 +42,7 @@ def flag_variants(text: str, field: str) -> Iterator[Flag]:
 
 
 def _may_vary(text: str) -> bool:
-    """Whether a text may spell a name in two ways: False only where the compiled kernel saw that it does not."""
+    """Whether a text may spell a name in two ways: False only where `spellings` of the compiled kernel saw that it does not."""
     kernel = compiled_kernel()
     return kernel is None or bool(kernel.spellings(text.encode("utf-8", "surrogatepass"), *_tables()))
 
