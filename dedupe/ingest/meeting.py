@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from dedupe.config import FindSettings
-from dedupe.detect.despun import DESPUN_BANDS, tell_likely
+from dedupe.detect.despun import DESPUN_BANDS, tell_likely, tell_plausible
 from dedupe.detect.find import settle_bands
 from dedupe.detect.lsh import all_band_keys
 from dedupe.detect.profile import Profiles
 from dedupe.detect.relation import Verifier
-from dedupe.index.contract import BUCKET_CAP, KEY_BITS, Index, Keys, Link, Numbers, Text
+from dedupe.index.contract import BUCKET_CAP, KEY_BITS, OUTLINE_STEP, Index, Keys, Link, Numbers, Text
 from dedupe.ingest.bodies import Body, cut_body, join_bodies
 from dedupe.model import Pair
 
@@ -109,7 +109,7 @@ class Meeting:
         is_near_within = b % bands < near_bands
         pairs.append((self._numbers[b[is_near_within] // bands], self._numbers[a[is_near_within] // bands]))
         if self._profiles.despun is not None:
-            newer, theirs = _distinct(rows[older & ~is_near], found.numbers[older & ~is_near])
+            newer, theirs = self._pick_plausible(rows[older & ~is_near], found.numbers[older & ~is_near])
             likely = self._compare_sketches(newer, theirs)
             pairs.append((self._numbers[newer[likely]], theirs[likely]))
             later, earlier = _distinct(b[~is_near_within] // bands, a[~is_near_within] // bands)
@@ -117,6 +117,20 @@ class Meeting:
             likely = tell_likely(keys, later, keys, earlier, self._settings.spun)
             pairs.append((self._numbers[later[likely]], self._numbers[earlier[likely]]))
         return _distinct(np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs]))
+
+    def _pick_plausible(self, newer: Numbers, older: Numbers) -> tuple[Numbers, Numbers]:
+        """Of those that share a despun band, each time they do, the distinct pairs worth comparing by their sketches.
+
+        The more texts an index holds, the more of them share one band with a newcomer by chance; hardly one shares two.
+        """
+        assert self._profiles.despun is not None
+        newer, older, bands = _count_distinct(newer, older)
+        once = np.flatnonzero(bands == 1)
+        ours = self._profiles.despun.keys[self._rows].view(np.uint8)[:, ::OUTLINE_STEP]
+        is_chance = np.zeros(len(newer), np.bool_)
+        theirs = self._index.read_outlines(older[once])
+        is_chance[once] = ~tell_plausible(ours, newer[once], theirs, np.arange(len(once)))
+        return newer[~is_chance], older[~is_chance]
 
     def _compare_sketches(self, newer: Numbers, older: Numbers) -> npt.NDArray[np.bool_]:
         """Which pairs of a newcomer (by place) and an older text (by number) may be spun copies."""
@@ -169,8 +183,10 @@ def meet_within(keys: Keys, is_new: npt.NDArray[np.bool_], held: Numbers) -> tup
     >>> full.tolist(), a.tolist(), b.tolist()
     ([False, False, False, True], [0, 0, 2], [2, 3, 3])
     """
-    order = np.argsort(keys, kind="stable")
-    starts = np.flatnonzero(np.diff(keys[order], prepend=~keys[order[:1]]))
+    shift = np.uint64(64 - KEY_BITS)  # what a key leaves free is enough for its place
+    codes = np.sort(keys << shift | np.arange(len(keys), dtype=np.uint64))
+    order = (codes & ((np.uint64(1) << shift) - np.uint64(1))).astype(np.int64)
+    starts = np.flatnonzero(np.diff(codes >> shift, prepend=~keys[order[:1]]))
     sizes = np.diff(starts, append=len(order))
     before: Numbers = np.cumsum(is_new[order]) - is_new[order]
     entered = before - np.repeat(before[starts], sizes) + held[order]
@@ -195,9 +211,14 @@ def cut_keys(profiles: Profiles, rows: Numbers, settings: FindSettings) -> Keys:
 
 
 def _distinct(a: Numbers, b: Numbers) -> tuple[Numbers, Numbers]:
+    return _count_distinct(a, b)[:2]
+
+
+def _count_distinct(a: Numbers, b: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """The distinct pairs, and how often each is there."""
     codes = np.sort(a << 32 | b)
-    codes = codes[np.diff(codes, prepend=-1) != 0]
-    return codes >> 32, codes & 0xFFFFFFFF
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    return codes[starts] >> 32, codes[starts] & 0xFFFFFFFF, np.diff(starts, append=len(codes))
 
 
 def _as_link(pair: Pair) -> Link:
