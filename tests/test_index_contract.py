@@ -74,10 +74,15 @@ def test_outlines_are_what_others_have_put_in_and_nothing_that_failed(reopen: Op
     with one.transaction():
         one.add([sketched(number, b"a") for number in range(1, 101)], [("a", number) for number in range(1, 101)])
         assert one.read_outlines(np.array([100])).tobytes() == b"ad"
-    with pytest.raises(ZeroDivisionError), one.transaction():
-        one.add([sketched(number, b"x") for number in range(101, 301)], [("x", number) for number in range(101, 301)])
-        assert one.read_outlines(np.array([299])).tobytes() == b"x" + bytes([299 - 256])
-        raise ZeroDivisionError
+
+    def fail() -> None:
+        with one.transaction():
+            one.add([sketched(number, b"x") for number in range(101, 301)], [("x", number) for number in range(101, 301)])
+            assert one.read_outlines(np.array([299])).tobytes() == b"x" + bytes([299 - 256])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     with other.transaction():
         other.add([sketched(number, b"b") for number in range(101, 1001)], [("b", number) for number in range(101, 1001)])
     for index in (one, other):

@@ -99,7 +99,7 @@ def tell_likely(ours: _Codes, a: _Rows, theirs: _Codes, b: _Rows, threshold: flo
 
 
 def tell_plausible(ours: _Bytes, a: _Rows, theirs: _Bytes, b: _Rows) -> npt.NDArray[np.bool_]:
-    """Which pairs (ours[a[i]], theirs[b[i]]) of 64 lower bytes of signature values may be those of similar texts: bool, (pairs,).
+    """Which pairs (ours[a[i]], theirs[b[i]]) of 64 bytes, each of a signature value, may be of similar texts: bool, (pairs,).
 
     Meant for pairs that share one band only, as chance pairs do and one in a thousand of the true ones. Of these, of
     similarity s, P(X < 5) are lost, X binomial of 64 and s: 0.04 at 0.15, 0.006 at 0.2.

@@ -178,9 +178,9 @@ class Index(Protocol):
         ...
 
     def read_outlines(self, numbers: Numbers) -> Outlines:
-        """Of the sketch of each of these texts every OUTLINE_STEP-th byte, zeros for a text without one; quickly, for many texts.
+        """Of the sketch of each of these texts every OUTLINE_STEP-th byte, zeros for a text without one: (numbers, bytes).
 
-        uint8, shape (numbers, bytes).
+        Asked for many texts at once, and to be answered from memory.
         """
         ...
 

@@ -1,7 +1,7 @@
 """Outlines of sketches: every eighth byte, kept in memory, so that telling most chance candidates costs no reading.
 
-In the file they lie by the number of the text, in blocks of a page each. A look-up loads what it has not loaded yet: at first all
-blocks, 64 MB for 1,000,000 texts with sketches of 512 bytes, and later those that were written since.
+In the file they lie by the number of the text, in blocks of a page each. A look-up loads what it has not loaded yet: at first
+all blocks, 64 MB for 1,000,000 texts with sketches of 512 bytes, and later those that were written since.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from dedupe.detect.find import settle_bands
 from dedupe.detect.lsh import all_band_keys
 from dedupe.detect.profile import Profiles
 from dedupe.detect.relation import Verifier
-from dedupe.index.contract import BUCKET_CAP, KEY_BITS, OUTLINE_STEP, Index, Keys, Link, Numbers, Text
+from dedupe.index.contract import BUCKET_CAP, KEY_BITS, NUMBER_BITS, OUTLINE_STEP, Index, Keys, Link, Numbers, Text
 from dedupe.ingest.bodies import Body, cut_body, join_bodies
 from dedupe.model import Pair
 
@@ -109,7 +109,8 @@ class Meeting:
         is_near_within = b % bands < near_bands
         pairs.append((self._numbers[b[is_near_within] // bands], self._numbers[a[is_near_within] // bands]))
         if self._profiles.despun is not None:
-            newer, theirs = self._pick_plausible(rows[older & ~is_near], found.numbers[older & ~is_near])
+            is_full = found.full[found.places]
+            newer, theirs = self._pick_plausible(*(some[older & ~is_near] for some in (rows, found.numbers, is_full)))
             likely = self._compare_sketches(newer, theirs)
             pairs.append((self._numbers[newer[likely]], theirs[likely]))
             later, earlier = _distinct(b[~is_near_within] // bands, a[~is_near_within] // bands)
@@ -118,19 +119,22 @@ class Meeting:
             pairs.append((self._numbers[later[likely]], self._numbers[earlier[likely]]))
         return _distinct(np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs]))
 
-    def _pick_plausible(self, newer: Numbers, older: Numbers) -> tuple[Numbers, Numbers]:
+    def _pick_plausible(self, newer: Numbers, older: Numbers, is_full: npt.NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
         """Of those that share a despun band, each time they do, the distinct pairs worth comparing by their sketches.
 
-        The more texts an index holds, the more of them share one band with a newcomer by chance; hardly one shares two.
+        The more texts an index holds, the more of them share one band with a newcomer by chance; hardly one shares two. One
+        band whose bucket is full, and so shared by many, is no sign at all.
         """
         assert self._profiles.despun is not None
-        newer, older, bands = _count_distinct(newer, older)
-        once = np.flatnonzero(bands == 1)
+        codes = np.sort(newer << NUMBER_BITS + 1 | older << 1 | is_full)
+        starts = np.flatnonzero(np.diff(codes >> 1, prepend=-1))
+        bands, codes = np.diff(starts, append=len(codes)), codes[starts]
+        newer, older = codes >> NUMBER_BITS + 1, codes >> 1 & (1 << NUMBER_BITS) - 1
+        plausible = bands > 1
+        once = np.flatnonzero(~plausible & (codes & 1 == 0))
         ours = self._profiles.despun.keys[self._rows].view(np.uint8)[:, ::OUTLINE_STEP]
-        is_chance = np.zeros(len(newer), np.bool_)
-        theirs = self._index.read_outlines(older[once])
-        is_chance[once] = ~tell_plausible(ours, newer[once], theirs, np.arange(len(once)))
-        return newer[~is_chance], older[~is_chance]
+        plausible[once] = tell_plausible(ours, newer[once], self._index.read_outlines(older[once]), np.arange(len(once)))
+        return newer[plausible], older[plausible]
 
     def _compare_sketches(self, newer: Numbers, older: Numbers) -> npt.NDArray[np.bool_]:
         """Which pairs of a newcomer (by place) and an older text (by number) may be spun copies."""
@@ -211,14 +215,9 @@ def cut_keys(profiles: Profiles, rows: Numbers, settings: FindSettings) -> Keys:
 
 
 def _distinct(a: Numbers, b: Numbers) -> tuple[Numbers, Numbers]:
-    return _count_distinct(a, b)[:2]
-
-
-def _count_distinct(a: Numbers, b: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-    """The distinct pairs, and how often each is there."""
     codes = np.sort(a << 32 | b)
-    starts = np.flatnonzero(np.diff(codes, prepend=-1))
-    return codes[starts] >> 32, codes[starts] & 0xFFFFFFFF, np.diff(starts, append=len(codes))
+    codes = codes[np.diff(codes, prepend=-1) != 0]
+    return codes >> 32, codes & 0xFFFFFFFF
 
 
 def _as_link(pair: Pair) -> Link:
