@@ -7,7 +7,7 @@ not depend on what came after it, nor on how the stream was cut into batches.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from dedupe.detect.find import settle_bands
 from dedupe.detect.lsh import all_band_keys
 from dedupe.detect.profile import Profiles
 from dedupe.detect.relation import Verifier
-from dedupe.index.contract import BUCKET_CAP, KEY_BITS, NUMBER_BITS, OUTLINE_STEP, Index, Keys, Link, Numbers, Text
+from dedupe.index.contract import BUCKET_CAP, KEY_BITS, OUTLINE_STEP, Index, Keys, Link, Numbers, Outlines, Text
 from dedupe.ingest.bodies import Body, cut_body, join_bodies
 from dedupe.model import Pair
 
@@ -109,32 +109,16 @@ class Meeting:
         is_near_within = b % bands < near_bands
         pairs.append((self._numbers[b[is_near_within] // bands], self._numbers[a[is_near_within] // bands]))
         if self._profiles.despun is not None:
-            is_full = found.full[found.places]
-            newer, theirs = self._pick_plausible(*(some[older & ~is_near] for some in (rows, found.numbers, is_full)))
+            keys = self._profiles.despun.keys[self._rows]
+            ours, read = keys.view(np.uint8)[:, ::OUTLINE_STEP], self._index.read_outlines
+            newer, theirs = _pick_plausible(rows[older & ~is_near], found.numbers[older & ~is_near], ours, read)
             likely = self._compare_sketches(newer, theirs)
             pairs.append((self._numbers[newer[likely]], theirs[likely]))
-            later, earlier = _distinct(b[~is_near_within] // bands, a[~is_near_within] // bands)
-            keys = self._profiles.despun.keys[self._rows]
+            later, earlier = b[~is_near_within] // bands, a[~is_near_within] // bands
+            later, earlier = _pick_plausible(later, earlier, ours, lambda places: ours[places])
             likely = tell_likely(keys, later, keys, earlier, self._settings.spun)
             pairs.append((self._numbers[later[likely]], self._numbers[earlier[likely]]))
         return _distinct(np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs]))
-
-    def _pick_plausible(self, newer: Numbers, older: Numbers, is_full: npt.NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
-        """Of those that share a despun band, each time they do, the distinct pairs worth comparing by their sketches.
-
-        The more texts an index holds, the more of them share one band with a newcomer by chance; hardly one shares two. One
-        band whose bucket is full, and so shared by many, is no sign at all.
-        """
-        assert self._profiles.despun is not None
-        codes = np.sort(newer << NUMBER_BITS + 1 | older << 1 | is_full)
-        starts = np.flatnonzero(np.diff(codes >> 1, prepend=-1))
-        bands, codes = np.diff(starts, append=len(codes)), codes[starts]
-        newer, older = codes >> NUMBER_BITS + 1, codes >> 1 & (1 << NUMBER_BITS) - 1
-        plausible = bands > 1
-        once = np.flatnonzero(~plausible & (codes & 1 == 0))
-        ours = self._profiles.despun.keys[self._rows].view(np.uint8)[:, ::OUTLINE_STEP]
-        plausible[once] = tell_plausible(ours, newer[once], self._index.read_outlines(older[once]), np.arange(len(once)))
-        return newer[plausible], older[plausible]
 
     def _compare_sketches(self, newer: Numbers, older: Numbers) -> npt.NDArray[np.bool_]:
         """Which pairs of a newcomer (by place) and an older text (by number) may be spun copies."""
@@ -212,6 +196,23 @@ def cut_keys(profiles: Profiles, rows: Numbers, settings: FindSettings) -> Keys:
     if profiles.despun is not None:
         keys.append(all_band_keys(profiles.despun.keys[rows], DESPUN_BANDS, 1) ^ _DESPUN_FAMILY)
     return np.concatenate(keys, axis=1) >> np.uint64(64 - KEY_BITS)
+
+
+def _pick_plausible(
+    newer: Numbers, older: Numbers, ours: Outlines, outlines_of: Callable[[Numbers], Outlines]
+) -> tuple[Numbers, Numbers]:
+    """Of pairs that share a despun band, there as often as they do, the distinct ones worth comparing by their sketches.
+
+    The more texts an index holds, the more of them share one band with a newcomer by chance, and hardly any shares two. newer:
+    places in `ours`, the outlines of the newcomers; outlines_of: gives those of older texts.
+    """
+    codes = np.sort(newer << 32 | older)
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    newer, older, bands = codes[starts] >> 32, codes[starts] & 0xFFFFFFFF, np.diff(starts, append=len(codes))
+    plausible = bands > 1
+    once = np.flatnonzero(~plausible)
+    plausible[once] = tell_plausible(ours, newer[once], outlines_of(older[once]), np.arange(len(once)))
+    return newer[plausible], older[plausible]
 
 
 def _distinct(a: Numbers, b: Numbers) -> tuple[Numbers, Numbers]:
