@@ -336,6 +336,16 @@ def test_a_file_that_is_no_index_is_refused_and_left_alone(tmp_path: Path) -> No
         SqliteIndex(tmp_path / "nowhere" / "index.db", SETTINGS)
 
 
+def test_an_index_of_another_format_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    open_sqlite(tmp_path)().close()
+    raw = sqlite3.connect(tmp_path / "index.db")
+    raw.execute("PRAGMA user_version = 2")
+    raw.close()
+    with pytest.raises(IndexStateError, match=r"has format 2, this version of dedupe reads 3; make it anew") as caught:
+        open_sqlite(tmp_path)()
+    assert caught.value.exit_code == 5
+
+
 def test_a_forgotten_owner_is_not_in_the_bytes_of_the_file(tmp_path: Path) -> None:
     index = open_sqlite(tmp_path)()
     for number in range(1, 30):
