@@ -43,8 +43,8 @@ _FEW_NUMBERS = 3
 _REACH, _SLACK = 16, 3  # class tokens between neighbours in step, and by how many the gaps may differ
 _BUCKET_CAP, _HOT_BANDS = 64, 32  # so many bands are cheap only if pages of one frame are not linked in every one of them
 _COMPARED = 2048  # signatures compared at once
-_LEAST_ALIKE = 5  # bytes of 64
 _LEAST_ESTIMATE = 0.75  # of the threshold: 1.5 standard deviations below it at 0.12, 2.7 below a similarity of 0.15
+_LEAST_PLAUSIBLE = 0.6  # of the threshold
 # Class tokens of pairs measured at once: where they are put in order, and where texts that recur are read but once.
 _BLOCK, _COUNTED = 65536, 1 << 20
 
@@ -98,20 +98,22 @@ def tell_likely(ours: _Codes, a: _Rows, theirs: _Codes, b: _Rows, threshold: flo
     return likely
 
 
-def tell_plausible(ours: _Bytes, a: _Rows, theirs: _Bytes, b: _Rows) -> npt.NDArray[np.bool_]:
-    """Which pairs (ours[a[i]], theirs[b[i]]) of 64 bytes, each of a signature value, may be of similar texts: bool, (pairs,).
+def tell_plausible(ours: _Bytes, a: _Rows, theirs: _Bytes, b: _Rows, threshold: float) -> npt.NDArray[np.bool_]:
+    """Which pairs (ours[a[i]], theirs[b[i]]) of outlines may be of texts of despun similarity `threshold`: bool, (pairs,).
 
-    Meant for pairs that share one band only, as chance pairs do and one in a thousand of the true ones. Of these, of
-    similarity s, P(X < 5) are lost, X binomial of 64 and s: 0.04 at 0.15, 0.006 at 0.2.
+    An outline is the lower byte of every fourth value of a signature: 64. Meant for pairs that share one band only, as
+    chance pairs do and one in a thousand of the true ones. With the threshold 0.12 five bytes must agree, so of these pairs,
+    of similarity s, P(X < 5) are lost, X binomial of 64 and s: 0.04 at 0.15, 0.006 at 0.2.
 
     >>> alike, other = np.arange(64, dtype=np.uint8), np.array([0, 1, 2, 3] + [99] * 60, np.uint8)
-    >>> tell_plausible(np.array([alike]), np.array([0, 0]), np.array([alike, other]), np.array([0, 1])).tolist()
+    >>> tell_plausible(np.array([alike]), np.array([0, 0]), np.array([alike, other]), np.array([0, 1]), 0.12).tolist()
     [True, False]
     """
     plausible = np.zeros(len(a), np.bool_)
     for low in range(0, len(a), _COMPARED):
         block = slice(low, low + _COMPARED)
-        plausible[block] = np.count_nonzero(ours[a[block]] == theirs[b[block]], axis=1) >= _LEAST_ALIKE
+        same = np.count_nonzero(ours[a[block]] == theirs[b[block]], axis=1)
+        plausible[block] = same >= _LEAST_PLAUSIBLE * threshold * ours.shape[1]
     return plausible
 
 

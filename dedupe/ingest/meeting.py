@@ -109,16 +109,34 @@ class Meeting:
         is_near_within = b % bands < near_bands
         pairs.append((self._numbers[b[is_near_within] // bands], self._numbers[a[is_near_within] // bands]))
         if self._profiles.despun is not None:
-            keys = self._profiles.despun.keys[self._rows]
-            ours, read = keys.view(np.uint8)[:, ::OUTLINE_STEP], self._index.read_outlines
-            newer, theirs = _pick_plausible(rows[older & ~is_near], found.numbers[older & ~is_near], ours, read)
+            newer, theirs = rows[older & ~is_near], found.numbers[older & ~is_near]
+            newer, theirs = self._pick_plausible(newer, theirs, self._index.read_outlines)
             likely = self._compare_sketches(newer, theirs)
             pairs.append((self._numbers[newer[likely]], theirs[likely]))
             later, earlier = b[~is_near_within] // bands, a[~is_near_within] // bands
-            later, earlier = _pick_plausible(later, earlier, ours, lambda places: ours[places])
+            keys = self._profiles.despun.keys[self._rows]
+            later, earlier = self._pick_plausible(later, earlier, lambda places: _outline(keys[places]))
             likely = tell_likely(keys, later, keys, earlier, self._settings.spun)
             pairs.append((self._numbers[later[likely]], self._numbers[earlier[likely]]))
         return _distinct(np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs]))
+
+    def _pick_plausible(
+        self, newer: Numbers, older: Numbers, outlines_of: Callable[[Numbers], Outlines]
+    ) -> tuple[Numbers, Numbers]:
+        """Of pairs that share a despun band, there as often as they do, the distinct ones worth comparing by their sketches.
+
+        The more texts an index holds, the more of them share one band with a newcomer by chance, and hardly any shares two.
+        newer: places of newcomers; outlines_of: gives the outlines of older texts.
+        """
+        assert self._profiles.despun is not None
+        codes = np.sort(newer << 32 | older)
+        starts = np.flatnonzero(np.diff(codes, prepend=-1))
+        newer, older, bands = codes[starts] >> 32, codes[starts] & 0xFFFFFFFF, np.diff(starts, append=len(codes))
+        plausible = bands > 1
+        once = np.flatnonzero(~plausible)
+        ours, theirs = _outline(self._profiles.despun.keys[self._rows]), outlines_of(older[once])
+        plausible[once] = tell_plausible(ours, newer[once], theirs, np.arange(len(once)), self._settings.spun)
+        return newer[plausible], older[plausible]
 
     def _compare_sketches(self, newer: Numbers, older: Numbers) -> npt.NDArray[np.bool_]:
         """Which pairs of a newcomer (by place) and an older text (by number) may be spun copies."""
@@ -198,21 +216,8 @@ def cut_keys(profiles: Profiles, rows: Numbers, settings: FindSettings) -> Keys:
     return np.concatenate(keys, axis=1) >> np.uint64(64 - KEY_BITS)
 
 
-def _pick_plausible(
-    newer: Numbers, older: Numbers, ours: Outlines, outlines_of: Callable[[Numbers], Outlines]
-) -> tuple[Numbers, Numbers]:
-    """Of pairs that share a despun band, there as often as they do, the distinct ones worth comparing by their sketches.
-
-    The more texts an index holds, the more of them share one band with a newcomer by chance, and hardly any shares two. newer:
-    places in `ours`, the outlines of the newcomers; outlines_of: gives those of older texts.
-    """
-    codes = np.sort(newer << 32 | older)
-    starts = np.flatnonzero(np.diff(codes, prepend=-1))
-    newer, older, bands = codes[starts] >> 32, codes[starts] & 0xFFFFFFFF, np.diff(starts, append=len(codes))
-    plausible = bands > 1
-    once = np.flatnonzero(~plausible)
-    plausible[once] = tell_plausible(ours, newer[once], outlines_of(older[once]), np.arange(len(once)))
-    return newer[plausible], older[plausible]
+def _outline(keys: npt.NDArray[np.uint32]) -> Outlines:
+    return keys.view(np.uint8)[:, ::OUTLINE_STEP]
 
 
 def _distinct(a: Numbers, b: Numbers) -> tuple[Numbers, Numbers]:
