@@ -169,8 +169,7 @@ def measure_alignment(tokens: DespunTokens, a: _Rows, b: _Rows) -> _Ratios:
     far apart in both texts, the texts run in step; up to two anchors between them, chance hits elsewhere, are passed over.
     """
     aligned = np.zeros(len(a))
-    sizes = np.diff(tokens.documents)
-    shorter, longer = np.where(sizes[a] <= sizes[b], a, b), np.where(sizes[a] <= sizes[b], b, a)
+    shorter, longer = _sort_by_size(tokens, a, b)
     for block in _blocks(tokens.documents, a, b):
         aligned[block] = _align(tokens.classes, tokens.documents, shorter[block], longer[block])
     return aligned
@@ -179,8 +178,7 @@ def measure_alignment(tokens: DespunTokens, a: _Rows, b: _Rows) -> _Ratios:
 def share_numbers(tokens: DespunTokens, a: _Rows, b: _Rows) -> _Ratios:
     """The share of the shorter text's different numbers that the other holds too, for each pair of rows; 1 if it has few."""
     shares = np.ones(len(a))
-    sizes = np.diff(tokens.documents)
-    shorter, longer = np.where(sizes[a] <= sizes[b], a, b), np.where(sizes[a] <= sizes[b], b, a)
+    shorter, longer = _sort_by_size(tokens, a, b)
     for block in _blocks(tokens.documents, a, b):
         few, many = (_number_keys(tokens.classes, tokens.documents, rows[block]) for rows in (shorter, longer))
         pairs = (few >> np.uint64(32)).astype(np.int64)
@@ -192,6 +190,16 @@ def share_numbers(tokens: DespunTokens, a: _Rows, b: _Rows) -> _Ratios:
 def run_in_step(tokens: DespunTokens, a: _Rows, b: _Rows) -> npt.NDArray[np.bool_]:
     """Which pairs of rows run in step throughout and agree in numbers, as versions of one text do: bool, shape (pairs,)."""
     return (measure_alignment(tokens, a, b) >= LEAST_ALIGNED) & (share_numbers(tokens, a, b) >= LEAST_NUMBERS)
+
+
+def _sort_by_size(tokens: DespunTokens, a: _Rows, b: _Rows) -> tuple[_Rows, _Rows]:
+    """The shorter and the longer text of each pair; of two equally long ones always the same is the first, whichever is `a`."""
+    sizes = np.diff(tokens.documents)
+    keep = sizes[a] < sizes[b]
+    for i in np.flatnonzero(sizes[a] == sizes[b]).tolist():
+        ours, theirs = (tokens.classes[tokens.documents[row] : tokens.documents[row + 1]].tobytes() for row in (a[i], b[i]))
+        keep[i] = ours <= theirs
+    return np.where(keep, a, b), np.where(keep, b, a)
 
 
 def _blocks(documents: _Rows, a: _Rows, b: _Rows, most: int = _BLOCK) -> Iterator[slice]:

@@ -24,7 +24,7 @@ from dedupe.ingest.bodies import Body, cut_body, join_bodies
 from dedupe.model import Pair
 
 _DESPUN_FAMILY = np.uint64(0x5350554E << 32)  # sets the keys of despun bands apart from the others
-_COLUMNS = 4096  # candidate pairs whose sketches are compared at once
+_COLUMNS = 4096  # candidate pairs that are compared at once
 
 Related = Mapping[int, Link]
 
@@ -134,8 +134,11 @@ class Meeting:
         newer, older, bands = codes[starts] >> 32, codes[starts] & 0xFFFFFFFF, np.diff(starts, append=len(codes))
         plausible = bands > 1
         once = np.flatnonzero(~plausible)
-        ours, theirs = _outline(self._profiles.despun.keys[self._rows]), outlines_of(older[once])
-        plausible[once] = tell_plausible(ours, newer[once], theirs, np.arange(len(once)), self._settings.spun)
+        ours = _outline(self._profiles.despun.keys[self._rows])
+        for low in range(0, len(once), _COLUMNS):
+            some = once[low : low + _COLUMNS]
+            theirs, places = outlines_of(older[some]), np.arange(len(some))
+            plausible[some] = tell_plausible(ours, newer[some], theirs, places, self._settings.spun)
         return newer[plausible], older[plausible]
 
     def _compare_sketches(self, newer: Numbers, older: Numbers) -> npt.NDArray[np.bool_]:
