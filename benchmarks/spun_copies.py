@@ -10,8 +10,7 @@ DIR holds clean articles in *.jsonl (id, text) and, in *.txt, independent report
             is cut to 60 % or wrapped in as many words of another article. A pair counts as found if it is reported as spun, or
             as near when the two are that close. Spun pairs of different originals are listed if these have little in common
   clusters  whether an original and its two copies end in one cluster, and whether the clean one survives
-  stream    whether `dedupe stream` finds the spun pairs of a batch run: original, two copies, one of them cut, and wrapped.
-            Of identical articles the stream compares the first to come with others, the batch run that of the least id
+  stream    whether `dedupe stream` finds the spun pairs of a batch run: original, two copies, one of them cut, and wrapped
   real      all pairs of the articles of DIR and of seeds/ as they are: but for the spun copies of seeds/ nothing was spun, so
             every other spun pair is a false link. Joint releases, templates and reports of one event are among them
   made      articles made of sentences of all articles, none used twice, so that no two share any text (as many as that gives);
