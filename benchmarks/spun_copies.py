@@ -1,6 +1,7 @@
 """How well spun copies are found, and what else is taken for one.
 
-    python benchmarks/spun_copies.py --data DIR [--unrelated 30000] [--hold-out 0.2] [--only recall,clusters,real,made,cost]
+    python benchmarks/spun_copies.py --data DIR [--unrelated 30000] [--hold-out 0.2]
+        [--only recall,clusters,stream,real,made,cost]
 
 DIR holds clean articles in *.jsonl (id, text) and, in *.txt, independent reports of one event. Printed are
 
@@ -9,6 +10,7 @@ DIR holds clean articles in *.jsonl (id, text) and, in *.txt, independent report
             is cut to 60 % or wrapped in as many words of another article. A pair counts as found if it is reported as spun, or
             as near when the two are that close. Spun pairs of different originals are listed if these have little in common
   clusters  whether an original and its two copies end in one cluster, and whether the clean one survives
+  stream    whether `dedupe stream` finds the spun pairs of a batch run: original, two copies, one of them cut, and wrapped
   real      all pairs of the articles of DIR and of seeds/ as they are: but for the spun copies of seeds/ nothing was spun, so
             every other spun pair is a false link. Joint releases, templates and reports of one event are among them
   made      articles made of sentences of all articles, none used twice, so that no two share any text (as many as that gives);
@@ -20,6 +22,7 @@ DIR holds clean articles in *.jsonl (id, text) and, in *.txt, independent report
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 import re
@@ -35,11 +38,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "spinner"))
 from spin import Row, spin_text
 from vocabulary import HERE, Entry, Vocabulary, build_vocabulary, hold_out, inflect, load_entries
 
-from dedupe.config import FindSettings, Settings
+from dedupe.config import FindSettings, RepairSettings, Settings
 from dedupe.detect.find import Found, find_pairs
 from dedupe.detect.profile import profile_texts
 from dedupe.detect.relation import Verifier
-from dedupe.model import Pair
+from dedupe.ingest.stream import Stream
+from dedupe.model import Article, Pair
 from dedupe.pipeline import find
 from dedupe.text.classes import ClassMap
 from dedupe.text.lexicon import load_classes
@@ -184,6 +188,33 @@ def print_recall(pairs: Mapping[tuple[str, str], Pair], originals: list[str], en
         print(f"    {name:18} recall {1 - kinds['missed'] / len(originals):.4f}   {dict(sorted(kinds.items()))}")
 
 
+def report_stream(articles: dict[str, str], seed: int) -> None:
+    """Prints how many of the spun pairs of a batch run a stream finds over the same articles."""
+    vocabulary = build_vocabulary(load_entries())
+    settings = Settings(find=DEFAULTS, repair=RepairSettings(enabled=False))
+    for low, high, asks in BANDS:
+        versions = {}
+        for id, text in articles.items():
+            one, other = (spin_within(text, vocabulary, low, high, asks, f"{seed}:{n}:{id}") for n in range(2))
+            if len(text.split()) >= SHORTEST and one and other:
+                versions[id] = (text, one.text, other.text)
+        damaged = damage([other for _, _, other in versions.values()])
+        rows = [(id, (*texts, *more)) for (id, texts), more in zip(versions.items(), damaged, strict=True)]
+        records = [{"id": f"{n}#{id}", "text": texts[n]} for n in range(5) for id, texts in rows]
+        related = list[Pair]()
+        with tempfile.TemporaryDirectory() as name:
+            batch = find([write_records(Path(name), records)], settings).found.pairs
+            with Stream(settings, f"sqlite:{name}/index.db") as stream:
+                waiting = (Article(record["id"], record["text"]) for record in records)
+                while some := list(itertools.islice(waiting, 500)):
+                    related += [pair for result in stream.process_batch(some) for pair in result.related]
+        wanted, told = ({(pair.a, pair.b) for pair in pairs if pair.kind == "spun"} for pairs in (batch, related))
+        print(
+            f"stream: {low:.0%}-{high:.0%} changed, {len(records):,} texts: {len(wanted):,} spun pairs in a batch run,"
+            f" {len(told):,} in the stream; {len(wanted - told)} in the first only, {len(told - wanted)} in the second"
+        )
+
+
 def damage(texts: list[str]) -> Iterator[tuple[str, str]]:
     """Each text cut to 60 %, and wrapped in as many words of the next."""
     for text, other in zip(texts, texts[1:] + texts[:1], strict=True):
@@ -308,7 +339,7 @@ def main() -> None:
     parser.add_argument("--unrelated", type=int, default=30_000)
     parser.add_argument("--hold-out", type=float, default=0.2)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="recall,clusters,real,made,cost")
+    parser.add_argument("--only", default="recall,clusters,stream,real,made,cost")
     arguments = parser.parse_args()
     articles = {id: text for folder in arguments.data for id, text in read_articles(folder).items()}
     classes = load_classes()
@@ -317,6 +348,8 @@ def main() -> None:
         report_recall(articles, classes, arguments.hold_out, arguments.seed)
     if "clusters" in only:
         report_clusters(articles, 300, arguments.seed)
+    if "stream" in only:
+        report_stream(articles, arguments.seed)
     if "real" in only:
         report_real(articles, classes)
     if "made" in only:

@@ -20,6 +20,7 @@ from dedupe.detect.profile import profile_texts
 from dedupe.detect.relation import Verifier
 from dedupe.model import Pair
 from dedupe.pipeline import find
+from dedupe.text.classes import NUMBER
 from dedupe.text.lexicon import load_classes
 
 CORPUS = ROOT / "seeds" / "corpus"
@@ -181,7 +182,7 @@ def test_the_numbers_agree_with_plain_sets(texts: list[list[int]]) -> None:
         first, second = (set(zip(texts[row], texts[row][1:], strict=False)) for row in (i, j))
         assert numbers.shared[place] == len(first & second)
         assert numbers.despun[place] == (len(first & second) / len(first | second) if first | second else 0)
-        shorter, longer = (i, j) if len(texts[i]) <= len(texts[j]) else (j, i)
+        shorter, longer = sorted((i, j), key=lambda row: (len(texts[row]), texts[row]))
         odd = {code for code in texts[shorter] if code % 2}
         assert shares[place] == (len(odd & set(texts[longer])) / len(odd) if len(odd) >= 3 else 1.0)
         assert 0 <= aligned[place] <= 1
@@ -198,3 +199,15 @@ def test_a_text_is_in_step_with_itself_and_not_with_its_sentences_shuffled() -> 
     assert whole > 0.9
     assert mixed < whole
     assert back < 0.4
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(0, 6), min_size=4, max_size=30).flatmap(lambda a: st.tuples(st.just(a), st.permutations(a))))
+def test_what_is_measured_of_two_texts_does_not_depend_on_which_comes_first(codes: tuple[list[int], list[int]]) -> None:
+    one, other = ([NUMBER | code if code < 4 else code for code in some] for some in codes)
+    classes = np.array([*one, *other, *one[2:]], np.uint32)
+    documents = np.array([0, len(one), 2 * len(one), len(classes)])
+    tokens = DespunTokens(classes, classes, documents, np.zeros(3, np.int64))
+    a, b = np.array([0, 0, 1]), np.array([1, 2, 2])
+    assert measure_alignment(tokens, a, b).tolist() == measure_alignment(tokens, b, a).tolist()
+    assert share_numbers(tokens, a, b).tolist() == share_numbers(tokens, b, a).tolist()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from dedupe.errors import IndexStateError
 from dedupe.index.contract import BUCKET_CAP, Forgotten, Index, Link, NewText, Part
-from dedupe.index.postings import Sieve
+from dedupe.index.postings import Sieve, mark_keys
 from dedupe.index.sqlite import SqliteIndex
 
 SETTINGS = {"scheme": "affine32", "seed": "1"}
@@ -42,7 +43,7 @@ def text(number: int, keys: list[int] | None = None, survivor: int = 0, full: li
     digest = number.to_bytes(16, "big")
     link = NEAR if survivor and survivor != number else None
     held, turned_away = (np.array(some or [], np.uint64) for some in (keys, full))
-    return NewText(number, digest, survivor or number, link, held, turned_away, b"sketch%d" % number, b"body%d" % number)
+    return NewText(number, digest, survivor or number, link, held, turned_away, b"sketch%010d" % number, b"body%d" % number)
 
 
 def holders(index: Index, *keys: int) -> list[list[int]]:
@@ -64,6 +65,38 @@ def test_an_empty_index_knows_nothing(reopen: Open) -> None:
         assert index.stats().texts == 0
 
 
+def test_outlines_are_what_others_have_put_in_and_nothing_that_failed(reopen: Open) -> None:
+    def sketched(number: int, letter: bytes) -> NewText:
+        return replace(text(number), sketch=letter * 8 + bytes([number % 256]) * 8)
+
+    one, other = reopen(), reopen()
+    numbers = np.arange(1, 1001)
+    with one.transaction():
+        one.add([sketched(number, b"a") for number in range(1, 101)], [("a", number) for number in range(1, 101)])
+        assert one.read_outlines(np.array([100])).tobytes() == b"ad"
+
+    def fail() -> None:
+        with one.transaction():
+            one.add([sketched(number, b"x") for number in range(101, 301)], [("x", number) for number in range(101, 301)])
+            assert one.read_outlines(np.array([299])).tobytes() == b"x" + bytes([299 - 256])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    with other.transaction():
+        other.add([sketched(number, b"b") for number in range(101, 1001)], [("b", number) for number in range(101, 1001)])
+    for index in (one, other):
+        with index.snapshot():
+            outlines = index.read_outlines(numbers)
+            assert outlines[:, 0].tobytes() == b"a" * 100 + b"b" * 900
+            assert outlines[:, 1].tolist() == (numbers % 256).tolist()
+            assert index.verify() == []
+    with one.transaction():
+        one.forget(["b"])
+        assert one.read_outlines(np.array([100, 101, 1000])).tobytes() == b"ad" + bytes(4)
+        assert one.verify() == []
+
+
 def test_what_was_committed_is_there_when_it_is_opened_again(reopen: Open) -> None:
     index = reopen()
     with index.transaction():
@@ -77,7 +110,8 @@ def test_what_was_committed_is_there_when_it_is_opened_again(reopen: Open) -> No
         assert index.find_digests([first.digest, b"unknown"]) == {first.digest: first}
         assert index.find_claims(["a", "c", "x"]) == {("a", 1), ("c", 1)}
         assert holders(index, 9, 8, 7) == [[1, 2], [], [1]]
-        assert index.read_sketches([2]) == {2: b"sketch2"}
+        assert index.read_sketches([2]) == {2: b"sketch0000000002"}
+        assert index.read_outlines(np.array([2, 1, 3])).tobytes() == b"s0" + b"s0" + bytes(2)
         assert index.read_bodies([1, 2, 3]) == {1: b"body1", 2: b"body2"}
         assert index.next_number() == 3
         assert index.verify() == []
@@ -278,9 +312,9 @@ def test_a_sieve_knows_all_keys_of_its_run_and_few_others() -> None:
     sieve = Sieve.make(len(keys))
     for part in np.array_split(keys, 7):
         sieve.add(part)
-    assert sieve.may_hold(keys).all()
+    assert sieve.may_hold(keys, mark_keys(keys)).all()
     others = draw.randint(0, 1 << 36, 200_000).astype(np.uint64)
-    assert 0.1 < sieve.may_hold(others).mean() < 0.25
+    assert sieve.may_hold(others, mark_keys(others)).mean() < 0.01
 
 
 def test_a_file_that_is_no_index_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -302,6 +336,16 @@ def test_a_file_that_is_no_index_is_refused_and_left_alone(tmp_path: Path) -> No
         SqliteIndex(tmp_path / "nowhere" / "index.db", SETTINGS)
 
 
+def test_an_index_of_another_format_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    open_sqlite(tmp_path)().close()
+    raw = sqlite3.connect(tmp_path / "index.db")
+    raw.execute("PRAGMA user_version = 2")
+    raw.close()
+    with pytest.raises(IndexStateError, match=r"has format 2, this version of dedupe reads 3; make it anew") as caught:
+        open_sqlite(tmp_path)()
+    assert caught.value.exit_code == 5
+
+
 def test_a_forgotten_owner_is_not_in_the_bytes_of_the_file(tmp_path: Path) -> None:
     index = open_sqlite(tmp_path)()
     for number in range(1, 30):
@@ -315,6 +359,8 @@ def test_a_forgotten_owner_is_not_in_the_bytes_of_the_file(tmp_path: Path) -> No
     assert b"owner-008-x" in content
     assert b"owner-007-x" not in content
     assert b"body7" not in content
+    assert b"sketch0000000008" in content
+    assert b"sketch0000000007" not in content
     assert (7).to_bytes(16, "big") not in content
     assert [posting in content for posting in postings] == [False, True], "nor in pages of runs that were merged since"
 
@@ -366,6 +412,7 @@ def test_damage_is_seen(tmp_path: Path) -> None:
     raw = sqlite3.connect(tmp_path / "index.db")
     raw.execute("UPDATE text SET survivor = 9 WHERE number = 2")
     raw.execute("DELETE FROM body WHERE number = 1")
+    raw.execute("UPDATE outline SET content = zeroblob(length(content))")
     raw.execute("UPDATE chunk SET body = ?", (np.array([5, 3], np.uint64).tobytes(),))
     raw.commit()
     raw.close()
@@ -375,3 +422,4 @@ def test_damage_is_seen(tmp_path: Path) -> None:
     assert "text 1 has no body" in faults
     assert "text 2 stands behind text 9" in faults
     assert "not sorted" in faults
+    assert "the outline of text 2 is not that of its sketch" in faults

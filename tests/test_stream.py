@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from pages import FRAMES, edit, fill
 
 from dedupe import Article, ChooseSettings, FindSettings, RepairSettings, Result, Settings, Stream, find, repair_text
+from dedupe.detect.profile import Profiles, profile_texts
 from dedupe.errors import IndexStateError, UsageError
 from dedupe.index.contract import Index, Keys
 from dedupe.index.sqlite import SqliteIndex
-from dedupe.ingest import meeting
+from dedupe.ingest import meeting, stream
 from dedupe.ingest.scope import STREAM_KINDS
 
 PLAIN = Settings(find=FindSettings(kinds=STREAM_KINDS), repair=RepairSettings(enabled=False))
@@ -159,6 +160,34 @@ def test_band_keys_that_fall_together_by_chance_change_nothing(tmp_path: Path, m
 
     monkeypatch.setattr(meeting, "cut_keys", cut_narrow_keys)
     assert verdicts(feed(f"sqlite:{tmp_path}/narrow.db", articles, 50)) == wanted
+
+
+@pytest.mark.parametrize("among", [False, True])
+@pytest.mark.parametrize(("bands", "alike", "compared"), [(0, 64, False), (1, 4, False), (1, 5, True), (2, 0, True)])
+def test_texts_that_share_one_band_are_compared_if_their_outlines_are_alike(
+    bands: int, alike: int, compared: bool, among: bool, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw, pairs = np.random.RandomState(1), list[tuple[int, int]]()
+    keys = draw.randint(0, 1 << 24, (2, 128)).astype(np.uint32) << np.uint32(
+        8
+    )  # of the lowest bytes every second is in the outline
+    keys[1] += np.arange(128, dtype=np.uint32) % 2 + 1
+    keys[1, : 2 * alike : 2] -= 1
+    keys[1, 1 : 2 * bands : 2] = keys[0, 1 : 2 * bands : 2]
+
+    def profile(texts: Sequence[str], *arguments: Any) -> Profiles:
+        profiles = profile_texts(texts, *arguments)
+        assert profiles.despun is not None
+        return replace(profiles, despun=replace(profiles.despun, keys=keys[[int(text == CLEAN) for text in texts]]))
+
+    def compare(ours: Any, a: Any, theirs: Any, b: Any, threshold: float) -> Any:
+        pairs.extend(zip(a.tolist(), b.tolist(), strict=True))
+        return np.zeros(len(a), np.bool_)
+
+    monkeypatch.setattr(stream, "profile_texts", profile)
+    monkeypatch.setattr(meeting, "tell_likely", compare)
+    feed(url, [Article("a", HARBOUR), Article("b", CLEAN)], batch=2 if among else 1)
+    assert bool(pairs) == compared
 
 
 def test_full_buckets_are_the_same_however_the_stream_is_cut(tmp_path: Path) -> None:

@@ -44,9 +44,11 @@ _REACH, _SLACK = 16, 3  # class tokens between neighbours in step, and by how ma
 _BUCKET_CAP, _HOT_BANDS = 64, 32  # so many bands are cheap only if pages of one frame are not linked in every one of them
 _COMPARED = 2048  # signatures compared at once
 _LEAST_ESTIMATE = 0.75  # of the threshold: 1.5 standard deviations below it at 0.12, 2.7 below a similarity of 0.15
+_LEAST_PLAUSIBLE = 0.6  # of the threshold
 # Class tokens of pairs measured at once: where they are put in order, and where texts that recur are read but once.
 _BLOCK, _COUNTED = 65536, 1 << 20
 
+_Bytes = npt.NDArray[np.uint8]
 _Codes = npt.NDArray[np.uint32]
 _Keys = npt.NDArray[np.uint64]
 _Rows = npt.NDArray[np.int64]
@@ -94,6 +96,25 @@ def tell_likely(ours: _Codes, a: _Rows, theirs: _Codes, b: _Rows, threshold: flo
         same = np.count_nonzero(left[a[block]] == right[b[block]], axis=1)
         likely[block] = same >= _LEAST_ESTIMATE * threshold * left.shape[1]
     return likely
+
+
+def tell_plausible(ours: _Bytes, a: _Rows, theirs: _Bytes, b: _Rows, threshold: float) -> npt.NDArray[np.bool_]:
+    """Which pairs (ours[a[i]], theirs[b[i]]) of outlines may be of texts of despun similarity `threshold`: bool, (pairs,).
+
+    An outline is the lower byte of every fourth value of a signature: 64. Meant for pairs that share one band only, as
+    chance pairs do and one in a thousand of the true ones. With the threshold 0.12 five bytes must agree, so of these pairs,
+    of similarity s, P(X < 5) are lost, X binomial of 64 and s: 0.04 at 0.15, 0.006 at 0.2.
+
+    >>> alike, other = np.arange(64, dtype=np.uint8), np.array([0, 1, 2, 3] + [99] * 60, np.uint8)
+    >>> tell_plausible(np.array([alike]), np.array([0, 0]), np.array([alike, other]), np.array([0, 1]), 0.12).tolist()
+    [True, False]
+    """
+    plausible = np.zeros(len(a), np.bool_)
+    for low in range(0, len(a), _COMPARED):
+        block = slice(low, low + _COMPARED)
+        same = np.count_nonzero(ours[a[block]] == theirs[b[block]], axis=1)
+        plausible[block] = same >= _LEAST_PLAUSIBLE * threshold * ours.shape[1]
+    return plausible
 
 
 def profile_despun(tokens: DespunTokens, a: _Codes, b: _Codes) -> DespunProfiles:
@@ -148,8 +169,7 @@ def measure_alignment(tokens: DespunTokens, a: _Rows, b: _Rows) -> _Ratios:
     far apart in both texts, the texts run in step; up to two anchors between them, chance hits elsewhere, are passed over.
     """
     aligned = np.zeros(len(a))
-    sizes = np.diff(tokens.documents)
-    shorter, longer = np.where(sizes[a] <= sizes[b], a, b), np.where(sizes[a] <= sizes[b], b, a)
+    shorter, longer = _sort_by_size(tokens, a, b)
     for block in _blocks(tokens.documents, a, b):
         aligned[block] = _align(tokens.classes, tokens.documents, shorter[block], longer[block])
     return aligned
@@ -158,8 +178,7 @@ def measure_alignment(tokens: DespunTokens, a: _Rows, b: _Rows) -> _Ratios:
 def share_numbers(tokens: DespunTokens, a: _Rows, b: _Rows) -> _Ratios:
     """The share of the shorter text's different numbers that the other holds too, for each pair of rows; 1 if it has few."""
     shares = np.ones(len(a))
-    sizes = np.diff(tokens.documents)
-    shorter, longer = np.where(sizes[a] <= sizes[b], a, b), np.where(sizes[a] <= sizes[b], b, a)
+    shorter, longer = _sort_by_size(tokens, a, b)
     for block in _blocks(tokens.documents, a, b):
         few, many = (_number_keys(tokens.classes, tokens.documents, rows[block]) for rows in (shorter, longer))
         pairs = (few >> np.uint64(32)).astype(np.int64)
@@ -171,6 +190,16 @@ def share_numbers(tokens: DespunTokens, a: _Rows, b: _Rows) -> _Ratios:
 def run_in_step(tokens: DespunTokens, a: _Rows, b: _Rows) -> npt.NDArray[np.bool_]:
     """Which pairs of rows run in step throughout and agree in numbers, as versions of one text do: bool, shape (pairs,)."""
     return (measure_alignment(tokens, a, b) >= LEAST_ALIGNED) & (share_numbers(tokens, a, b) >= LEAST_NUMBERS)
+
+
+def _sort_by_size(tokens: DespunTokens, a: _Rows, b: _Rows) -> tuple[_Rows, _Rows]:
+    """The shorter and the longer text of each pair; of two equally long ones always the same is the first, whichever is `a`."""
+    sizes = np.diff(tokens.documents)
+    keep = sizes[a] < sizes[b]
+    for i in np.flatnonzero(sizes[a] == sizes[b]).tolist():
+        ours, theirs = (tokens.classes[tokens.documents[row] : tokens.documents[row + 1]].tobytes() for row in (a[i], b[i]))
+        keep[i] = ours <= theirs
+    return np.where(keep, a, b), np.where(keep, b, a)
 
 
 def _blocks(documents: _Rows, a: _Rows, b: _Rows, most: int = _BLOCK) -> Iterator[slice]:

@@ -24,9 +24,11 @@ from dedupe.model import RelationKind
 
 KEY_BITS, NUMBER_BITS = 36, 28  # a posting is a band key and a text's number in 64 bits
 BUCKET_CAP = 64  # texts that a bucket holds; what finds it full does not enter it
+OUTLINE_STEP = 8  # of so many bytes of a sketch its outline has the first
 
 Keys = npt.NDArray[np.uint64]
 Numbers = npt.NDArray[np.int64]
+Outlines = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class Text:
 class NewText:
     """A text to be taken in under `number`.
 
-    keys: uint64 below 2^KEY_BITS, its band keys; full: those of its band keys that belong to full buckets.
+    keys: uint64 below 2^KEY_BITS, its band keys; full: those of its band keys that belong to full buckets. sketch: of the same
+    size for all texts of an index; it may be empty.
     """
 
     number: int
@@ -172,6 +175,13 @@ class Index(Protocol):
 
     def read_texts(self, numbers: Sequence[int]) -> dict[int, Text]:
         """The texts of these numbers that exist."""
+        ...
+
+    def read_outlines(self, numbers: Numbers) -> Outlines:
+        """Of the sketch of each of these texts every OUTLINE_STEP-th byte, zeros for a text without one: (numbers, bytes).
+
+        Asked for many texts at once, and to be answered from memory.
+        """
         ...
 
     def read_sketches(self, numbers: Sequence[int]) -> dict[int, bytes]:

@@ -22,12 +22,13 @@ import numpy.typing as npt
 from dedupe.index.contract import BUCKET_CAP, KEY_BITS, NUMBER_BITS, Keys, Numbers, Postings
 
 PAGE = 8192  # bytes
-_CHUNK = 1000  # postings, 8 bytes each: one row fills one page
+_CHUNK = 125  # postings, 8 bytes each: what is read for one key, an eighth of a page
 _FAN = 4
-_CACHED = 65536  # a run of at most so many postings stays in memory, and needs no sieve
-_SIEVE_BITS = 32  # a sieve has at most 2^32 places, 512 MB: the longest value that SQLite takes is 1 GB
+_CACHED = 1 << 20  # a run of at most so many postings stays in memory
+_SIFTED = 1 << 14  # one of more than so many has a sieve
+_MOST_WORDS = 1 << 26  # 512 MB: the longest value that SQLite takes is 1 GB
 _AT_ONCE = 2048  # chunks read at once
-_NEAR = 4  # chunks that lie so close together are read in one go
+_VARIABLES = 500  # in one statement; SQLite takes 999 at least
 _SHIFT, _MASK = np.uint64(NUMBER_BITS), np.uint64((1 << NUMBER_BITS) - 1)
 
 TABLES = """
@@ -40,44 +41,61 @@ CREATE TABLE chunk (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 
 
 class Sieve:
-    """Which keys a run may hold: one bit for each range of keys, set if any key of the run lies in it.
+    """Which keys a run may hold: a Bloom filter of 64-bit words, so that each key costs one look into memory.
 
-    `bits`: uint8, a power of two of them; of no bits for a run that needs no sieve. Keys are hashes, so they spread evenly.
+    `words`: uint64. Each stands for a range of keys, and each key of the run has set its four bits in the word of its range;
+    none for a run that needs no sieve. Keys are hashes, so they spread evenly; asked for in order, they go through the
+    words in order.
 
-    >>> sieve = Sieve.make(100_000)
-    >>> sieve.add(np.array([5 << 20, 9 << 20], np.uint64))
-    >>> sieve.may_hold(np.array([9 << 20, 7 << 20], np.uint64)).tolist()
-    [True, False]
+    >>> sieve, keys = Sieve.make(100_000), np.array([5 << 20, 9 << 20, 7 << 20], np.uint64)
+    >>> sieve.add(keys[:2])
+    >>> sieve.may_hold(keys, mark_keys(keys)).tolist()
+    [True, True, False]
     """
 
-    def __init__(self, bits: npt.NDArray[np.uint8]) -> None:
-        self.bits = bits
-        self._shift = np.uint64(KEY_BITS + 1 - (8 * len(bits)).bit_length()) if len(bits) else None
+    def __init__(self, words: Keys) -> None:
+        self.words = words
 
     @classmethod
     def make(cls, postings: int) -> Sieve:
-        """An empty sieve for at most so many postings."""
-        if postings <= _CACHED:
-            return cls(np.zeros(0, np.uint8))
-        return cls(np.zeros(1 << (min(_SIEVE_BITS, (4 * postings).bit_length()) - 3), np.uint8))
+        """An empty sieve for at most so many postings: of 8 bits each, and of more for a smaller run.
+
+        A run is asked for every key, whatever its size; bits that make the answer of a small one surer cost little
+        (Dayan, Athanassoulis, Idreos, Monkey: optimal navigable key-value store, 2017).
+        """
+        bits = 8 + min(8, max(0, 2 * (26 - postings.bit_length())))
+        return cls(np.zeros(min(postings * bits // 64, _MOST_WORDS) if postings > _SIFTED else 0, np.uint64))
 
     def add(self, keys: Keys) -> None:
         """Take in some keys, ascending."""
-        if self._shift is None or not len(keys):
+        if not len(self.words) or not len(keys):
             return
-        places = keys >> self._shift
-        places = places[np.diff(places, prepend=~places[:1]) != 0]
-        starts = np.flatnonzero(np.diff(places >> np.uint64(3), prepend=~places[:1]))
-        marks = np.left_shift(np.uint8(1), (places & np.uint64(7)).astype(np.uint8))
-        self.bits[places[starts] >> np.uint64(3)] |= np.bitwise_or.reduceat(marks, starts)
+        keys = keys[np.diff(keys, prepend=~keys[:1]) != 0]
+        places = self._place(keys)
+        starts = np.flatnonzero(np.diff(places, prepend=~places[:1]))
+        self.words[places[starts]] |= np.bitwise_or.reduceat(mark_keys(keys), starts)
 
-    def may_hold(self, keys: Keys) -> npt.NDArray[np.bool_]:
-        """Of which keys the run may have a posting: bool, of their shape. Of those it has it is always true."""
-        if self._shift is None:
+    def may_hold(self, keys: Keys, marks: Keys) -> npt.NDArray[np.bool_]:
+        """Of which keys the run may have a posting: bool, of their shape. Of those it has it is always true.
+
+        marks: what `mark_keys` gives for the keys.
+        """
+        if not len(self.words):
             return np.ones(len(keys), np.bool_)
-        places = keys >> self._shift
-        held: npt.NDArray[np.bool_] = (self.bits[places >> np.uint64(3)] >> (places & np.uint64(7)).astype(np.uint8)) & 1 == 1
+        held: npt.NDArray[np.bool_] = self.words[self._place(keys)] & marks == marks
         return held
+
+    def _place(self, keys: Keys) -> Keys:
+        places: Keys = keys * np.uint64(len(self.words)) >> np.uint64(KEY_BITS)
+        return places
+
+
+def mark_keys(keys: Keys) -> Keys:
+    """The bits of each key in the words of sieves: uint64, four bits at most."""
+    mixed, marks = keys * np.uint64(0x9E3779B97F4A7C15), np.zeros(len(keys), np.uint64)
+    for shift in (58, 52, 46, 40):
+        marks |= np.left_shift(np.uint64(1), mixed >> np.uint64(shift) & np.uint64(63))
+    return marks
 
 
 @dataclass(slots=True)
@@ -119,21 +137,26 @@ class SortedRuns:
 
     def find(self, keys: Keys) -> Postings:
         """Who holds these keys: of each at most BUCKET_CAP texts, the oldest."""
-        order = np.argsort(keys, kind="stable")
-        ordered = keys[order]
+        codes = np.sort(keys << _SHIFT | np.arange(len(keys), dtype=np.uint64))
+        order, ordered = (codes & _MASK).astype(np.int64), codes >> _SHIFT
+        marks = mark_keys(ordered)
         places: list[Numbers] = [np.empty(0, np.int64)]
         numbers: list[Numbers] = [np.empty(0, np.int64)]
-        for run in self._runs:
-            held = np.flatnonzero(run.sieve.may_hold(ordered))
-            asked, whose = ordered[held], order[held]
-            for low, high, pool in self._read_around(run, asked):
-                begins = np.searchsorted(pool, asked[low:high] << _SHIFT)
-                ends = np.searchsorted(pool, asked[low:high] << _SHIFT | _MASK, side="right")
-                sizes = np.minimum(ends - begins, BUCKET_CAP)
+        left = np.full(len(keys), BUCKET_CAP)
+        for run in self._runs:  # the oldest texts are in the first
+            asked = np.flatnonzero(run.sieve.may_hold(ordered, marks) & (left > 0))
+            for low, high, pool in self._read_around(run, ordered[asked]):
+                some = asked[low:high]
+                begins = np.searchsorted(pool, ordered[some] << _SHIFT)
+                ends = np.searchsorted(pool, ordered[some] << _SHIFT | _MASK, side="right")
+                sizes = np.minimum(ends - begins, left[some])
+                left[some] -= sizes
                 taken = np.arange(int(sizes.sum())) + np.repeat(begins - (np.cumsum(sizes) - sizes), sizes)
-                places.append(np.repeat(whose[low:high], sizes))
+                places.append(np.repeat(order[some], sizes))
                 numbers.append((pool[taken] & _MASK).astype(np.int64))
-        return _cap(np.concatenate(places), np.concatenate(numbers), len(keys))
+        full = np.zeros(len(keys), np.bool_)
+        full[order[left == 0]] = True
+        return Postings(np.concatenate(places), np.concatenate(numbers), full)
 
     def add(self, keys: Keys, numbers: Numbers) -> None:
         """Take in the postings (keys[i], numbers[i]) as a run, and merge runs of like size."""
@@ -176,7 +199,7 @@ class SortedRuns:
                 if int(part[0]) < last or (np.diff(part.astype(np.int64)) < 0).any():
                     yield f"run {run.id} is not sorted"
                 last = int(part[-1])
-                if not run.sieve.may_hold(part >> _SHIFT).all():
+                if not run.sieve.may_hold(part >> _SHIFT, mark_keys(part >> _SHIFT)).all():
                     yield f"run {run.id} holds keys that its sieve does not know"
                 strangers = np.setdiff1d((part & _MASK).astype(np.int64), known)
                 if len(strangers):
@@ -188,7 +211,7 @@ class SortedRuns:
         postings, base, fences, sieve = self._connection.execute(
             "SELECT postings, base, fences, sieve FROM run WHERE id = ?", (id,)
         ).fetchone()
-        return _Run(id, postings, base, np.frombuffer(fences, np.uint64), Sieve(np.frombuffer(sieve, np.uint8)))
+        return _Run(id, postings, base, np.frombuffer(fences, np.uint64), Sieve(np.frombuffer(sieve, np.uint64)))
 
     def _read_around(self, run: _Run, ordered: Keys) -> Iterator[tuple[int, int, Keys]]:
         """For stretches ordered[low:high] of the keys: low, high, and postings of the run among which theirs are."""
@@ -203,16 +226,17 @@ class SortedRuns:
         new = np.cumsum(np.diff(first, prepend=-1) > 0)
         for block in range(0, int(new[-1]) if len(new) else 0, _AT_ONCE):
             low, high = np.searchsorted(new, block, side="right"), np.searchsorted(new, block + _AT_ONCE, side="right")
-            wanted = np.unique(np.concatenate([first[low:high], last[low:high]]))
-            yield int(low), int(high), np.concatenate(list(self._fetch(run, wanted)))
+            wanted = np.sort(np.concatenate([first[low:high], last[low:high]]))
+            yield int(low), int(high), self._fetch(run, wanted[np.diff(wanted, prepend=-1) > 0])
 
-    def _fetch(self, run: _Run, wanted: Numbers) -> Iterator[Keys]:
-        """Chunks of a run in order, among them the wanted ones."""
-        cuts = np.flatnonzero(np.diff(wanted) > _NEAR) + 1
-        for span in np.split(wanted, cuts):
-            bounds = run.base + int(span[0]), run.base + int(span[-1])
-            for (body,) in self._connection.execute("SELECT body FROM chunk WHERE id BETWEEN ? AND ? ORDER BY id", bounds):
-                yield np.frombuffer(body, np.uint64)
+    def _fetch(self, run: _Run, wanted: Numbers) -> Keys:
+        """What is in some chunks of a run, by their places, ascending."""
+        bodies: list[bytes] = []
+        for low in range(0, len(wanted), _VARIABLES):
+            ids = (wanted[low : low + _VARIABLES] + run.base).tolist()
+            query = f"SELECT body FROM chunk WHERE id IN ({', '.join('?' * len(ids))}) ORDER BY id"
+            bodies += [body for (body,) in self._connection.execute(query, ids)]
+        return np.frombuffer(b"".join(bodies), np.uint64)
 
     def _read(self, run: _Run) -> Iterator[Keys]:
         """The run, some chunks at a time; never nothing."""
@@ -276,20 +300,10 @@ class SortedRuns:
             return _Run(0, 0, base, marks, sieve)
         cursor = self._connection.execute(
             "INSERT INTO run (postings, base, fences, sieve) VALUES (?, ?, ?, ?)",
-            (postings, base, marks.tobytes(), sieve.bits.data),
+            (postings, base, marks.tobytes(), sieve.words.data),
         )
         assert cursor.lastrowid is not None
         return _Run(cursor.lastrowid, postings, base, marks, sieve)
-
-
-def _cap(places: Numbers, numbers: Numbers, keys: int) -> Postings:
-    """The oldest BUCKET_CAP postings of each key, by key and number."""
-    order = np.lexsort((numbers, places))
-    places, numbers = places[order], numbers[order]
-    sizes = np.bincount(places, minlength=keys)
-    rank = np.arange(len(places)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    kept = rank < BUCKET_CAP
-    return Postings(places[kept], numbers[kept], sizes >= BUCKET_CAP)
 
 
 def _sift(content: Iterator[Keys], sieve: Sieve) -> Iterator[Keys]:

@@ -11,6 +11,7 @@ same time, and no two of them keep the same text.
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
 import time
@@ -22,17 +23,20 @@ from typing import Any
 import numpy as np
 
 from dedupe.errors import IndexStateError
-from dedupe.index.contract import NUMBER_BITS, Forgotten, Keys, Link, NewText, Part, Postings, Stats, Text
+from dedupe.index.contract import NUMBER_BITS, Forgotten, Keys, Link, NewText, Numbers, Outlines, Part, Postings, Stats, Text
+from dedupe.index.outlines import TABLES as OUTLINES
+from dedupe.index.outlines import OutlineBlocks
 from dedupe.index.postings import PAGE, TABLES, SortedRuns
 
 _APPLICATION = 0x64647570  # "ddup", in the file's header
-_FORMAT = 2
+_FORMAT = 3
 _VARIABLES = 500  # in one statement; SQLite takes 999 at least
 _HOTTEST = 10
 _PAUSE = 0.01  # seconds between two attempts
 _BLANKED = 8192  # pages overwritten at once
 _SCHEMA = (
     TABLES
+    + OUTLINES
     + """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE text (
@@ -73,7 +77,7 @@ class SqliteIndex:
             self._connection = sqlite3.connect(path, timeout=wait, isolation_level=None)
         except sqlite3.Error as error:
             raise IndexStateError(f"cannot be opened: {error}", path=str(path)) from None
-        self._runs = SortedRuns(self._connection)
+        self._runs, self._outlines = SortedRuns(self._connection), OutlineBlocks(self._connection)
         try:
             with self._explained():
                 self._prepare(settings)
@@ -102,10 +106,12 @@ class SqliteIndex:
             self._connection.execute(statement)
             try:
                 self._runs.refresh()
+                self._outlines.refresh()
                 yield
                 self._connection.execute("COMMIT")
             except BaseException:
                 self._runs.forget_all()
+                self._outlines.forget_all()
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
@@ -143,6 +149,10 @@ class SqliteIndex:
         """The texts of these numbers that exist."""
         return {text.number: text for text in map(_as_text, self._select(_TEXT + "number IN", numbers))}
 
+    def read_outlines(self, numbers: Numbers) -> Outlines:
+        """Of the sketch of each of these texts every eighth byte."""
+        return self._outlines.find(numbers)
+
     def read_sketches(self, numbers: Sequence[int]) -> dict[int, bytes]:
         """The sketches of these texts."""
         return dict(self._select("SELECT number, content FROM sketch WHERE number IN", numbers))
@@ -160,7 +170,9 @@ class SqliteIndex:
             "INSERT INTO text VALUES (?, ?, ?, ?, ?, ?, ?)",
             [(text.number, text.digest, text.survivor, *_link_row(text.link)) for text in texts],
         )
-        many("INSERT INTO sketch VALUES (?, ?)", [(text.number, text.sketch) for text in texts if text.sketch])
+        sketches = {text.number: text.sketch for text in texts if text.sketch}
+        many("INSERT INTO sketch VALUES (?, ?)", sketches.items())
+        self._outlines.add(sketches)
         many("INSERT INTO body VALUES (?, ?)", [(text.number, text.body) for text in texts])
         keys = [np.empty(0, np.uint64), *(text.keys for text in texts)]
         self._runs.add(
@@ -189,6 +201,7 @@ class SqliteIndex:
         many("DELETE FROM hot WHERE text = ?", gone)
         if gone:
             self._runs.remove([number for (number,) in gone])
+            self._outlines.remove([number for (number,) in gone])
         orphaned = list(self._select(_TEXT + "survivor <> number AND survivor IN", [number for (number,) in gone]))
         many(
             "UPDATE text SET survivor = number, kind = NULL, jaccard = NULL, containment = NULL, despun = NULL"
@@ -262,6 +275,8 @@ class SqliteIndex:
         for question, words in _RULES.items():
             faults += [words.format(*row) for row in execute(question).fetchmany(_HOTTEST)]
         numbers = np.array([number for (number,) in execute("SELECT number FROM text ORDER BY number")], np.int64)
+        sketches = execute("SELECT number, content FROM sketch ORDER BY number")
+        faults += itertools.islice(self._outlines.find_faults(sketches), _HOTTEST)
         return [*faults, *self._runs.find_faults(numbers)]
 
     def _prepare(self, settings: Mapping[str, str] | None) -> None:
@@ -277,7 +292,8 @@ class SqliteIndex:
         self._begin_log()
         for pragma in ("synchronous = FULL", "secure_delete = FAST", "cache_size = -65536"):
             execute(f"PRAGMA {pragma}").fetchall()
-        execute("PRAGMA journal_size_limit = 67108864").fetchall()
+        for pragma in ("journal_size_limit = 67108864", "wal_autocheckpoint = 8192"):  # 64 MB each
+            execute(f"PRAGMA {pragma}").fetchall()
         if is_empty and settings is not None:
             self._create(settings)
         version = execute("PRAGMA user_version").fetchone()[0]

@@ -7,24 +7,24 @@ not depend on what came after it, nor on how the stream was cut into batches.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from dedupe.config import FindSettings
-from dedupe.detect.despun import DESPUN_BANDS, tell_likely
+from dedupe.detect.despun import DESPUN_BANDS, tell_likely, tell_plausible
 from dedupe.detect.find import settle_bands
 from dedupe.detect.lsh import all_band_keys
 from dedupe.detect.profile import Profiles
 from dedupe.detect.relation import Verifier
-from dedupe.index.contract import BUCKET_CAP, KEY_BITS, Index, Keys, Link, Numbers, Text
+from dedupe.index.contract import BUCKET_CAP, KEY_BITS, OUTLINE_STEP, Index, Keys, Link, Numbers, Outlines, Text
 from dedupe.ingest.bodies import Body, cut_body, join_bodies
 from dedupe.model import Pair
 
 _DESPUN_FAMILY = np.uint64(0x5350554E << 32)  # sets the keys of despun bands apart from the others
-_COLUMNS = 4096  # candidate pairs whose sketches are compared at once
+_COLUMNS = 4096  # candidate pairs that are compared at once
 
 Related = Mapping[int, Link]
 
@@ -109,14 +109,37 @@ class Meeting:
         is_near_within = b % bands < near_bands
         pairs.append((self._numbers[b[is_near_within] // bands], self._numbers[a[is_near_within] // bands]))
         if self._profiles.despun is not None:
-            newer, theirs = _distinct(rows[older & ~is_near], found.numbers[older & ~is_near])
+            newer, theirs = rows[older & ~is_near], found.numbers[older & ~is_near]
+            newer, theirs = self._pick_plausible(newer, theirs, self._index.read_outlines)
             likely = self._compare_sketches(newer, theirs)
             pairs.append((self._numbers[newer[likely]], theirs[likely]))
-            later, earlier = _distinct(b[~is_near_within] // bands, a[~is_near_within] // bands)
+            later, earlier = b[~is_near_within] // bands, a[~is_near_within] // bands
             keys = self._profiles.despun.keys[self._rows]
+            later, earlier = self._pick_plausible(later, earlier, lambda places: _outline(keys[places]))
             likely = tell_likely(keys, later, keys, earlier, self._settings.spun)
             pairs.append((self._numbers[later[likely]], self._numbers[earlier[likely]]))
         return _distinct(np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs]))
+
+    def _pick_plausible(
+        self, newer: Numbers, older: Numbers, outlines_of: Callable[[Numbers], Outlines]
+    ) -> tuple[Numbers, Numbers]:
+        """Of pairs that share a despun band, there as often as they do, the distinct ones worth comparing by their sketches.
+
+        The more texts an index holds, the more of them share one band with a newcomer by chance, and hardly any shares two.
+        newer: places of newcomers; outlines_of: gives the outlines of older texts.
+        """
+        assert self._profiles.despun is not None
+        codes = np.sort(newer << 32 | older)
+        starts = np.flatnonzero(np.diff(codes, prepend=-1))
+        newer, older, bands = codes[starts] >> 32, codes[starts] & 0xFFFFFFFF, np.diff(starts, append=len(codes))
+        plausible = bands > 1
+        once = np.flatnonzero(~plausible)
+        ours = _outline(self._profiles.despun.keys[self._rows])
+        for low in range(0, len(once), _COLUMNS):
+            some = once[low : low + _COLUMNS]
+            theirs, places = outlines_of(older[some]), np.arange(len(some))
+            plausible[some] = tell_plausible(ours, newer[some], theirs, places, self._settings.spun)
+        return newer[plausible], older[plausible]
 
     def _compare_sketches(self, newer: Numbers, older: Numbers) -> npt.NDArray[np.bool_]:
         """Which pairs of a newcomer (by place) and an older text (by number) may be spun copies."""
@@ -169,8 +192,10 @@ def meet_within(keys: Keys, is_new: npt.NDArray[np.bool_], held: Numbers) -> tup
     >>> full.tolist(), a.tolist(), b.tolist()
     ([False, False, False, True], [0, 0, 2], [2, 3, 3])
     """
-    order = np.argsort(keys, kind="stable")
-    starts = np.flatnonzero(np.diff(keys[order], prepend=~keys[order[:1]]))
+    shift = np.uint64(64 - KEY_BITS)  # what a key leaves free is enough for its place
+    codes = np.sort(keys << shift | np.arange(len(keys), dtype=np.uint64))
+    order = (codes & ((np.uint64(1) << shift) - np.uint64(1))).astype(np.int64)
+    starts = np.flatnonzero(np.diff(codes >> shift, prepend=~keys[order[:1]]))
     sizes = np.diff(starts, append=len(order))
     before: Numbers = np.cumsum(is_new[order]) - is_new[order]
     entered = before - np.repeat(before[starts], sizes) + held[order]
@@ -192,6 +217,10 @@ def cut_keys(profiles: Profiles, rows: Numbers, settings: FindSettings) -> Keys:
     if profiles.despun is not None:
         keys.append(all_band_keys(profiles.despun.keys[rows], DESPUN_BANDS, 1) ^ _DESPUN_FAMILY)
     return np.concatenate(keys, axis=1) >> np.uint64(64 - KEY_BITS)
+
+
+def _outline(keys: npt.NDArray[np.uint32]) -> Outlines:
+    return keys.view(np.uint8)[:, ::OUTLINE_STEP]
 
 
 def _distinct(a: Numbers, b: Numbers) -> tuple[Numbers, Numbers]:
