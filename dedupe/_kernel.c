@@ -32,8 +32,12 @@ static int has_avx2;
 #define LONGEST_FORM 4   /* words; text/classes.py */
 #define BLOCK 256        /* code points of a block of forms */
 #define BLOCKS 0x1100
-#define HEAD (2 * (BLOCK + 1)) /* bytes before the forms themselves */
-#define COMBINES 0x8000u
+#define HEAD (2 * (BLOCK + 1) + 2 * BLOCK) /* bytes before the forms themselves */
+/* What is known of a character's neighbours: text/normal.py, _describe_neighbours */
+#define LAST_CLASS 0xFFu
+#define REORDERS 0x100u
+#define COMPOSES 0x200u
+#define TAKES_MARKS 0x400u
 
 static const uint32_t P1 = 0x9E3779B1, P2 = 0x85EBCA77, P3 = 0xC2B2AE3D, P4 = 0x27D4EB2F, P5 = 0x165667B1;
 
@@ -48,6 +52,8 @@ static inline uint32_t offset_of(const uint8_t *forms, uint32_t place)
 {
     return (uint32_t)forms[2 * place] | (uint32_t)forms[2 * place + 1] << 8;
 }
+
+static inline uint32_t manner_of(const uint8_t *forms, uint32_t place) { return offset_of(forms + 2 * (BLOCK + 1), place); }
 
 static inline uint64_t load64(const uint8_t *p) { return (uint64_t)load32(p) | (uint64_t)load32(p + 4) << 32; }
 
@@ -112,7 +118,7 @@ typedef struct {
 } Source;
 
 typedef struct {
-    const uint8_t **forms; /* by number of block: 257 little-endian offsets of 16 bits, then the forms in UTF-8 */
+    const uint8_t **forms; /* by number of block: 257 offsets and 256 manners, little-endian, 16 bits each, then the forms in UTF-8 */
     uint8_t *buffer;
     int64_t *ends;
     int64_t used, room;    /* bytes of the buffer */
@@ -316,6 +322,25 @@ static int cut_long_words(Tokenizer *t, int64_t first, int64_t begin)
     return 1;
 }
 
+/* Whether a character folds as if it stood alone, after one of the manner `*before`, which becomes its own. Combining marks are put
+   in the order of their classes, and some become one with what stands before them (Unicode Standard Annex 15). */
+static inline int stands_alone(const uint8_t *forms, uint32_t place, uint32_t *before)
+{
+    uint32_t manner = manner_of(forms, place), last = *before;
+    if (offset_of(forms, place) < offset_of(forms, place + 1)) /* an invisible one is passed over */
+        *before = manner;
+    switch (manner & (REORDERS | COMPOSES)) {
+    case 0:
+        return 1;
+    case REORDERS:
+        return (last & LAST_CLASS) <= (manner & LAST_CLASS);
+    case COMPOSES:
+        return !(last & (LAST_CLASS | TAKES_MARKS));
+    default:
+        return 0;
+    }
+}
+
 /* 1: done. 0: a character that combines, or that no form tells of. -1: out of memory. */
 static int tokenize_text(Tokenizer *t, const Source *source)
 {
@@ -324,17 +349,18 @@ static int tokenize_text(Tokenizer *t, const Source *source)
     if (!make_room(t, source->size + SLACK))
         return -1;
     Folded f = {t->buffer, t->ends, t->used, t->tokens, 0};
+    uint32_t before = 0;
     for (; source->folded && p < end; p++)
         take(&f, *p);
-    while ((p = fold_run(&f, p, end)) < end) {
+    for (const uint8_t *from = p; (p = fold_run(&f, p, end)) < end; from = p) {
         int size;
+        before = p > from ? 0 : before;
         uint32_t code = read_code(p, &size);
         p += size;
         const uint8_t *forms = code / BLOCK < BLOCKS ? t->forms[code / BLOCK] : NULL;
-        uint32_t low = forms ? offset_of(forms, code % BLOCK) : COMBINES;
-        if (low & COMBINES)
+        if (!forms || !stands_alone(forms, code % BLOCK, &before))
             return 0;
-        uint32_t high = offset_of(forms, code % BLOCK + 1) & ~COMBINES;
+        uint32_t low = offset_of(forms, code % BLOCK), high = offset_of(forms, code % BLOCK + 1);
         t->used = f.used;
         t->tokens = f.tokens;
         if (!make_room(t, (end - p) + (int64_t)(high - low) + SLACK))
@@ -446,7 +472,7 @@ static const uint8_t **gather_forms(PyObject *blocks)
         int good = block >= 0 && block < BLOCKS && size >= HEAD;
         uint32_t last = 0;
         for (uint32_t i = 0; good && i <= BLOCK; i++) {
-            uint32_t offset = offset_of((const uint8_t *)bytes, i) & ~COMBINES;
+            uint32_t offset = offset_of((const uint8_t *)bytes, i);
             good = offset >= last && (Py_ssize_t)offset <= size - HEAD;
             last = offset;
         }
@@ -495,8 +521,8 @@ static PyObject *blocks(PyObject *module, PyObject *args)
     return PyBytes_FromStringAndSize((const char *)met, BLOCKS);
 }
 
-PyDoc_STRVAR(combining_doc, "combining(texts, forms): which of a tuple of texts hold characters that the forms (see tokenize) mark as combining,\n"
-                            "or have no UTF-8, as bytes of 0 and 1, one a text.");
+PyDoc_STRVAR(combining_doc, "combining(texts, forms): which of a tuple of texts hold characters that combine with their neighbours, as the forms\n"
+                            "tell (see tokenize), or have no UTF-8, as bytes of 0 and 1, one a text.");
 
 static PyObject *combining(PyObject *module, PyObject *args)
 {
@@ -517,11 +543,13 @@ static PyObject *combining(PyObject *module, PyObject *args)
     for (Py_ssize_t i = 0; i < count; i++) {
         const uint8_t *end = sources[i].text + sources[i].size;
         combines[i] = (uint8_t)sources[i].refused;
-        for (const uint8_t *p = skip_ascii(sources[i].text, end); p < end; p = skip_ascii(p, end)) {
+        uint32_t before = 0;
+        for (const uint8_t *p = sources[i].text, *from = p; (p = skip_ascii(p, end)) < end && !combines[i]; from = p) {
             int size;
             uint32_t code = read_code(p, &size);
             const uint8_t *block = code / BLOCK < BLOCKS ? forms[code / BLOCK] : NULL;
-            combines[i] |= block && offset_of(block, code % BLOCK) & COMBINES;
+            before = p > from ? 0 : before;
+            combines[i] = block && !stands_alone(block, code % BLOCK, &before);
             p += size;
         }
     }

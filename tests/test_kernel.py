@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,7 +26,7 @@ from dedupe.repair.spintax import find_spintax
 from dedupe.repair.variants import _tables, flag_variants
 from dedupe.text.classes import ClassMap
 from dedupe.text.lexicon import load_lexicon
-from dedupe.text.normal import tokenize
+from dedupe.text.normal import prepare_texts, tokenize
 from dedupe.text.words import count_words
 
 compiled = pytest.mark.skipif(kernel.compiled_kernel() is None, reason="this installation has no compiled kernel")
@@ -69,6 +70,51 @@ def joined(sets: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
 def test_tokens_are_the_same(texts: list[str]) -> None:
     fast, slow = both(lambda: tokenize(texts))
     assert fast == slow
+
+
+MARKS_OF_SCRIPTS = (
+    "\u0915\u0928\u0930\u091c\u0921\u093c\u094d\u093e\u0940\u0902\u095b\u0929\u0951\u200d\u200c",  # Devanagari
+    "\u0995\u09c7\u09be\u09d7\u09cb\u09cd\u09bc\u09af",  # Bengali
+    "\u0e01\u0e31\u0e38\u0e48\u0e33\u0eab\u0ec8",  # Thai, Lao
+    "\u0627\u0644\u0653\u0654\u064e\u0651\u064b\u0622\ufefb\ufef7",  # Arabic
+    "\u05e9\u05c1\u05bc\u05b8\ufb2c",  # Hebrew
+    "\u304b\u304c\u3099\uff76\uff9e",  # Kana
+    "\u1100\u1161\u11a8\uac00\uac01\uffa1",  # Hangul
+    "\u0f71\u0f72\u0f73\u0f40\u0fb5\u0f90\u1025\u102e",  # Tibetan, Myanmar
+    "a\u00e9\u0301\u0323\u0345\u1e69\u03b1\u1fb3\u20d0\U0001d15f\U0001d165\U000110a5\U000110ba",
+)
+
+
+@compiled
+@given(
+    st.lists(st.sampled_from(MARKS_OF_SCRIPTS).flatmap(lambda signs: st.text(signs + "a ", max_size=12)), max_size=5).map(
+        "".join
+    )
+)
+@settings(max_examples=1500, deadline=None)
+def test_tokens_are_the_same_where_marks_meet(text: str) -> None:
+    fast, slow = both(lambda: tokenize([text]))
+    assert fast == slow
+
+
+@compiled
+def test_tokens_are_the_same_for_every_pair_of_a_letter_and_a_mark() -> None:
+    signs = [chr(code) for code in range(0x80, 0x20000) if 0x0590 <= code < 0x1100 or unicodedata.combining(chr(code))]
+    marks = [sign for sign in signs if unicodedata.category(sign)[0] == "M"][::3]
+    texts = [" ".join(f"{sign}{mark}" for sign in signs) for mark in marks]
+    fast, slow = both(lambda: tokenize(texts))
+    assert fast == slow
+
+
+@compiled
+def test_texts_in_scripts_with_marks_are_folded_by_the_kernel() -> None:
+    kept = (
+        "\u0939\u093f\u0928\u094d\u0926\u0940 \u091c\u093c\u094d\u092f\u093e\u0926\u093e",
+        "\u0e02\u0e48\u0e32\u0e27",
+        "\u0627\u0644",
+    )
+    mixed, _ = prepare_texts(kernel.compiled_kernel(), kept)  # type: ignore[arg-type]
+    assert mixed == kept
 
 
 @compiled

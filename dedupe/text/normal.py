@@ -31,6 +31,7 @@ LONGEST_WORD = 128
 
 _SEPARATOR, _WORD, _UNSPACED = 0, 1, 2
 _SPACE, _NEWLINE = 0x20, 0x0A
+_REORDERS, _COMPOSES, _TAKES_MARKS = 0x100, 0x200, 0x400  # as in the compiled kernel
 # Letters to Unicode, apostrophes to who writes them.
 _APOSTROPHE_LETTERS = "\N{MODIFIER LETTER TURNED COMMA}\N{MODIFIER LETTER APOSTROPHE}"
 # Default-ignorable marks and letters; the format characters (category Cf) are found by their category.
@@ -164,15 +165,48 @@ def _group_pieces(pieces: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int,
 
 @cache
 def _block_forms(block: int) -> bytes:
-    """What each of 256 code points folds to, as the kernel reads it: 257 little-endian offsets, then the forms in UTF-8.
-
-    The upper bit of an offset marks a character that may combine with its neighbours.
-    """
+    """What each of 256 code points folds to, as the kernel reads it: offsets and manners ("<u2"), then the forms in UTF-8."""
     characters = [chr(code) if code >= 128 else " " for code in range(256 * block, 256 * (block + 1))]
     forms = _space_unicode(_join_lines(characters)).tobytes().split(b"\n")[:-1]
     offsets = np.cumsum([0, *map(len, forms)])
-    offsets[:-1][[_combines(character) for character in characters]] |= 0x8000
-    return offsets.astype("<u2").tobytes() + b"".join(forms)
+    manners = np.array([_describe_neighbours(character) for character in characters])
+    return offsets.astype("<u2").tobytes() + manners.astype("<u2").tobytes() + b"".join(forms)
+
+
+def _describe_neighbours(character: str) -> int:
+    """What the kernel must know of a character beyond ASCII to tell whether it folds apart from those beside it.
+
+    The lower byte is the combining class of what it ends with. _REORDERS: a mark that may change places with marks before
+    it, and nothing else. _COMPOSES: it may also become one with what stands before it. Both: not even that is known.
+    _TAKES_MARKS: what comes after it may become one with it.
+    """
+    whole = unicodedata.normalize("NFKD", character)
+    last = unicodedata.combining(whole[-1])
+    if not _is_scripted(character):
+        return last | (_REORDERS | _COMPOSES if _combines(character) else 0)
+    firsts, seconds = _compositions()
+    manner = last | (_TAKES_MARKS if {character, *_fold_case(character), *whole} & firsts else 0)
+    if _INVISIBLE.match(whole) or not (_combines(character) or whole[0] in seconds):
+        return manner
+    if whole != character or _fold_case(character) != character or _JAMO.match(character):
+        return manner | _REORDERS | _COMPOSES
+    if character in seconds:
+        return manner | _COMPOSES
+    return manner | (_REORDERS if last else 0)
+
+
+def _is_scripted(character: str) -> bool:
+    """Whether it is of a block of letters with marks of their own. The marks of Latin letters mostly combine."""
+    return ord(character) >= 0x0590 and not 0x1E00 <= ord(character) < 0x3000
+
+
+@cache
+def _compositions() -> tuple[frozenset[str], frozenset[str]]:
+    """The characters that compose with one after them, and those that compose with one before them."""
+    parts = [unicodedata.decomposition(chr(code)).split() for code in range(0xC0, 0x20000)]
+    pairs = [(chr(int(one, 16)), chr(int(other, 16))) for one, other in (p for p in parts if len(p) == 2) if one[0] != "<"]
+    composing = [pair for pair in pairs if len(unicodedata.normalize("NFC", "".join(pair))) == 1]
+    return frozenset(first for first, _ in composing), frozenset(second for _, second in composing)
 
 
 def digest_texts(tokens: Tokens) -> npt.NDArray[np.uint8]:
