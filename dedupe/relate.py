@@ -199,7 +199,6 @@ def choose_versions(
     versions: Sequence[Pair], verify: Verify, candidates: Mapping[str, Candidate], settings: Settings
 ) -> Clustering:
     """The clusters that the pairs of versions form, with the canonical of each, and why it is preferred to each other."""
-
     choice = Choice(candidates.values(), settings.choose)
     stands_for = keep_fuller(candidates, settings.find)
     clustering = find_clusters(versions, verify, choice.places, choice.explain, stands_for)

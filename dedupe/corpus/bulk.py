@@ -109,22 +109,31 @@ def split_into_lines(path: Path, compression: Compression, limit: int, read: Rea
             wait = min(2**missed, _PATIENCE)
 
 
+def gather_lines(lines: Lines, name: str, numbers: range, ids: Sequence[str]) -> Stretch:
+    """The stretch of plain lines of the input `name`, under the ids given."""
+    sources = [
+        name_source(source or name_host(url), url) if url else source
+        for source, url in zip(lines.sources, lines.urls, strict=True)
+    ]
+    return Stretch(name, numbers, ids, lines.texts, sources, lines.dates, 0, len(ids), len(lines.raw))
+
+
 def put_together(items: Iterable[Record | Stretch]) -> Iterator[Stretch]:
     """The stretches, and between them the records, some at a time."""
     some = list[Record]()
     for item in items:
         if some and (isinstance(item, Stretch) or item.where.input != some[0].where.input or len(some) == _TOGETHER):
-            yield _make_stretch(some)
+            yield _gather_records(some)
             some = []
         if isinstance(item, Stretch):
             yield item
         else:
             some.append(item)
     if some:
-        yield _make_stretch(some)
+        yield _gather_records(some)
 
 
-def _make_stretch(records: Sequence[Record]) -> Stretch:
+def _gather_records(records: Sequence[Record]) -> Stretch:
     numbers = [record.where.record for record in records if record.article]
     articles = [record.article for record in records if record.article]
     return Stretch(

@@ -14,10 +14,10 @@ from itertools import islice
 from typing import Protocol, cast
 
 from dedupe.config import ReadSettings
-from dedupe.corpus.bulk import Lines, Stretch, build_articles, line_reader, put_together, split_into_lines
+from dedupe.corpus.bulk import Lines, Stretch, build_articles, gather_lines, line_reader, put_together, split_into_lines
 from dedupe.corpus.content import open_content, split_content
 from dedupe.corpus.dialect import Dialect, Malformed, check_encoding, parse_record, read_dialect
-from dedupe.corpus.fields import FieldChoice, build_article, name_host, name_source
+from dedupe.corpus.fields import FieldChoice, build_article
 from dedupe.corpus.inputs import Input
 from dedupe.corpus.record import Format, Piece, Record
 from dedupe.errors import InputError
@@ -25,7 +25,7 @@ from dedupe.model import Article, Where
 
 OpenPieces = Callable[[Input], Iterable[Piece]]
 # Records that are taken out at once.
-_TOGETHER = 64
+_AT_ONCE = 64
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ class Corpus:
             if content.starts and not self.further:
                 read = line_reader(choice, content.dialect.encoding, self.settings.max_record_bytes)
             found = (_pick if content.starts else _sift)(input, content, numbers[input.name], open_pieces)
-            while some := dict(islice(found, _TOGETHER)):
+            while some := dict(islice(found, _AT_ONCE)):
                 ids = [wanted[input.name, number] for number in some]
                 lines = read(b"".join(some.values())) if read else None
                 if lines and len(lines.texts) == len(ids):
@@ -157,7 +157,7 @@ class Corpus:
                     content.starts.extend([content.size, *(piece.ends[:-1] + content.size).tolist()])
                 numbers = range(content.records, content.records + len(piece.texts))
                 content.records = numbers.stop
-                yield _make_stretch(piece, numbers, input.name, taken)
+                yield _gather_unique(piece, numbers, input.name, taken)
             elif piece.role == "tail":
                 content.tail = piece.raw
             else:
@@ -228,6 +228,8 @@ def _sift(input: Input, content: Content, numbers: Set[int], open_pieces: OpenPi
 
 def _pick(input: Input, content: Content, numbers: Set[int], open_pieces: OpenPieces) -> Iterator[tuple[int, bytes]]:
     """The same, from where they begin."""
+    if input.path.stat().st_size != content.size:
+        raise _changed(input)
     end = content.size - len(content.tail)
     with open_content(input.path, input.compression) as stream:
         for number in sorted(numbers):
@@ -240,18 +242,14 @@ def _changed(input: Input) -> InputError:
     return InputError("changed while it was being read; run again", path=str(input.path))
 
 
-def _make_stretch(lines: Lines, numbers: range, name: str, taken: dict[str, int]) -> Stretch:
+def _gather_unique(lines: Lines, numbers: range, name: str, taken: dict[str, int]) -> Stretch:
     """The stretch of some plain lines, their ids made unique."""
     ids = [id or f"{name}#{number}" for id, number in zip(lines.ids, numbers, strict=True)]
     if len(set(ids)) < len(ids) or not taken.keys().isdisjoint(ids):
         ids = [_unique_id(id, taken) for id in ids]
     else:
         taken.update(dict.fromkeys(ids, 1))
-    sources = [
-        name_source(source or name_host(url), url) if url else source
-        for source, url in zip(lines.sources, lines.urls, strict=True)
-    ]
-    return Stretch(name, numbers, ids, lines.texts, sources, lines.dates, 0, len(ids), len(lines.raw))
+    return gather_lines(lines, name, numbers, ids)
 
 
 def _with_unique_id(article: Article, taken: dict[str, int]) -> Article:
