@@ -80,6 +80,7 @@ class RepairSettings:
     `quotes`: spun (repair quotations in documents classed as spun), safe (only tier safe there), ask (propose only).
     `rules`: folders of user tables, later ones win per rule id. `disable`: rule ids, or prefixes ending in "*".
     `allow`: phrases that are never touched. `regex_timeout` is in seconds, per rule and document.
+    `context`: in spun text, known forms that no rule undoes are weighed by their whole sentence.
     """
 
     enabled: bool = True
@@ -89,6 +90,7 @@ class RepairSettings:
     language: str = "en"
     encoding: bool = True
     layout: bool = True
+    context: bool = True
     rules: tuple[str, ...] = ()
     disable: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()

@@ -51,7 +51,11 @@ _TIERS = {
     "ask": "made only when a person accepts it",
     "flag": "made only when a person accepts it",
 }
-_EVIDENCE = {"witness": "another version of the text has this wording", "article": "the a or an before it fits this wording"}
+_EVIDENCE = {
+    "witness": "another version of the text has this wording",
+    "article": "the a or an before it fits this wording",
+    "context": "the whole sentence is likelier with this wording",
+}
 _WIDTH = 100
 _PASSAGES, _PASSAGE_WORDS = 6, 60  # shown
 _MEMBERS = 30  # shown

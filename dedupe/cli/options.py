@@ -54,6 +54,7 @@ _REPAIR: list[Flag] = [
     ("--disable", "repair.disable", "rule id, or prefix ending in *, to switch off; repeatable", {"multiple": True}),
     ("--allow", "repair.allow", "phrase that nothing may touch; repeatable", {"multiple": True}),
     ("--layout/--no-layout", "repair.layout", "repair layout defects  [default: on]", {"default": None}),
+    ("--context/--no-context", "repair.context", "weigh known forms by their sentence  [default: on]", {"default": None}),
 ]
 _EMIT: list[Flag] = [
     (

@@ -21,7 +21,7 @@ from dedupe.text.edits import Span, apply_spans
 from dedupe.text.lexicon import RULE_COLUMNS, Lexicon
 
 _MARKED = re.compile(r"\[\[([^\[\]\n]+?)=>([^\[\]\n]*)\]\]")
-_ALONE = RepairSettings(spin="assume", encoding=False, layout=False, fields=("text",))
+_ALONE = RepairSettings(spin="assume", encoding=False, layout=False, context=False, fields=("text",))
 
 
 def check_rules(lexicon: Lexicon) -> Iterator[RuleError]:

@@ -3,12 +3,14 @@ the verdict on its paragraph and the policy on quotations leave it."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from dedupe.config import RepairSettings
 from dedupe.model import AUTOMATIC_TIERS, Tier
+from dedupe.repair.context import Context, Guess
 from dedupe.repair.evidence import Witnesses
 from dedupe.repair.folding import fold
 from dedupe.repair.gate import Verdict
@@ -30,9 +32,11 @@ from dedupe.repair.neighbours import BORDER, Neighbourhood
 from dedupe.repair.reading import Reading, Sign
 from dedupe.repair.resolve import Proposal, resolve
 from dedupe.repair.spans import Range, overlapping
+from dedupe.text.edits import Span
 from dedupe.text.lexicon import Lexicon
 
 _SPINTAX_ODDS = 2.5
+_SURE_OF_NAMES = 2.0  # nats that a sentence must gain where a name may be changed
 _EVEN_IN_CLEAN: Mapping[Tier, Tier] = {"safe": "safe", "context": "ask"}  # the rules that speak in clean text, and how
 _ONE_THING = frozenset(("a", "an", "another", "one"))
 _PROSE = Casing("", full_of_capitals=False)
@@ -143,14 +147,11 @@ class Proposer:
         exact = rule.spun != rule.spun.lower()
         if not exact and has_inner_capital(before):
             return None
-        line = reading.casing(hit.start, hit.end) if before[0].isupper() else _PROSE
+        line = _casing(reading, hit.start, hit.end)
         originals = form.originals
         if form.participles != originals and _is_participle(place, self.lexicon):
             originals = form.participles
-        answers = [original if exact else match_case(before, original, line.case) for original in originals]
-        answers = [reading.fit_spelling(answer, exact) for answer in answers]
-        if "’" in text:
-            answers = [answer.replace("'", "’") for answer in answers]  # the tables are written with straight ones
+        answers = [_spell(reading, before, original, line, exact) for original in originals]
         contextual = bool(rule.when)
         if tier == "flag":
             return Proposal(hit.start, hit.end, answers[0] if answers else before, (rule.id,), tier, contextual)
@@ -159,17 +160,51 @@ class Proposer:
             tier = "ask"
         if tier == "witness" and "witness" not in evidence:
             tier = "ask"
-        after, unsure = self._agree_number(before, after, place)
-        if unsure and tier == "spun":
+        observed = "data:" in rule.source
+        return self._fit(reading, Proposal(hit.start, hit.end, after, (rule.id,), tier, contextual, evidence, observed), place)
+
+    def propose_guesses(
+        self, reading: Reading, context: Context, verdicts: Mapping[Range, Verdict], settled: Sequence[Proposal]
+    ) -> Iterator[Proposal]:
+        """What the sentences of the spun paragraphs tell of known forms that the `settled` proposals leave as they stand."""
+        weights = self.lexicon.context
+        least = weights.assume if self.settings.spin == "assume" else weights.auto
+        made = [proposal for proposal in settled if proposal.tier in AUTOMATIC_TIERS]
+        for bounds in (bounds for bounds, verdict in verdicts.items() if verdict == "spun"):
+            start, end = bounds
+            written = [Span(p.start - start, p.end - start, p.after) for p in made if start <= p.start and p.end <= end]
+            closed = [(a - start, b - start) for a, b in reading.closed if a < end and start < b]
+            for guess in context.guess(reading.text[start:end], written, closed, least):
+                proposal = self._propose_guess(reading, guess, start)
+                if proposal is not None:
+                    yield proposal
+
+    def _propose_guess(self, reading: Reading, guess: Guess, offset: int) -> Proposal | None:
+        start, end = guess.start + offset, guess.end + offset
+        line, place = _casing(reading, start, end), reading.place(start, end)
+        before = reading.text[start:end]
+        after = _spell(reading, before, guess.original, line, exact=False)
+        tier = self._effective_tier("spun", "spun", reading.is_quoted(start, end))
+        sides = _nearest(place.left), _nearest(place.right)
+        if self.witnesses.support(sides[0], before, sides[1]) > self.witnesses.support(sides[0], after, sides[1]):
+            return None  # another version has it as it stands
+        if tier is None or (is_name_part(reading.text, start, line) and guess.gain < _SURE_OF_NAMES):
             tier = "ask"
-        fitted = self._fit_borders(text, hit, after, place)
+        return self._fit(reading, Proposal(start, end, after, (guess.name,), tier, True, ("context",)), place)
+
+    def _fit(self, reading: Reading, proposal: Proposal, place: Neighbourhood) -> Proposal | None:
+        """The proposal made to agree with what stands around it; None if it would change nothing, or double a word."""
+        text, tier = reading.text, proposal.tier
+        before = text[proposal.start : proposal.end]
+        after, unsure = self._agree_number(before, proposal.after, place)
+        fitted = self._fit_borders(text, proposal.start, proposal.end, after, place)
         if fitted is None:
             return None
         start, end, after = fitted
         if after == text[start:end] or doubles_a_word(text, start, end, after):
             return None
-        observed = "data:" in rule.source
-        return Proposal(start, end, after, (rule.id,), tier, contextual, evidence, observed)
+        tier = "ask" if unsure and tier == "spun" else tier
+        return dataclasses.replace(proposal, start=start, end=end, after=after, tier=tier)
 
     def _agree_number(self, before: str, after: str, place: Neighbourhood) -> tuple[str, bool]:
         """The answer in the number of its subject, and whether the writer may have put it himself.
@@ -192,12 +227,12 @@ class Proposer:
         """Whether a word may be a name like Reyes or Texas, for all its s."""
         return word[:1].isupper() and word.endswith("s") and fold(word) not in self.lexicon.odds
 
-    def _fit_borders(self, text: str, hit: Hit, after: str, place: Neighbourhood) -> tuple[int, int, str] | None:
+    def _fit_borders(self, text: str, start: int, end: int, after: str, place: Neighbourhood) -> tuple[int, int, str] | None:
         """Start, end and wording of an edit, with the ending of a possessive taken in, or "more" before a short adjective.
 
         None where a short adjective would follow "more" and cannot be compared: that was not the writer's word.
         """
-        start, (end, after) = hit.start, fit_possessive(text, hit.end, text[hit.start : hit.end], after)
+        end, after = fit_possessive(text, end, text[start:end], after)
         degree = place.left[0]
         if degree.lower() not in {"more", "most", "extra"}:
             return start, end, after
@@ -206,9 +241,9 @@ class Proposer:
             return start, end, after
         listed = place.right[0].lower() in {"and", "or", ","}  # "more robust and lasting"
         bare = degree.lower() == "most" and place.left[1].lower() not in self.lexicon.word_lists["Det"]  # "most young men"
-        if listed or bare or degree.lower() == "extra" or not text.endswith(f"{degree} ", 0, hit.start):
+        if listed or bare or degree.lower() == "extra" or not text.endswith(f"{degree} ", 0, start):
             return None
-        return hit.start - len(degree) - 1, end, compared
+        return start - len(degree) - 1, end, compared
 
     @cached_property
     def _irregular_plurals(self) -> frozenset[str]:
@@ -223,6 +258,17 @@ class Proposer:
         except TimeoutError:
             self.timed_out.add(rule_id)
             return False
+
+
+def _casing(reading: Reading, start: int, end: int) -> Casing:
+    """How the line around a hit is written, where that matters."""
+    return reading.casing(start, end) if reading.text[start].isupper() else _PROSE
+
+
+def _spell(reading: Reading, before: str, original: str, line: Casing, exact: bool) -> str:
+    """An original as this text would write it in the place of `before`; an exact one keeps its letter case."""
+    answer = reading.fit_spelling(original if exact else match_case(before, original, line.case), exact)
+    return answer.replace("'", "’") if "’" in reading.text else answer  # the tables are written with straight ones
 
 
 def _verdict_at(reading: Reading, start: int, end: int, verdicts: Mapping[Range, Verdict]) -> Verdict:

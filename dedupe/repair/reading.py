@@ -108,6 +108,11 @@ class Reading:
         return overlapping(self._open_choices, start, end) is not None
 
     @cached_property
+    def closed(self) -> list[Range]:
+        """The ranges that are protected or can only be settled by a person."""
+        return merge_ranges([*self.protected, *self._open_choices])
+
+    @cached_property
     def _open_choices(self) -> list[Range]:
         return merge_ranges((s.start, s.end) for s in self.spintax if not s.certain)
 

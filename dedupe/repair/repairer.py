@@ -22,7 +22,8 @@ from functools import cached_property
 import numpy as np
 
 from dedupe.config import RepairSettings
-from dedupe.model import Article, Edit, Flag, Repair, Role, article_fields
+from dedupe.model import AUTOMATIC_TIERS, Article, Edit, Flag, Repair, Role, Rule, article_fields
+from dedupe.repair.context import Context
 from dedupe.repair.defects import Change
 from dedupe.repair.encoding import fix_encoding
 from dedupe.repair.evidence import Witnesses
@@ -39,8 +40,9 @@ from dedupe.repair.resolve import Proposal, refuse_doubled, resolve
 from dedupe.repair.rounds import add_round, compose_edits, drop_overlapping, move_ranges, move_to_source, spans_of
 from dedupe.repair.shape import Shapes, find_shapes
 from dedupe.repair.spans import Range, compile_allowed, find_paragraphs, overlapping
+from dedupe.repair.synonyms import expand_rows
 from dedupe.text.edits import Span, apply_spans
-from dedupe.text.lexicon import Lexicon, builtin_rules
+from dedupe.text.lexicon import SYNONYMS, Lexicon, builtin_rules, load_trigrams
 from dedupe.text.spelling import Spellings
 
 _ROUNDS = 4
@@ -174,6 +176,27 @@ class Repairer:
     def _safe(self) -> FormIndex:
         return FormIndex(form for form in self._forms if form.rule.rule.tier == "safe")
 
+    @cached_property
+    def _context(self) -> Context | None:
+        """What weighs sentences, if that is asked for and the language has trigrams. Only spun texts need it."""
+        trigrams = load_trigrams(self.settings.language) if self.settings.context else None
+        if trigrams is None:
+            return None
+        forms = (form for form in self._forms if self._may_guess(form.rule.rule))
+        return Context(trigrams, self.lexicon.context, forms, self._speak())
+
+    def _speak(self) -> Iterator[tuple[str, str, int, str]]:
+        """The (spun form, original, rank, name) of the synonyms that are not switched off."""
+        off = self.lexicon.unspoken
+        if SYNONYMS + "*" not in off:
+            for spun, original, rank, base in expand_rows(self.lexicon, self.settings.language):
+                if (name := SYNONYMS + base) not in off:
+                    yield spun, original, rank, name
+
+    def _may_guess(self, rule: Rule) -> bool:
+        """Whether the sentence may decide on a rule's words; what a user has reserved for people is left to them."""
+        return rule.tier in AUTOMATIC_TIERS or rule.origin.startswith(str(builtin_rules()))
+
     def _find_edits(
         self, article_id: str, readings: Sequence[Reading], proposer: Proposer
     ) -> tuple[dict[str, list[Edit]], Judgement]:
@@ -184,7 +207,10 @@ class Repairer:
             field = findings[reading.field]
             has_wording = field.hits or reading.spintax
             verdicts = self._judge_paragraphs(reading, field.signs, judgement.verdict) if has_wording else {}
-            proposals = proposer.propose(reading, field.hits, verdicts, field.if_spun)
+            settled = resolve(proposer.propose(reading, field.hits, verdicts, field.if_spun))
+            if "spun" in verdicts.values() and self._context is not None:
+                guesses = proposer.propose_guesses(reading, self._context, verdicts, settled)
+                settled = resolve([*settled, *guesses])
             found[reading.field] = [
                 Edit(
                     article=article_id,
@@ -198,7 +224,7 @@ class Repairer:
                     in_quote=reading.is_quoted(p.start, p.end),
                     evidence=p.evidence,
                 )
-                for p in agree_articles(reading.text, refuse_doubled(reading.text, resolve(proposals)))
+                for p in agree_articles(reading.text, refuse_doubled(reading.text, settled))
             ]
         return found, judgement
 

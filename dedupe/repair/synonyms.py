@@ -16,11 +16,17 @@ def expand_synonyms(lexicon: Lexicon, language: str = "en") -> Iterator[tuple[st
     >>> ("deserted", "abandoned", 3) in expand_synonyms(load_lexicon())
     True
     """
+    for spun, original, rank, _ in expand_rows(lexicon, language):
+        yield spun, original, rank
+
+
+def expand_rows(lexicon: Lexicon, language: str = "en") -> Iterator[tuple[str, str, int, str]]:
+    """The same, and the base form of the original, which names the row."""
     for base, part, synonyms in read_synonyms(language):
         originals = inflect_phrase(base, part, lexicon.irregulars)
         for rank, synonym in enumerate(synonyms, 1):
             for spun, original in zip(inflect_phrase(synonym, part, lexicon.irregulars), originals, strict=True):
-                yield spun, original, rank
+                yield spun, original, rank, base
 
 
 def inflect_phrase(phrase: str, part: str, irregulars: Irregulars) -> list[str]:

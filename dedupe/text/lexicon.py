@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -21,9 +21,12 @@ from dedupe.model import RoleName, Rule, Tier
 from dedupe.text.classes import ClassMap
 from dedupe.text.inflect import Irregulars, PartOfSpeech
 from dedupe.text.spelling import SpellingPair
+from dedupe.text.trigrams import Trigrams, unpack_trigrams
 
 RULE_COLUMNS = ("id", "spun", "original", "tier", "when", "unless", "example", "counterexample", "source")
 CLASSES = "classes.tsv"
+TRIGRAMS = "trigrams.bin"
+SYNONYMS = "synonyms."  # begins what names a row of synonyms.tsv; the original follows, or * for all
 NO_RULES = frozenset({"allow.tsv", "layout.tsv"})  # tables of a user's folder that hold other things than rules
 _TIERS = get_args(Tier)
 LineRole = RoleName | Literal["menu-item"]  # a word of a menu; three lines of them are a menu
@@ -47,12 +50,23 @@ class GateSettings:
 
 
 @dataclass(frozen=True)
+class ContextSettings:
+    """How known forms are judged by their sentence; rules/settings.toml says what each means."""
+
+    swapped: float
+    neighbours: float
+    auto: float
+    assume: float
+
+
+@dataclass(frozen=True)
 class Lexicon:
     """All tables of one language.
 
     `rules` are sorted by id. `word_lists` maps the names of neighbour classes to their words. `odds` maps a form to how much
     likelier it is in spun text than in clean text, in nats. `allow` holds phrases nothing may touch. `layout` pairs the role of
-    a line with the pattern that tells it. `spelling` pairs American with British forms.
+    a line with the pattern that tells it. `spelling` pairs American with British forms. `unspoken` names rows of synonyms
+    that are switched off.
     """
 
     rules: tuple[Rule, ...]
@@ -62,7 +76,9 @@ class Lexicon:
     odds: dict[str, float]
     layout: tuple[tuple[LineRole, re.Pattern[str]], ...]
     gate: GateSettings
+    context: ContextSettings
     spelling: tuple[SpellingPair, ...] = ()
+    unspoken: frozenset[str] = frozenset()
 
     @cached_property
     def any_layout(self) -> re.Pattern[str]:
@@ -91,11 +107,11 @@ def builtin_rules() -> Traversable:
 
 
 def load_lexicon(
-    language: str = "en", folders: Sequence[str | Path] = (), disable: Iterable[str] = (), allow: Iterable[str] = ()
+    language: str = "en", folders: Sequence[str | Path] = (), disable: Collection[str] = (), allow: Iterable[str] = ()
 ) -> Lexicon:
     """The built-in tables of `language` with the users' folders laid over them, later ones winning per rule id.
 
-    `disable` names rule ids, or prefixes ending in "*".
+    `disable` names rule ids, or prefixes ending in "*", or rows of synonyms as edits name them ("synonyms.say").
     Raises RuleError, with file and line, for a table that is not well formed or an unknown id in `disable`.
     """
     builtin = builtin_rules()
@@ -112,7 +128,8 @@ def load_lexicon(
                 allowed += [row[0] for _, row in _rows(table, ("phrase", "reason"))]
             else:
                 rules |= {rule.id: rule for rule in read_rules(table)}
-    for name in disable:
+    unspoken = {name for name in disable if name.startswith(SYNONYMS)}
+    for name in (name for name in disable if name not in unspoken):
         hit = [rule_id for rule_id in rules if rule_id == name or (name.endswith("*") and rule_id.startswith(name[:-1]))]
         if not hit:
             raise RuleError(f"cannot disable {name!r}: no such rule; {did_you_mean(name, list(rules)[:5000])}")
@@ -128,7 +145,9 @@ def load_lexicon(
         odds={row[0]: float(row[1]) for _, row in _rows(builtin / language / "odds.tsv", ("form", "odds"))},
         layout=tuple(layout),
         gate=GateSettings(**settings["gate"]),
+        context=ContextSettings(**settings["context"]),
         spelling=tuple(SpellingPair(*row) for _, row in _rows(grammar / "spelling.tsv", SpellingPair._fields)),
+        unspoken=frozenset(unspoken),
     )
 
 
@@ -157,6 +176,20 @@ def read_classes(table: Traversable) -> ClassMap:
         else:
             dropped += plain
     return ClassMap(tuple(classes), tuple(dropped), frozenset(starred))
+
+
+def load_trigrams(language: str = "en") -> Trigrams | None:
+    """The built-in trigrams of a language; None for a language that has none.
+
+    Raises RuleError for a file that is not such a table.
+    """
+    table = builtin_rules() / language / TRIGRAMS
+    if not table.is_file():
+        return None
+    try:
+        return Trigrams(unpack_trigrams(table.read_bytes()))
+    except ValueError as error:
+        raise RuleError(f"no table of trigrams: {error}", path=str(table)) from None
 
 
 def load_function_words(language: str = "en") -> frozenset[str]:
