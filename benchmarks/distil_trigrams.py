@@ -75,9 +75,7 @@ def read_model(path: Path) -> Model:
     starts = _unpack(middle, pair_bits, word_bits + 32, next_bits, pairs + 1)
     names = data[at + middle.size + last.size + 4 :].decode("ascii").split("\0")
     log = single["log"][:words] * _NAT
-    log[names.index(START)] = log[
-        names.index(END)
-    ]  # there are as many; the model has none, for nobody asks for its probability
+    log[names.index(START)] = log[names.index(END)]  # as many; the model gives none
     return Model(
         words=names[:words],
         log=log,

@@ -28,7 +28,7 @@ from dedupe.text.lexicon import Lexicon, load_lexicon
 from dedupe.text.spelling import SpellingPair, Spellings
 
 LEXICON = load_lexicon()
-REPAIRER = Repairer(LEXICON, RepairSettings(spin="assume"))
+REPAIRER = Repairer(LEXICON, RepairSettings(spin="assume", context=False))
 
 
 def repair(text: str) -> str:

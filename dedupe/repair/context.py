@@ -1,18 +1,18 @@
 """Context: which known form the writer did not write, told by the whole sentence.
 
-A rule names neighbours; for most pairs of ordinary words ("mentioned" for "said") none can be named. Here a spinner is taken for a
-noisy channel (Shannon 1948; Kernighan, Church and Gale 1990): a writer's sentence, as likely as trigrams say, whose words were
-swapped here and there, as likely as the tables say. Each word may be kept or be any of its known originals, all words of a
-sentence at once, since neighbours are spun as well. What the best sentence with an original at a place has before the best one
-with the form kept there is the *gain*, in nats; only a gain above a threshold makes a guess (Viterbi 1967, forwards and
-backwards). All sums are of whole numbers, so that nothing depends on the order in which they are made.
+A rule names neighbours; for most pairs of ordinary words none can be named. Here the spinner is taken for a noisy channel
+(Shannon 1948; Kernighan, Church and Gale 1990): a writer's sentence, as likely as trigrams say, whose words were swapped here
+and there, as likely as the tables say. Each word may be kept or be any of its known originals, all words of a sentence at
+once, for the neighbours are spun as well. By how much the best sentence with an original at a place is likelier than the best
+one with the form kept there is the *gain*, in nats (Viterbi 1967, forwards and backwards); only a gain above a threshold makes
+a guess. All sums are of whole numbers, so that nothing depends on the order in which they are made.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -34,7 +34,8 @@ _RULE, _SYNONYM, _OTHERS = (
     210,
 )  # weights of the first original of a rule and of a row of synonyms, and of what nobody knows
 _ORIGINALS = 6  # that are weighed for a form, the likeliest
-_STATES = 12  # that are followed at a time, the cheapest
+_STATES = 6  # that are followed at a time, the cheapest
+_LITTLE = frozenset("a an the of in on to".split())
 _ENDS = frozenset(".?!…;:")
 _NUMBER = "ten"  # stands for all numbers
 
@@ -64,7 +65,7 @@ class _Original:
 
 @dataclass(frozen=True)
 class _Token:
-    """A word of the text, or a stretch that is settled: `words` are those for the trigrams; only an open one may be another's."""
+    """A word of the text, or a stretch that is settled, with its words for the trigrams; only an open one may be changed."""
 
     start: int
     end: int
@@ -96,13 +97,17 @@ class Context:
         self._believed = round(settings.neighbours * _FINE)
         self._keep = _nats(-math.log(1 - settings.swapped))
         self._sentence = trigrams.number(START), trigrams.number(END)
-        pairs = _weigh_pairs(forms, synonyms)
-        self._originals = self._price(pairs, settings.swapped)
-        self._swappable = frozenset(original for found in pairs.values() for original in found)
+        self._pairs = _weigh_pairs(forms, synonyms)
+        self._swapped = settings.swapped
+        self._total: dict[str, int] = defaultdict(lambda: _OTHERS)
+        for found in self._pairs.values():
+            for original, (weight, _) in found.items():
+                self._total[original] += weight
         self._longest: dict[str, int] = {}
-        for form in pairs:
-            words = WORD.findall(form)
-            self._longest[words[0]] = max(self._longest.get(words[0], 0), len(words))
+        for form in self._pairs:
+            first, *others = WORD.findall(form)
+            self._longest[first] = max(self._longest.get(first, 0), 1 + len(others))
+        self._originals = lru_cache(1 << 12)(self._price)
 
     def guess(self, paragraph: str, written: Sequence[Span], closed: Sequence[Range], least: float) -> list[Guess]:
         """The guesses with a gain of `least` nats or more in a paragraph, disjoint, sorted by start.
@@ -123,20 +128,13 @@ class Context:
                     found.append(Guess(tokens[start].start, tokens[stop - 1].end, wording, name, gain))
         return _disjoint(found)
 
-    def _price(self, pairs: Mapping[str, Mapping[str, tuple[int, str]]], swapped: float) -> dict[str, list[_Original]]:
-        """For each form its likeliest originals, with what the swap costs: the likelier a form for an original, the less."""
-        total: dict[str, int] = defaultdict(lambda: _OTHERS)
-        for found in pairs.values():
-            for original, (weight, _) in found.items():
-                total[original] += weight
-        priced = {}
-        for form, found in pairs.items():
-            originals = [
-                _Original(original, name, self._words(original), _nats(-math.log(swapped * weight / total[original])))
-                for original, (weight, name) in found.items()
-            ]
-            priced[form] = sorted(originals, key=lambda original: (original.cost, original.wording))[:_ORIGINALS]
-        return priced
+    def _price(self, form: str) -> list[_Original]:
+        """The likeliest originals of a form, with what the swap costs: the likelier this form for an original, the less."""
+        originals = [
+            _Original(original, name, self._words(original), _nats(-math.log(self._swapped * weight / self._total[original])))
+            for original, (weight, name) in self._pairs[form].items()
+        ]
+        return sorted(originals, key=lambda original: (original.cost, original.wording))[:_ORIGINALS]
 
     def _words(self, text: str) -> _Words:
         """The numbers of the words of a text; of the marks only those that end a sentence count."""
@@ -175,17 +173,18 @@ class Context:
         """The ways on from a place: keeping its token, or any original of a form that begins there."""
         token = tokens[place]
         first = folded[token.start : token.end] if token.open else ""
-        yield _Edge(place + 1, token.words, self._keep if first in self._swappable else 0, None)
+        yield _Edge(place + 1, token.words, self._keep if first in self._total else 0, None)
         for stop in range(place + 1, min(place + self._longest.get(first, 0), len(tokens)) + 1):
             last = tokens[stop - 1]
             if not last.open and folded[last.start : last.end] != "-":
                 break
-            originals = self._originals.get(folded[token.start : last.end], ())
-            if originals and stands_alone(folded, token.start, last.end):
-                yield from (_Edge(stop, original.words, original.cost, original) for original in originals)
+            form = folded[token.start : last.end]
+            if form in self._pairs and stands_alone(folded, token.start, last.end):
+                for original in self._originals(form):
+                    yield _Edge(stop, original.words, original.cost, original)
 
     def _search(self, edges: Sequence[Sequence[_Edge]]) -> tuple[list[int | None], dict[Range, list[tuple[int, str, str]]]]:
-        """For each token what the best path costs that keeps it, and for each stretch what the best ones with its originals do."""
+        """What the best path costs that keeps a token, for each token, and the best one with an original, for each stretch."""
         ahead: list[dict[_State, int]] = [{} for _ in range(len(edges) + 1)]
         ahead[0][self._sentence[0], NO_WORD] = 0
         steps: list[list[tuple[_State, _State, int, _Edge]]] = []
@@ -237,11 +236,12 @@ def _nats(value: float) -> int:
 
 
 def _weigh_pairs(forms: Iterable[Form], synonyms: Iterable[tuple[str, str, int, str]]) -> dict[str, dict[str, tuple[int, str]]]:
-    """For each form its originals with a weight, and what names the pair: the rule that weighs most, else the row of synonyms."""
+    """For each form its originals with a weight and a name of the pair: the rule that weighs most, or the row of synonyms."""
     pairs: dict[str, dict[str, tuple[int, str]]] = defaultdict(dict)
 
     def add(spun: str, original: str, weight: int, name: str) -> None:
-        if spun != original:
+        # trigrams take the shorter sentence for the likelier one: "one of the" is not "the"
+        if spun != original and not (original in _LITTLE and original in spun.split()):
             known = pairs[spun].get(original, (0, ""))
             pairs[spun][original] = max(known, (weight, name), key=lambda pair: (pair[0], pair[1]))
 

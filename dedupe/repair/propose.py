@@ -181,6 +181,8 @@ class Proposer:
 
     def _propose_guess(self, reading: Reading, guess: Guess, offset: int) -> Proposal | None:
         start, end = guess.start + offset, guess.end + offset
+        if fold(reading.text[start:end]).startswith(_UNNUMBERED):
+            return None  # good English everywhere; the rules look at the subject
         line, place = _casing(reading, start, end), reading.place(start, end)
         before = reading.text[start:end]
         after = _spell(reading, before, guess.original, line, exact=False)

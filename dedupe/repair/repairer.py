@@ -22,7 +22,7 @@ from functools import cached_property
 import numpy as np
 
 from dedupe.config import RepairSettings
-from dedupe.model import AUTOMATIC_TIERS, Article, Edit, Flag, Repair, Role, Rule, article_fields
+from dedupe.model import Article, Edit, Flag, Repair, Role, Rule, article_fields
 from dedupe.repair.context import Context
 from dedupe.repair.defects import Change
 from dedupe.repair.encoding import fix_encoding
@@ -116,7 +116,9 @@ class Repairer:
             for field, source in sources.items():
                 edits[field], text, shapes = self._clean(article.id, field, source, edits[field])
                 readings.append(self._read(field, text, shapes))
-            found, verdict = self._find_edits(article.id, readings, proposer)
+            # what comes back are ordinary words; read again as spun, their neighbours would be suspects
+            weigh = round_number == 0 or self.settings.spin == "auto"
+            found, verdict = self._find_edits(article.id, readings, proposer, weigh=weigh)
             _check(sum(map(len, found.values())), _MOST, "edits")
             if round_number == 0:
                 judgement = verdict
@@ -194,13 +196,16 @@ class Repairer:
                     yield spun, original, rank, name
 
     def _may_guess(self, rule: Rule) -> bool:
-        """Whether the sentence may decide on a rule's words; what a user has reserved for people is left to them."""
-        return rule.tier in AUTOMATIC_TIERS or rule.origin.startswith(str(builtin_rules()))
+        """Whether a sentence may decide on a rule's words; what a user has reserved for proof or for people is left to them."""
+        return rule.tier in {"safe", "context", "spun"} or rule.origin.startswith(str(builtin_rules()))
 
     def _find_edits(
-        self, article_id: str, readings: Sequence[Reading], proposer: Proposer
+        self, article_id: str, readings: Sequence[Reading], proposer: Proposer, *, weigh: bool
     ) -> tuple[dict[str, list[Edit]], Judgement]:
-        """The edits of every field in this round, disjoint, and the gate's judgement on the whole."""
+        """The edits of every field in this round, disjoint, and the gate's judgement on the whole.
+
+        weigh: whether sentences are weighed for what the rules leave.
+        """
         findings, judgement = self._examine(readings, proposer)
         found = {}
         for reading in readings:
@@ -208,7 +213,7 @@ class Repairer:
             has_wording = field.hits or reading.spintax
             verdicts = self._judge_paragraphs(reading, field.signs, judgement.verdict) if has_wording else {}
             settled = resolve(proposer.propose(reading, field.hits, verdicts, field.if_spun))
-            if "spun" in verdicts.values() and self._context is not None:
+            if weigh and "spun" in verdicts.values() and self._context is not None:
                 guesses = proposer.propose_guesses(reading, self._context, verdicts, settled)
                 settled = resolve([*settled, *guesses])
             found[reading.field] = [

@@ -22,6 +22,7 @@ _UNKNOWN = 13 * UNITS  # what a word costs that the table does not hold
 _BIGGEST = 1 << 16  # words that fit into two bytes
 
 Bytes = npt.NDArray[np.uint8]
+Numbers = npt.NDArray[np.uint8] | npt.NDArray[np.int8] | npt.NDArray[np.uint16]
 
 
 class Columns(NamedTuple):
@@ -43,11 +44,11 @@ class Columns(NamedTuple):
     triple_cost: npt.NDArray[np.uint8]
 
 
-_TYPES = (np.uint8, np.int8, np.uint16, np.uint16, np.uint8, np.int8, np.uint16, np.uint16, np.uint8)
-
-
 def pack_trigrams(columns: Columns, notes: str) -> bytes:
-    """The bytes of a table: lines of notes, a line of sizes, and the columns, compressed. Of two bytes the higher ones come first."""
+    """The bytes of a table: lines of notes, a line of sizes, and the columns, compressed.
+
+    Of numbers of two bytes the higher bytes come first: sorted, they hardly change.
+    """
     words = "\n".join(columns.words).encode()
     blobs = [np.frombuffer(words, np.uint8), *(_split_bytes(column) for column in columns[1:])]
     sizes = (len(words), len(columns.words), len(columns.before), len(columns.further))
@@ -66,26 +67,33 @@ def unpack_trigrams(data: bytes) -> Columns:
         blob = np.frombuffer(zlib.decompress(data[line_end + 1 :]), np.uint8)
     except zlib.error as error:
         raise ValueError(str(error)) from None
-    columns, place = [], length
-    for kind, count in zip(_TYPES, (words, words, words, pairs, pairs, pairs, pairs, triples, triples), strict=True):
-        width = np.dtype(kind).itemsize
-        columns.append(_join_bytes(blob[place : place + width * count], kind))
-        place += width * count
-    if place != len(blob):
-        raise ValueError(f"{len(blob):,} bytes where the sizes say {place:,}")
-    return Columns(blob[:length].tobytes().decode().split("\n"), *columns)
+    counts = (length, words, words, 2 * words, 2 * pairs, pairs, pairs, 2 * pairs, 2 * triples, triples)
+    if sum(counts) != len(blob):
+        raise ValueError(f"{len(blob):,} bytes where the sizes say {sum(counts):,}")
+    text, *parts = np.split(blob, np.cumsum(counts)[:-1])
+    return Columns(
+        words=text.tobytes().decode().split("\n"),
+        cost=parts[0],
+        weight=parts[1].view(np.int8),
+        pairs=_join_bytes(parts[2]),
+        before=_join_bytes(parts[3]),
+        pair_cost=parts[4],
+        pair_weight=parts[5].view(np.int8),
+        triples=_join_bytes(parts[6]),
+        further=_join_bytes(parts[7]),
+        triple_cost=parts[8],
+    )
 
 
-def _split_bytes(column: npt.NDArray[np.generic]) -> Bytes:
-    width = column.dtype.itemsize
-    planes = column.astype(column.dtype.newbyteorder(">")).view(np.uint8).reshape(-1, width)
-    return np.ascontiguousarray(planes.T).reshape(-1)
+def _split_bytes(column: Numbers) -> Bytes:
+    if column.dtype.itemsize == 1:
+        return column.view(np.uint8)
+    return np.concatenate([column >> 8, column & 0xFF]).astype(np.uint8)
 
 
-def _join_bytes(blob: Bytes, kind: type[np.generic]) -> npt.NDArray[np.generic]:
-    dtype = np.dtype(kind)
-    planes = np.ascontiguousarray(blob.reshape(dtype.itemsize, -1).T)
-    return planes.view(dtype.newbyteorder(">")).reshape(-1).astype(dtype)
+def _join_bytes(blob: Bytes) -> npt.NDArray[np.uint16]:
+    high, low = blob.reshape(2, -1).astype(np.uint16)
+    return (high << 8 | low).astype(np.uint16)
 
 
 class Trigrams:
