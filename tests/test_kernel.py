@@ -261,6 +261,16 @@ def test_words_are_counted_as_split_has_them() -> None:
 
 
 @compiled
+@given(
+    st.text(
+        st.sampled_from("ab  \t\n\x1c\x85\xa0\u1680\u2003\u2028\u202f\u3000é’\u0939\u093f\u200b😀"), min_size=30, max_size=200
+    )
+)
+def test_words_of_longer_texts_are_counted_as_split_has_them(text: str) -> None:
+    assert count_words(text) == len(text.split())
+
+
+@compiled
 @given(st.binary(max_size=80), st.integers(-1, 100), st.lists(st.binary(max_size=3), max_size=4).map(tuple))
 def test_lines_of_any_bytes_are_read_or_left(chunk: bytes, limit: int, names: tuple[bytes, ...]) -> None:
     try:
