@@ -1440,6 +1440,42 @@ static PyObject *band_keys(PyObject *module, PyObject *args)
     return finish(v, 2, count, NULL);
 }
 
+PyDoc_STRVAR(count_equal_doc, "count_equal(signatures, columns, a, b, equal): in how many of the columns each two rows a[i], b[i] agree; all but the\n"
+                              "signatures (uint32) int64.");
+
+FOR_EACH_CPU static int64_t count_equal_values(const uint32_t *one, const uint32_t *other, Py_ssize_t count)
+{
+    uint32_t equal = 0;
+    for (Py_ssize_t k = 0; k < count; k++)
+        equal += one[k] == other[k];
+    return equal;
+}
+
+static PyObject *count_equal(PyObject *module, PyObject *args)
+{
+    Py_buffer v[4] = {{0}};
+    Py_ssize_t columns;
+    const char *error = NULL;
+    if (!PyArg_ParseTuple(args, "y*ny*y*w*", &v[0], &columns, &v[1], &v[2], &v[3]))
+        return NULL;
+    const uint32_t *signatures = v[0].buf;
+    const int64_t *a = v[1].buf, *b = v[2].buf;
+    int64_t *equal = v[3].buf;
+    Py_ssize_t pairs = COUNT(v[1], int64_t);
+    if (columns < 1 || COUNT(v[2], int64_t) != pairs || COUNT(v[3], int64_t) != pairs)
+        return finish(v, 4, 0, BAD_SIZES);
+    const Py_ssize_t rows = COUNT(v[0], uint32_t) / columns;
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < pairs && !error; i++) {
+        if (a[i] < 0 || a[i] >= rows || b[i] < 0 || b[i] >= rows)
+            error = BAD_OFFSETS;
+        else
+            equal[i] = count_equal_values(signatures + a[i] * columns, signatures + b[i] * columns, columns);
+    }
+    Py_END_ALLOW_THREADS
+    return finish(v, 4, pairs, error);
+}
+
 PyDoc_STRVAR(repeated_doc, "repeated(keys, slots, flags): sets the flags (bytes, zeros) of the keys (uint64) that occur more than once.\n\n"
                            "slots: uint32, zeros, a power of two of them, more than there are keys.");
 
@@ -2506,6 +2542,7 @@ static PyMethodDef methods[] = {
     {"profile", profile, METH_VARARGS, profile_doc},
     {"winnow", winnow, METH_VARARGS, winnow_doc},
     {"count_shared", count_shared, METH_VARARGS, count_doc},
+    {"count_equal", count_equal, METH_VARARGS, count_equal_doc},
     {"repeated", repeated, METH_VARARGS, repeated_doc},
     {"band_keys", band_keys, METH_VARARGS, band_keys_doc},
     {"despin", despin, METH_VARARGS, despin_doc},
