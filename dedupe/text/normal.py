@@ -204,7 +204,8 @@ def _is_scripted(character: str) -> bool:
 @cache
 def _compositions() -> tuple[frozenset[str], frozenset[str]]:
     """The characters that compose with one after them, and those that compose with one before them."""
-    parts = [unicodedata.decomposition(chr(code)).split() for code in range(0xC0, 0x20000)]
+    decompositions = map(unicodedata.decomposition, map(chr, range(0xC0, 0x20000)))
+    parts = [decomposition.split() for decomposition in decompositions if decomposition]
     pairs = [(chr(int(one, 16)), chr(int(other, 16))) for one, other in (p for p in parts if len(p) == 2) if one[0] != "<"]
     composing = [pair for pair in pairs if len(unicodedata.normalize("NFC", "".join(pair))) == 1]
     return frozenset(first for first, _ in composing), frozenset(second for _, second in composing)
