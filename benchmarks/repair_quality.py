@@ -50,6 +50,7 @@ LENGTHS = (150, 300, 600)
 FOLDS = 5
 BANDS = ((0, 0), (1, 1), (2, 4), (5, 9), (10, 10**9))
 SEEDS = Path(__file__).resolve().parent.parent / "seeds" / "corpus"
+_TOLD = ("P told", "R told", "harm told")
 _NO_SPACE_BEFORE, _NO_SPACE_AFTER = re.compile(r"[,.;:!?%)\]’”…]"), re.compile(r".*[(\[“‘$£€]$")
 
 
@@ -111,15 +112,15 @@ def report_simulator(sources: dict[str, list[tuple[str, str]]], repairer: Repair
     vocabulary = build_vocabulary(load_entries())
     assuming = Repairer(repairer.lexicon, RepairSettings(spin="assume"))
     rates_head = (*(f"TPR {n}w" for n in LENGTHS), "TPR full")
-    rows: list[Sequence[str]] = [("simulator", "share", *rates_head, "P", "R", "F0.5", "harm", "left", "P told", "R told")]
+    rows: list[Sequence[str]] = [("simulator", "share", *rates_head, "P", "R", "F0.5", "harm", "left", *_TOLD)]
     cases = []
     for name, articles in sources.items():
         for part in SHARES:
             spun = [simulate(id, text, vocabulary, part, seed) for id, text in articles]
             rates = [gate_rate(spun, repairer, length) for length in LENGTHS]
             report = judge_documents(repaired(id, text, truth, repairer) for id, text, truth in spun)
-            told = judge_documents(repaired(id, text, truth, assuming) for id, text, truth in spun).wording
-            shares = (share(told.precision), share(told.recall))
+            told = judge_documents(repaired(id, text, truth, assuming) for id, text, truth in spun)
+            shares = (share(told.wording.precision), share(told.wording.recall), f"{told.spun.per_10_000 or 0:.2f}")
             rows.append((name, f"{part:.2f}", *map(share, rates), *_edit_figures(report), *shares))
             cases += report.cases_of("wrong") + report.cases_of("harm")
     print("\n" + "\n".join(columns(rows, first=18)))

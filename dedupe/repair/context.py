@@ -28,11 +28,8 @@ from dedupe.text.trigrams import END, NO_WORD, START, UNITS, Trigrams
 
 _FINE = 10  # parts of a unit of the trigrams: sums are in these
 _NAT = UNITS * _FINE
-_RULE, _SYNONYM, _OTHERS = (
-    420,
-    300,
-    210,
-)  # weights of the first original of a rule and of a row of synonyms, and of what nobody knows
+_RULE, _SYNONYM = 420, 150  # weights of the first original of a rule and the first synonym of a row; of others it is a part
+_OTHERS = 210  # the weight of all forms of an original that the tables do not know
 _ORIGINALS = 6  # that are weighed for a form, the likeliest
 _STATES = 6  # that are followed at a time, the cheapest
 _LITTLE = frozenset("a an the of in on to".split())
