@@ -21,7 +21,7 @@ from dedupe.repair.folding import fold
 from dedupe.repair.grammar import has_inner_capital
 from dedupe.repair.match import Form, stands_alone
 from dedupe.repair.neighbours import WORD
-from dedupe.repair.spans import Range
+from dedupe.repair.spans import Range, overlapping
 from dedupe.text.edits import Span
 from dedupe.text.lexicon import ContextSettings
 from dedupe.text.trigrams import END, NO_WORD, START, UNITS, Trigrams
@@ -106,11 +106,11 @@ class Context:
             self._longest[first] = max(self._longest.get(first, 0), 1 + len(others))
         self._originals = lru_cache(1 << 12)(self._price)
 
-    def guess(self, paragraph: str, written: Sequence[Span], closed: Sequence[Range], least: float) -> list[Guess]:
+    def guess(self, paragraph: str, written: Sequence[Span], closed: list[Range], least: float) -> list[Guess]:
         """The guesses with a gain of `least` nats or more in a paragraph, disjoint, sorted by start.
 
         `written`: what is changed in it anyway, sorted; its words are read as changed. Nothing is guessed in the `closed`
-        ranges, nor of a word with inner capitals.
+        ranges, sorted and disjoint, nor of a word with inner capitals.
         """
         folded = fold(paragraph)
         tokens = self._read(paragraph, written, closed)
@@ -151,15 +151,14 @@ class Context:
         number = self._trigrams.number(word)
         return self._trigrams.number(word.rstrip("'.").removesuffix("'s")) if number == NO_WORD else number
 
-    def _read(self, paragraph: str, written: Sequence[Span], closed: Sequence[Range]) -> list[_Token]:
+    def _read(self, paragraph: str, written: Sequence[Span], closed: list[Range]) -> list[_Token]:
         """The tokens of a paragraph; what is written anyway is one each."""
         tokens, start = [], 0
         for span in (*written, Span(len(paragraph), len(paragraph), "")):
             for match in WORD.finditer(paragraph, start, max(start, span.start)):
                 word = match[0]
                 end = match.end() - (len(word) > 1 and word[-1] in "'’")
-                free = word[0].isalpha() and not has_inner_capital(word)
-                free = free and not any(a < end and match.start() < b for a, b in closed)
+                free = word[0].isalpha() and not has_inner_capital(word) and not overlapping(closed, match.start(), end)
                 tokens.append(_Token(match.start(), end, self._words(word), free))
             if span.start < span.end or span.after:
                 tokens.append(_Token(span.start, span.end, self._words(span.after), open=False))
@@ -254,7 +253,10 @@ def _weigh_pairs(forms: Iterable[Form], synonyms: Iterable[tuple[str, str, int, 
 def _disjoint(guesses: Iterable[Guess]) -> list[Guess]:
     """Of guesses that overlap the one with the most gain."""
     chosen: list[Guess] = []
+    taken: set[int] = set()
     for guess in sorted(guesses, key=lambda guess: (-guess.gain, guess.start, guess.end, guess.original)):
-        if all(guess.end <= other.start or other.end <= guess.start for other in chosen):
+        cells = range(guess.start, guess.end)
+        if taken.isdisjoint(cells):
+            taken.update(cells)
             chosen.append(guess)
     return sorted(chosen)

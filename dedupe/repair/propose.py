@@ -4,6 +4,7 @@ the verdict on its paragraph and the policy on quotations leave it."""
 from __future__ import annotations
 
 import dataclasses
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -170,10 +171,12 @@ class Proposer:
         weights = self.lexicon.context
         least = weights.assume if self.settings.spin == "assume" else weights.auto
         made = [proposal for proposal in settled if proposal.tier in AUTOMATIC_TIERS]
-        for bounds in (bounds for bounds, verdict in verdicts.items() if verdict == "spun"):
-            start, end = bounds
-            written = [Span(p.start - start, p.end - start, p.after) for p in made if start <= p.start and p.end <= end]
-            closed = [(a - start, b - start) for a, b in reading.closed if a < end and start < b]
+        starts, ends = [proposal.start for proposal in made], [end for _, end in reading.closed]
+        for start, end in (bounds for bounds, verdict in verdicts.items() if verdict == "spun"):
+            inside = made[bisect_left(starts, start) : bisect_left(starts, end)]
+            written = [Span(p.start - start, p.end - start, p.after) for p in inside if p.end <= end]
+            near = reading.closed[bisect_right(ends, start) : bisect_left(reading.closed, (end, end))]
+            closed = [(first - start, last - start) for first, last in near]
             for guess in context.guess(reading.text[start:end], written, closed, least):
                 proposal = self._propose_guess(reading, guess, start)
                 if proposal is not None:
