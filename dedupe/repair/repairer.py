@@ -22,7 +22,7 @@ from functools import cached_property
 import numpy as np
 
 from dedupe.config import RepairSettings
-from dedupe.model import Article, Edit, Flag, Repair, Role, Rule, article_fields
+from dedupe.model import Article, Edit, Flag, Repair, Role, article_fields
 from dedupe.repair.context import Context
 from dedupe.repair.defects import Change
 from dedupe.repair.encoding import fix_encoding
@@ -184,7 +184,8 @@ class Repairer:
         trigrams = load_trigrams(self.settings.language) if self.settings.context else None
         if trigrams is None:
             return None
-        forms = (form for form in self._forms if self._may_guess(form.rule.rule))
+        # a user's rule acts as it says, and nowhere else
+        forms = (form for form in self._forms if form.rule.rule.origin.startswith(str(builtin_rules())))
         return Context(trigrams, self.lexicon.context, forms, self._speak())
 
     def _speak(self) -> Iterator[tuple[str, str, int, str]]:
@@ -194,10 +195,6 @@ class Repairer:
             for spun, original, rank, base in expand_rows(self.lexicon, self.settings.language):
                 if (name := SYNONYMS + base) not in off:
                     yield spun, original, rank, name
-
-    def _may_guess(self, rule: Rule) -> bool:
-        """Whether a sentence may decide on a rule's words; what a user has reserved for proof or for people is left to them."""
-        return rule.tier in {"safe", "context", "spun"} or rule.origin.startswith(str(builtin_rules()))
 
     def _find_edits(
         self, article_id: str, readings: Sequence[Reading], proposer: Proposer, *, weigh: bool
