@@ -84,6 +84,12 @@ static int are_offsets(const int64_t *offsets, Py_ssize_t count, int64_t limit)
     return 1;
 }
 
+/* Whether a row and its end are among the offsets, and its values among so many. */
+static inline int is_row(const int64_t *offsets, Py_ssize_t rows, int64_t limit, int64_t row)
+{
+    return row >= 0 && row < rows && offsets[row] >= 0 && offsets[row] <= offsets[row + 1] && offsets[row + 1] <= limit;
+}
+
 static void release(Py_buffer *views, int count)
 {
     for (int i = 0; i < count; i++)
@@ -1301,7 +1307,88 @@ static PyObject *winnow(PyObject *module, PyObject *args)
     return finish(v, 5, kept, error);
 }
 
+/* ---- sets that are looked up in: detect/verify.py, detect/despun.py, detect/align.py --------------------------------------- */
+
+/* An ascending array, by the upper bits of its values: those of bucket i stand from starts[i] on, one in two buckets. */
+typedef struct {
+    uint32_t *keys; /* with two more behind the last, so that two can be looked at in any bucket */
+    uint32_t *starts;
+    Py_ssize_t count, room, buckets;
+    int shift;
+} Index;
+
+static void free_index(Index *index)
+{
+    free(index->keys);
+    free(index->starts);
+}
+
+/* Room for so many keys, in buckets as their number asks for. */
+static int open_index(Index *index, Py_ssize_t count)
+{
+    Py_ssize_t buckets = 4;
+    index->shift = 30;
+    while (buckets < 2 * count && index->shift > 4) {
+        buckets *= 2;
+        index->shift--;
+    }
+    if (count + 2 > index->room) {
+        free(index->keys);
+        index->room = 2 * count + 64;
+        index->keys = malloc((size_t)index->room * sizeof *index->keys);
+    }
+    if (buckets > index->buckets) {
+        free(index->starts);
+        index->buckets = 2 * buckets;
+        index->starts = malloc(((size_t)index->buckets + 1) * sizeof *index->starts);
+    }
+    index->count = count;
+    if (index->keys && index->starts)
+        return 1;
+    index->room = index->buckets = 0; /* what there is will be freed */
+    return 0;
+}
+
+/* Tells where the buckets of the keys begin, which ascend. */
+static void fill_starts(Index *index)
+{
+    uint32_t *keys = index->keys, next = 0;
+    for (Py_ssize_t i = 0; i < index->count; i++)
+        for (uint32_t bucket = keys[i] >> index->shift; next <= bucket; next++)
+            index->starts[next] = (uint32_t)i;
+    for (; next <= UINT32_MAX >> index->shift; next++)
+        index->starts[next] = (uint32_t)index->count;
+    index->starts[next] = (uint32_t)index->count;
+    keys[index->count] = keys[index->count + 1] = index->count ? keys[index->count - 1] : 0;
+}
+
+/* Where the first key of at least `value` stands in a bucket of many. */
+static Py_ssize_t bisect(const uint32_t *keys, Py_ssize_t low, Py_ssize_t high, uint32_t value)
+{
+    while (low < high) {
+        Py_ssize_t middle = low + (high - low) / 2;
+        if (keys[middle] < value)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Where a value first stands among the keys, -1 for nowhere. */
+static inline Py_ssize_t look_up(const Index *index, uint32_t value)
+{
+    Py_ssize_t low = index->starts[value >> index->shift], high = index->starts[(value >> index->shift) + 1];
+    if (high - low > 8)
+        low = bisect(index->keys, low, high, value);
+    while (low < high && index->keys[low] < value)
+        low++;
+    return low < high && index->keys[low] == value ? low : -1;
+}
+
 /* ---- verification: detect/verify.py, count_shared ------------------------------------------------------------------------ */
+
+#define UNEVEN 32 /* times as large as the other: then the smaller set is looked up */
 
 typedef struct {
     const uint8_t *table; /* by the upper bits of a hash: whether it may be left out */
@@ -1314,14 +1401,7 @@ static int is_left_out(const LeftOut *out, uint32_t hash)
 {
     if (!out->table[hash >> out->shift])
         return 0;
-    Py_ssize_t low = 0, high = out->count;
-    while (low < high) {
-        Py_ssize_t middle = low + (high - low) / 2;
-        if (out->hashes[middle] < hash)
-            low = middle + 1;
-        else
-            high = middle;
-    }
+    Py_ssize_t low = bisect(out->hashes, 0, out->count, hash);
     return low < out->count && out->hashes[low] == hash;
 }
 
@@ -1334,82 +1414,673 @@ static Py_ssize_t gallop(const uint32_t *values, Py_ssize_t low, Py_ssize_t coun
         high += step;
         step *= 2;
     }
-    high = high < count ? high : count;
-    while (low < high) {
-        Py_ssize_t middle = low + (high - low) / 2;
-        if (values[middle] < value)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return bisect(values, low, high < count ? high : count, value);
 }
 
-static int64_t count_common(const uint32_t *a, Py_ssize_t size_a, const uint32_t *b, Py_ssize_t size_b, const LeftOut *out)
+/* How many values two ascending sets share; and of those, into `own`, how many are not left out. */
+static int64_t count_common(const uint32_t *a, Py_ssize_t size_a, const uint32_t *b, Py_ssize_t size_b, const LeftOut *out, int64_t *own)
 {
-    int64_t shared = 0;
+    int64_t shared = 0, omitted = 0;
     if (size_a > size_b)
-        return count_common(b, size_b, a, size_a, out);
-    if (size_b > 32 * size_a) {
+        return count_common(b, size_b, a, size_a, out, own);
+    if (size_b > UNEVEN * size_a) {
         for (Py_ssize_t i = 0, j = 0; i < size_a; i++) {
             j = gallop(b, j, size_b, a[i]);
-            if (j < size_b && b[j] == a[i])
-                shared += !out->table || !is_left_out(out, a[i]);
+            if (j < size_b && b[j] == a[i]) {
+                shared++;
+                omitted += out->table && is_left_out(out, a[i]);
+            }
         }
-        return shared;
-    }
-    Py_ssize_t i = 0, j = 0;
-    if (!out->table) {
-        while (i < size_a && j < size_b) {
+    } else if (!out->table) {
+        for (Py_ssize_t i = 0, j = 0; i < size_a && j < size_b;) {
             uint32_t x = a[i], y = b[j];
             shared += x == y;
             i += x <= y;
             j += y <= x;
         }
-        return shared;
+    } else {
+        for (Py_ssize_t i = 0, j = 0; i < size_a && j < size_b;) {
+            uint32_t x = a[i], y = b[j];
+            if (x == y) {
+                shared++;
+                omitted += is_left_out(out, x);
+            }
+            i += x <= y;
+            j += y <= x;
+        }
     }
-    while (i < size_a && j < size_b) {
-        uint32_t x = a[i], y = b[j];
-        if (x == y)
-            shared += !is_left_out(out, x);
-        i += x <= y;
-        j += y <= x;
-    }
+    *own = shared - omitted;
     return shared;
 }
 
-PyDoc_STRVAR(count_doc, "count_shared(hashes, offsets, a, b, table, left_out, shared): fills how many hashes rows a[i] and b[i] share (int64).\n\n"
+/* The same, one set being indexed, with which of its values are not left out. No step depends on the one before. */
+static int64_t count_indexed(const Index *index, const uint8_t *kept, const uint32_t *values, Py_ssize_t count, int64_t *own)
+{
+    const uint32_t *keys = index->keys, *starts = index->starts;
+    int64_t shared = 0, rest = 0;
+    for (Py_ssize_t i = 0; i < count && index->count; i++) {
+        uint32_t value = values[i], bucket = value >> index->shift, place = starts[bucket];
+        uint32_t first = keys[place] == value, second = keys[place + 1] == value;
+        if (starts[bucket + 1] - place > 2) {
+            Py_ssize_t found = look_up(index, value);
+            first = found >= 0;
+            second = 0;
+            place = first ? (uint32_t)found : place;
+        }
+        shared += first | second;
+        rest += (first & kept[place]) | (second & kept[place + 1]);
+    }
+    *own = rest;
+    return shared;
+}
+
+PyDoc_STRVAR(count_doc, "count_shared(hashes, offsets, a, b, table, left_out, shared, own): fills how many hashes rows a[i] and b[i] share (int64),\n"
+                        "and how many of those are not left out. Faster where many a[i] in a row are the same.\n\n"
                         "left_out: uint32, ascending, hashes that do not count; table: bytes, a power of two of them, 1 where a hash\n"
                         "of these upper bits is among them; empty for none.");
 
 static PyObject *count_shared(PyObject *module, PyObject *args)
 {
-    Py_buffer v[7] = {{0}};
+    Py_buffer v[8] = {{0}};
     const char *error = NULL;
-    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*w*", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6]))
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*w*w*", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]))
         return NULL;
     const uint32_t *hashes = v[0].buf;
     const int64_t *offsets = v[1].buf, *a = v[2].buf, *b = v[3].buf;
-    int64_t *shared = v[6].buf;
+    int64_t *shared = v[6].buf, *own = v[7].buf, indexed = -1;
     Py_ssize_t rows = COUNT(v[1], int64_t) - 1, pairs = COUNT(v[2], int64_t);
     LeftOut out = {v[4].len ? v[4].buf : NULL, v[5].buf, COUNT(v[5], uint32_t), 32};
     for (Py_ssize_t size = v[4].len; size > 1; size >>= 1)
         out.shift--;
-    if (rows < 0 || COUNT(v[3], int64_t) != pairs || COUNT(v[6], int64_t) != pairs || out.shift < 1 || out.shift > 31 + !v[4].len
-        || (v[4].len && v[4].len != (Py_ssize_t)1 << (32 - out.shift)))
-        return finish(v, 7, 0, BAD_SIZES);
+    if (rows < 0 || COUNT(v[3], int64_t) != pairs || COUNT(v[6], int64_t) != pairs || COUNT(v[7], int64_t) != pairs || out.shift < 1
+        || out.shift > 31 + !v[4].len || (v[4].len && v[4].len != (Py_ssize_t)1 << (32 - out.shift)))
+        return finish(v, 8, 0, BAD_SIZES);
     Py_BEGIN_ALLOW_THREADS
-    if (!are_offsets(offsets, rows + 1, COUNT(v[0], uint32_t)))
-        error = BAD_OFFSETS;
+    Index index = {0};
+    uint8_t *kept = NULL;
+    Py_ssize_t room = 0;
     for (Py_ssize_t i = 0; i < pairs && !error; i++) {
-        if (a[i] < 0 || a[i] >= rows || b[i] < 0 || b[i] >= rows)
+        if (!is_row(offsets, rows, COUNT(v[0], uint32_t), a[i]) || !is_row(offsets, rows, COUNT(v[0], uint32_t), b[i])) {
             error = BAD_OFFSETS;
+            break;
+        }
+        const uint32_t *left = hashes + offsets[a[i]], *right = hashes + offsets[b[i]];
+        Py_ssize_t size_a = (Py_ssize_t)(offsets[a[i] + 1] - offsets[a[i]]), size_b = (Py_ssize_t)(offsets[b[i] + 1] - offsets[b[i]]);
+        if (indexed != a[i] && i + 1 < pairs && a[i + 1] == a[i] && size_a < UINT32_MAX - 2) {
+            indexed = a[i];
+            if (size_a + 2 > room) {
+                free(kept);
+                room = 2 * size_a + 64;
+                kept = malloc((size_t)room);
+            }
+            if (!kept || !open_index(&index, size_a)) {
+                error = NO_MEMORY;
+                break;
+            }
+            memcpy(index.keys, left, (size_t)size_a * sizeof *left);
+            fill_starts(&index);
+            for (Py_ssize_t j = 0; j < size_a; j++)
+                kept[j] = !out.table || !is_left_out(&out, left[j]);
+            kept[size_a] = kept[size_a + 1] = size_a ? kept[size_a - 1] : 0; /* beside the keys behind the last */
+        }
+        if (indexed == a[i] && size_b <= UNEVEN * size_a)
+            shared[i] = count_indexed(&index, kept, right, size_b, &own[i]);
         else
-            shared[i] = count_common(hashes + offsets[a[i]], (Py_ssize_t)(offsets[a[i] + 1] - offsets[a[i]]),
-                                     hashes + offsets[b[i]], (Py_ssize_t)(offsets[b[i] + 1] - offsets[b[i]]), &out);
+            shared[i] = count_common(left, size_a, right, size_b, &out, &own[i]);
+    }
+    free_index(&index);
+    free(kept);
+    Py_END_ALLOW_THREADS
+    return finish(v, 8, pairs, error);
+}
+
+/* ---- despun similarity: detect/despun.py, measure_despun ---------------------------------------------------------------------- */
+
+/* A hash of two class tokens that follow each other. */
+static inline uint32_t join_codes(uint32_t one, uint32_t other)
+{
+    uint32_t mixed = one * 0x9E3779B1u;
+    mixed = ((mixed ^ mixed >> 15) + other) * 0x85EBCA77u;
+    return mixed ^ mixed >> 13;
+}
+
+/* The distinct shingles of so many tokens, ascending, into `sorted`, which has room for twice as many; their number. */
+static Py_ssize_t collect_codes(const uint32_t *codes, int64_t tokens, uint32_t *sorted)
+{
+    Py_ssize_t count = tokens > 1 ? (Py_ssize_t)tokens - 1 : 0;
+    for (Py_ssize_t i = 0; i < count; i++)
+        sorted[i] = join_codes(codes[i], codes[i + 1]);
+    sort32(sorted, sorted + count, count);
+    return drop_repeated(sorted, count, sorted);
+}
+
+/* How many of the indexed shingles so many tokens hold; the stamps tell what was met already: `pair` is another one each time. */
+static int64_t count_codes(const Index *index, const uint32_t *codes, int64_t tokens, uint32_t *stamps, uint32_t pair)
+{
+    int64_t shared = 0;
+    for (int64_t i = 0; i + 1 < tokens && index->count; i++) {
+        uint32_t value = join_codes(codes[i], codes[i + 1]), bucket = value >> index->shift, place = index->starts[bucket];
+        if (index->starts[bucket + 1] - place > 2) {
+            Py_ssize_t found = look_up(index, value);
+            if (found < 0)
+                continue;
+            place = (uint32_t)found;
+        } else if (index->keys[place] != value) {
+            place++;
+            if (index->keys[place] != value || place >= index->count)
+                continue;
+        }
+        shared += stamps[place] != pair;
+        stamps[place] = pair;
+    }
+    return shared;
+}
+
+PyDoc_STRVAR(count_despun_doc, "count_despun(classes, surfaces, documents, a, b, common, joined, literal): fills for the rows a[i] and b[i] of tokens the\n"
+                               "numbers (int64) of the class shingles that both hold, that one of them holds, and of the surface shingles that both\n"
+                               "hold. Faster where many a[i] in a row are the same.");
+
+static PyObject *count_despun(PyObject *module, PyObject *args)
+{
+    Py_buffer v[8] = {{0}};
+    const char *error = NULL;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*w*w*w*", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]))
+        return NULL;
+    const uint32_t *codes[2] = {v[0].buf, v[1].buf};
+    const int64_t *documents = v[2].buf, *a = v[3].buf, *b = v[4].buf;
+    int64_t *numbers[2] = {v[5].buf, v[7].buf}, *joined = v[6].buf, indexed = -1;
+    Py_ssize_t rows = COUNT(v[2], int64_t) - 1, pairs = COUNT(v[3], int64_t), tokens = COUNT(v[0], uint32_t);
+    int fits = rows >= 0 && COUNT(v[1], uint32_t) == tokens && pairs < UINT32_MAX - 1;
+    for (int i = 4; i < 8; i++)
+        fits &= COUNT(v[i], int64_t) == pairs;
+    if (!fits)
+        return finish(v, 8, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    Index index[2] = {{0}};
+    uint32_t *stamps[2] = {NULL, NULL}, *spare = NULL, *sizes = calloc((size_t)rows + 1, sizeof *sizes); /* of sets, and one more */
+    int64_t room = 0;
+    error = sizes ? NULL : NO_MEMORY;
+    for (Py_ssize_t i = 0; i < pairs && !error; i++) {
+        if (!is_row(documents, rows, tokens, a[i]) || !is_row(documents, rows, tokens, b[i])) {
+            error = BAD_OFFSETS;
+            break;
+        }
+        int64_t first = documents[a[i]], size_a = documents[a[i] + 1] - first, size_b = documents[b[i] + 1] - documents[b[i]];
+        int64_t most = size_a > size_b ? size_a : size_b;
+        if (most > UINT32_MAX - 2)
+            error = BAD_OFFSETS;
+        if (most + 2 > room) {
+            room = 2 * most + 64;
+            free(spare);
+            spare = malloc(2 * (size_t)room * sizeof *spare);
+            for (int side = 0; side < 2; side++) {
+                free(stamps[side]);
+                stamps[side] = calloc((size_t)room, sizeof *spare);
+            }
+        }
+        if (!spare || !stamps[0] || !stamps[1])
+            error = NO_MEMORY;
+        for (int side = 0; side < 2 && !error && indexed != a[i]; side++) {
+            Py_ssize_t count = collect_codes(codes[side] + first, size_a, spare);
+            if (!open_index(&index[side], count)) {
+                error = NO_MEMORY;
+                break;
+            }
+            memcpy(index[side].keys, spare, (size_t)count * sizeof *spare);
+            fill_starts(&index[side]);
+        }
+        if (error)
+            break;
+        indexed = a[i];
+        if (!sizes[b[i]])
+            sizes[b[i]] = 1 + (uint32_t)collect_codes(codes[0] + documents[b[i]], size_b, spare);
+        for (int side = 0; side < 2; side++)
+            numbers[side][i] = count_codes(&index[side], codes[side] + documents[b[i]], size_b, stamps[side], (uint32_t)i + 1);
+        joined[i] = index[0].count + (int64_t)sizes[b[i]] - 1 - numbers[0][i];
+    }
+    free_index(&index[0]);
+    free_index(&index[1]);
+    free(stamps[0]);
+    free(stamps[1]);
+    free(sizes);
+    free(spare);
+    Py_END_ALLOW_THREADS
+    return finish(v, 8, pairs, error);
+}
+
+/* ---- shared runs: detect/align.py, align_pairs ----------------------------------------------------------------------------------- */
+
+typedef struct {
+    int64_t pair, a, b, words;
+} Run;
+
+static int compare64(const void *one, const void *other)
+{
+    const uint64_t x = *(const uint64_t *)one, y = *(const uint64_t *)other;
+    return (x > y) - (x < y);
+}
+
+#define REPEATS 4 /* places of a shingle that are looked at; detect/align.py */
+
+/* A text whose shingles are looked up: the places of each, in the order of the index. */
+typedef struct {
+    Index index;
+    const uint32_t *hashes;
+    uint32_t *places;
+    uint64_t *spare;
+    int64_t room;
+    Py_ssize_t count;
+} Sought;
+
+/* What the texts of a pair have in common so far. */
+typedef struct {
+    Run *runs;
+    int64_t used, room;
+    uint32_t *reached;  /* by the difference of places: pair and, in it, up to which place runs are known */
+    uint8_t *taken[2];  /* of the words of each text */
+    int64_t diagonals, words;
+} Aligned;
+
+static int order_shingles(Sought *sought, const uint32_t *hashes, Py_ssize_t count)
+{
+    if (count >= UINT32_MAX - 2 || !open_index(&sought->index, count))
+        return 0;
+    if (count > sought->room) {
+        free(sought->places);
+        free(sought->spare);
+        sought->room = 2 * (int64_t)count;
+        sought->places = malloc((size_t)sought->room * sizeof *sought->places);
+        sought->spare = malloc((size_t)sought->room * sizeof *sought->spare);
+    }
+    if (count && (!sought->places || !sought->spare))
+        return 0;
+    sought->hashes = hashes;
+    sought->count = count;
+    uint32_t *starts = sought->index.starts, *keys = sought->index.keys, most = 0;
+    const int shift = sought->index.shift;
+    const uint32_t last = UINT32_MAX >> shift;
+    memset(starts, 0, ((size_t)last + 2) * sizeof *starts);
+    for (Py_ssize_t i = 0; i < count; i++) {
+        uint32_t here = ++starts[(hashes[i] >> shift) + 1];
+        most = here > most ? here : most;
+    }
+    for (uint32_t bucket = 0; bucket <= last; bucket++)
+        starts[bucket + 1] += starts[bucket];
+    for (Py_ssize_t i = 0; i < count; i++)
+        sought->spare[starts[hashes[i] >> shift]++] = (uint64_t)hashes[i] << 32 | (uint64_t)i;
+    for (uint32_t bucket = last + 1; bucket > 0; bucket--)
+        starts[bucket] = starts[bucket - 1];
+    starts[0] = 0;
+    uint64_t *ordered = sought->spare;
+    for (uint32_t bucket = 0; most > 1 && bucket <= last; bucket++) {
+        if (starts[bucket + 1] - starts[bucket] > CROWDED) {
+            qsort(ordered + starts[bucket], starts[bucket + 1] - starts[bucket], sizeof *ordered, compare64);
+            continue;
+        }
+        for (uint32_t i = starts[bucket] + 1; i < starts[bucket + 1]; i++) {
+            uint64_t value = ordered[i];
+            uint32_t j = i;
+            for (; j > starts[bucket] && ordered[j - 1] > value; j--)
+                ordered[j] = ordered[j - 1];
+            ordered[j] = value;
+        }
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        keys[i] = (uint32_t)(ordered[i] >> 32);
+        sought->places[i] = (uint32_t)ordered[i];
+    }
+    return 1;
+}
+
+static int make_room_for_pair(Aligned *aligned, int64_t a, int64_t b, int64_t more)
+{
+    int64_t words = (a > b ? a : b) + more;
+    if (a + b + 1 > aligned->diagonals) {
+        free(aligned->reached);
+        aligned->diagonals = 2 * (a + b) + 64;
+        aligned->reached = calloc(2 * (size_t)aligned->diagonals, sizeof *aligned->reached);
+    }
+    if (words > aligned->words) {
+        aligned->words = 2 * words;
+        for (int side = 0; side < 2; side++) {
+            free(aligned->taken[side]);
+            aligned->taken[side] = calloc((size_t)aligned->words, 1);
+        }
+    }
+    return aligned->reached && (!aligned->words || (aligned->taken[0] && aligned->taken[1]));
+}
+
+static int add_run(Aligned *aligned, Run run)
+{
+    if (aligned->used == aligned->room) {
+        int64_t room = 2 * aligned->room + 256;
+        Run *runs = realloc(aligned->runs, (size_t)room * sizeof *runs);
+        if (!runs)
+            return 0;
+        aligned->runs = runs;
+        aligned->room = room;
+    }
+    aligned->runs[aligned->used++] = run;
+    return 1;
+}
+
+static Py_ssize_t count_same(const uint32_t *one, const uint32_t *other, Py_ssize_t most)
+{
+    Py_ssize_t same = 0;
+    while (most - same >= 16 && !memcmp(one + same, other + same, 16 * sizeof *one))
+        same += 16;
+    while (same < most && one[same] == other[same])
+        same++;
+    return same;
+}
+
+/* Adds the whole runs of at least `least` shingles that go through a place that is looked at. `pair` is never 0. */
+static int find_runs(Aligned *aligned, const Sought *sought, const uint32_t *other, Py_ssize_t count, int64_t least, uint32_t pair)
+{
+    const uint32_t *keys = sought->index.keys;
+    for (Py_ssize_t j = 0; j < count; j++) {
+        Py_ssize_t at = look_up(&sought->index, other[j]);
+        for (int n = 0; at >= 0 && n < REPEATS && at < sought->count && keys[at] == other[j]; n++, at++) {
+            Py_ssize_t i = sought->places[at], before = 0;
+            uint32_t *reached = aligned->reached + 2 * (i - j + count);
+            if (reached[0] == pair && j < (Py_ssize_t)reached[1])
+                continue;
+            while (i > before && j > before && sought->hashes[i - before - 1] == other[j - before - 1])
+                before++;
+            Py_ssize_t most = sought->count - i < count - j ? sought->count - i : count - j;
+            Py_ssize_t after = 1 + count_same(sought->hashes + i + 1, other + j + 1, most - 1);
+            reached[0] = pair;
+            reached[1] = (uint32_t)(j + after);
+            if (before + after >= least && !add_run(aligned, (Run){0, i - before, j - before, before + after}))
+                return 0;
+        }
+    }
+    return 1;
+}
+
+static int compare_runs(const void *one, const void *other)
+{
+    const Run *x = one, *y = other;
+    if (x->words != y->words)
+        return x->words < y->words ? 1 : -1;
+    if (x->b != y->b)
+        return x->b < y->b ? -1 : 1;
+    return (x->a > y->a) - (x->a < y->a);
+}
+
+static int compare_places(const void *one, const void *other)
+{
+    const Run *x = one, *y = other;
+    return (x->b > y->b) - (x->b < y->b);
+}
+
+/* Makes runs of shingles runs of words: the longest first, cut down to what no longer one covers in either text. */
+static int64_t separate_runs(Run *runs, int64_t count, int64_t more, int64_t least, uint8_t *taken_a, uint8_t *taken_b)
+{
+    if (count == 1)
+        runs[0].words += more;
+    if (count <= 1)
+        return count;
+    int64_t kept = 0;
+    qsort(runs, (size_t)count, sizeof *runs, compare_runs);
+    for (int64_t at = 0; at < count; at++) {
+        Run run = runs[at];
+        const uint8_t *a = taken_a + run.a, *b = taken_b + run.b;
+        int64_t begin = 0, longest = 0;
+        for (int64_t i = 0, free_words = 0; i < run.words + more; i++) {
+            free_words = a[i] | b[i] ? 0 : free_words + 1;
+            if (free_words > longest) {
+                longest = free_words;
+                begin = i + 1 - free_words;
+            }
+        }
+        if (longest < least)
+            continue;
+        memset(taken_a + run.a + begin, 1, (size_t)longest);
+        memset(taken_b + run.b + begin, 1, (size_t)longest);
+        runs[kept++] = (Run){0, run.a + begin, run.b + begin, longest};
+    }
+    for (int64_t at = 0; at < kept; at++) {
+        memset(taken_a + runs[at].a, 0, (size_t)runs[at].words);
+        memset(taken_b + runs[at].b, 0, (size_t)runs[at].words);
+    }
+    qsort(runs, (size_t)kept, sizeof *runs, compare_places);
+    return kept;
+}
+
+PyDoc_STRVAR(align_doc, "align(hashes, offsets, a, b, more, least): the disjoint runs of at least `least` words that rows a[i] and b[i] share, given\n"
+                        "by the hashes (uint32) of their shingles of `more` + 1 words in order; a bytearray of four int64 a run: i, the places of\n"
+                        "its first word, and its words; ordered by i and the place in b[i]. Faster where many a[i] in a row are the same.");
+
+static PyObject *align(PyObject *module, PyObject *args)
+{
+    Py_buffer v[4] = {{0}};
+    const char *error = NULL;
+    Py_ssize_t more, least;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*nn", &v[0], &v[1], &v[2], &v[3], &more, &least))
+        return NULL;
+    const uint32_t *hashes = v[0].buf;
+    const int64_t *offsets = v[1].buf, *a = v[2].buf, *b = v[3].buf;
+    Py_ssize_t rows = COUNT(v[1], int64_t) - 1, pairs = COUNT(v[2], int64_t), total = COUNT(v[0], uint32_t);
+    Sought sought = {{0}};
+    Aligned aligned = {0};
+    if (rows < 0 || COUNT(v[3], int64_t) != pairs || pairs >= UINT32_MAX || more < 0 || more > INT32_MAX || least < 1)
+        return finish(v, 4, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    int64_t sorted = -1;
+    for (Py_ssize_t i = 0; i < pairs && !error; i++) {
+        if (!is_row(offsets, rows, total, a[i]) || !is_row(offsets, rows, total, b[i])) {
+            error = BAD_OFFSETS;
+            break;
+        }
+        const uint32_t *other = hashes + offsets[b[i]];
+        Py_ssize_t size_a = (Py_ssize_t)(offsets[a[i] + 1] - offsets[a[i]]), size_b = (Py_ssize_t)(offsets[b[i] + 1] - offsets[b[i]]);
+        int fits = size_b < UINT32_MAX && make_room_for_pair(&aligned, size_a, size_b, more);
+        if (fits && sorted != a[i])
+            fits = order_shingles(&sought, hashes + offsets[a[i]], size_a);
+        sorted = a[i];
+        int64_t before = aligned.used;
+        if (!fits || !find_runs(&aligned, &sought, other, size_b, least - more, (uint32_t)i + 1)) {
+            error = NO_MEMORY;
+            break;
+        }
+        aligned.used = before + separate_runs(aligned.runs + before, aligned.used - before, more, least, aligned.taken[0], aligned.taken[1]);
+        for (int64_t at = before; at < aligned.used; at++)
+            aligned.runs[at].pair = i;
+    }
+    free_index(&sought.index);
+    free(sought.places);
+    free(sought.spare);
+    free(aligned.reached);
+    free(aligned.taken[0]);
+    free(aligned.taken[1]);
+    Py_END_ALLOW_THREADS
+    PyObject *result = error ? NULL : bytearray_of(aligned.runs ? (void *)aligned.runs : "", aligned.used * (int64_t)sizeof *aligned.runs);
+    free(aligned.runs);
+    Py_XDECREF(finish(v, 4, 0, error));
+    return result;
+}
+
+PyDoc_STRVAR(count_marked_doc, "count_marked(flags, a, b, words, counts): fills in how many of words[i] places from a[i] and from b[i] on a flag (bytes of 0\n"
+                               "and 1) is set, here or there (int64).");
+
+static PyObject *count_marked(PyObject *module, PyObject *args)
+{
+    Py_buffer v[5] = {{0}};
+    const char *error = NULL;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*w*", &v[0], &v[1], &v[2], &v[3], &v[4]))
+        return NULL;
+    const uint8_t *flags = v[0].buf;
+    const int64_t *a = v[1].buf, *b = v[2].buf, *words = v[3].buf;
+    int64_t *counts = v[4].buf;
+    Py_ssize_t runs = COUNT(v[1], int64_t), total = v[0].len;
+    if (COUNT(v[2], int64_t) != runs || COUNT(v[3], int64_t) != runs || COUNT(v[4], int64_t) != runs)
+        return finish(v, 5, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < runs && !error; i++) {
+        if (words[i] < 0 || words[i] > total || a[i] < 0 || a[i] > total - words[i] || b[i] < 0 || b[i] > total - words[i]) {
+            error = BAD_OFFSETS;
+            break;
+        }
+        counts[i] = 0;
+        for (int64_t word = 0; word < words[i]; word++)
+            counts[i] += (flags[a[i] + word] | flags[b[i] + word]) & 1;
     }
     Py_END_ALLOW_THREADS
-    return finish(v, 7, pairs, error);
+    return finish(v, 5, runs, error);
+}
+
+/* ---- places of words: text/locate.py, locate_words ------------------------------------------------------------------------------- */
+
+/* A word that is being read: its number, where it begins and where it ends so far, and its code points. */
+typedef struct {
+    int64_t number, begin, end;
+    int points;
+} Word;
+
+/* The places of the words asked for that are told by now. */
+typedef struct {
+    const int64_t *asked, *last;
+    int64_t *begins, *ends;
+} Answers;
+
+static inline void close_word(Word *word, Answers *answers)
+{
+    if (word->points && answers->asked < answers->last && *answers->asked == word->number) {
+        *answers->begins++ = word->begin;
+        *answers->ends++ = word->end;
+        answers->asked++;
+    }
+    word->number += word->points > 0;
+    word->points = 0;
+}
+
+/* A byte of the folded text that comes from the character at `place`. */
+static inline void read_folded(Word *word, Answers *answers, uint8_t byte, int64_t place)
+{
+    if (byte <= ' ') {
+        close_word(word, answers);
+        return;
+    }
+    int begins = (byte & 0xC0) != 0x80;
+    if (begins && word->points == LONGEST_WORD)
+        close_word(word, answers);
+    if (!word->points)
+        word->begin = place;
+    word->points += begins;
+    word->end = place + 1;
+}
+
+/* Whether all words asked for, in ascending order, are in the text. Its characters fold apart. */
+static int locate_in_text(const Source *source, const uint8_t **forms, Answers answers)
+{
+    Word word = {0};
+    int64_t place = 0;
+    for (const uint8_t *p = source->text, *end = p + source->size; p < end && answers.asked < answers.last; place++) {
+        if (*p < 0x80) {
+            read_folded(&word, &answers, ascii_forms[*p++], place);
+            continue;
+        }
+        int size;
+        uint32_t code = read_code(p, &size);
+        const uint8_t *block = code / BLOCK < BLOCKS ? forms[code / BLOCK] : NULL;
+        if (!block)
+            return 0;
+        for (uint32_t i = offset_of(block, code % BLOCK), high = offset_of(block, code % BLOCK + 1); i < high; i++)
+            read_folded(&word, &answers, block[HEAD + i], place);
+        p += size;
+    }
+    close_word(&word, &answers);
+    return answers.asked == answers.last;
+}
+
+PyDoc_STRVAR(locate_doc, "locate(texts, forms, words, bounds, begins, ends): fills the places (int64, in code points) of words of each text's normal\n"
+                         "form: of text d those numbered words[bounds[d]:bounds[d + 1]] (int64, ascending). The characters of the texts must fold\n"
+                         "apart (see combining).");
+
+static PyObject *locate(PyObject *module, PyObject *args)
+{
+    PyObject *texts, *blocks;
+    Py_buffer v[4] = {{0}};
+    const char *error = NULL;
+    if (!PyArg_ParseTuple(args, "O!O!y*y*w*w*", &PyTuple_Type, &texts, &PyDict_Type, &blocks, &v[0], &v[1], &v[2], &v[3]))
+        return NULL;
+    const int64_t *words = v[0].buf, *bounds = v[1].buf;
+    int64_t *begins = v[2].buf, *ends = v[3].buf;
+    Py_ssize_t count = PyTuple_Size(texts), asked = COUNT(v[0], int64_t);
+    if (COUNT(v[1], int64_t) != count + 1 || COUNT(v[2], int64_t) != asked || COUNT(v[3], int64_t) != asked)
+        return finish(v, 4, 0, BAD_SIZES);
+    const uint8_t **forms = gather_forms(blocks);
+    Source *sources = forms ? gather_texts(texts, count) : NULL;
+    if (!sources) {
+        free(forms);
+        release(v, 4);
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    if (!are_offsets(bounds, count + 1, asked))
+        error = BAD_OFFSETS;
+    for (Py_ssize_t d = 0; d < count && !error; d++) {
+        int64_t low = bounds[d];
+        if (!locate_in_text(&sources[d], forms, (Answers){words + low, words + bounds[d + 1], begins + low, ends + low}))
+            error = UNFOLDED;
+    }
+    Py_END_ALLOW_THREADS
+    free(sources);
+    free(forms);
+    return finish(v, 4, count, error);
+}
+
+/* ---- hashes that many texts hold: detect/boilerplate.py, _find_repeated ------------------------------------------------------------ */
+
+PyDoc_STRVAR(frequent_doc, "frequent(hashes, part, bits, most): those hashes (uint32) with the number `part` in their upper bits that may stand there\n"
+                           "more than `most` times, in their order: a bytearray. All that do are among them.");
+
+static PyObject *frequent(PyObject *module, PyObject *args)
+{
+    Py_buffer v[1] = {{0}};
+    const char *error = NULL;
+    Py_ssize_t part, bits, most;
+    if (!PyArg_ParseTuple(args, "y*nnn", &v[0], &part, &bits, &most))
+        return NULL;
+    const uint32_t *hashes = v[0].buf;
+    Py_ssize_t total = COUNT(v[0], uint32_t), kept = 0, room = 0;
+    if (bits < 0 || bits > 8 || part < 0 || part >> bits)
+        return finish(v, 1, 0, BAD_SIZES);
+    uint32_t *found = NULL;
+    Py_BEGIN_ALLOW_THREADS
+    int shift = 31 - (int)bits; /* what is left of a hash, less the upper bits, says where it is counted: 2^24 places at most */
+    while (shift > 0 && 32 - (int)bits - shift < 24 && (Py_ssize_t)1 << (32 - (int)bits - shift) < total)
+        shift--;
+    const uint32_t mask = (uint32_t)(((uint64_t)1 << (32 - (int)bits - shift)) - 1);
+    const uint8_t limit = (uint8_t)(most < 0 ? 0 : most > 254 ? 254 : most);
+    uint8_t *counts = calloc((size_t)mask + 1, 1);
+    error = counts ? NULL : NO_MEMORY;
+    for (Py_ssize_t i = 0; i < total && !error; i++)
+        if ((uint64_t)hashes[i] >> (32 - bits) == (uint64_t)part) {
+            uint8_t *count = &counts[hashes[i] >> shift & mask];
+            *count = (uint8_t)(*count + (*count < 255));
+        }
+    for (Py_ssize_t i = 0; i < total && !error; i++) {
+        if ((uint64_t)hashes[i] >> (32 - bits) != (uint64_t)part || counts[hashes[i] >> shift & mask] <= limit)
+            continue;
+        if (kept == room) {
+            room = 2 * room + 4096;
+            uint32_t *more = realloc(found, (size_t)room * sizeof *found);
+            if (!more) {
+                error = NO_MEMORY;
+                break;
+            }
+            found = more;
+        }
+        found[kept++] = hashes[i];
+    }
+    free(counts);
+    Py_END_ALLOW_THREADS
+    PyObject *result = error ? NULL : bytearray_of(found ? (void *)found : "", kept * (int64_t)sizeof *found);
+    free(found);
+    Py_XDECREF(finish(v, 1, 0, error));
+    return result;
 }
 
 /* ---- bands: detect/lsh.py, band_keys -------------------------------------------------------------------------------------- */
@@ -2467,6 +3138,11 @@ static PyMethodDef methods[] = {
     {"profile", profile, METH_VARARGS, profile_doc},
     {"winnow", winnow, METH_VARARGS, winnow_doc},
     {"count_shared", count_shared, METH_VARARGS, count_doc},
+    {"count_despun", count_despun, METH_VARARGS, count_despun_doc},
+    {"align", align, METH_VARARGS, align_doc},
+    {"count_marked", count_marked, METH_VARARGS, count_marked_doc},
+    {"locate", locate, METH_VARARGS, locate_doc},
+    {"frequent", frequent, METH_VARARGS, frequent_doc},
     {"repeated", repeated, METH_VARARGS, repeated_doc},
     {"band_keys", band_keys, METH_VARARGS, band_keys_doc},
     {"despin", despin, METH_VARARGS, despin_doc},

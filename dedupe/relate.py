@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+import numpy as np
+
 from dedupe.config import FindSettings, Settings
 from dedupe.corpus.joined import JoinedCorpus
 from dedupe.corpus.reader import Corpus, Source
@@ -109,7 +111,10 @@ def relate(
     templates = Templates()
     if "template" in settings.find.kinds:
         templates = find_templates(source, places, profiles, ids, found.pairs).concerning(own)
-    found = replace(found, pairs=_concerning(own, found.pairs), sharing=_concerning(own, found.sharing))
+    if foreign:
+        concerned_rows = np.array([id in own for id in ids], np.bool_)
+        sharing = found.sharing.select(concerned_rows[found.sharing.a] | concerned_rows[found.sharing.b])
+        found = replace(found, pairs=_concerning(own, found.pairs), sharing=sharing)
     boilerplate: tuple[CommonPassage, ...] = ()
     furniture: Mapping[str, Sequence[tuple[int, int]]] = {}
     if not PASSAGE_KINDS.isdisjoint(settings.find.kinds):

@@ -30,6 +30,7 @@ from dedupe.detect.lsh import Candidates, find_candidates
 from dedupe.detect.minhash import sign_sets
 from dedupe.detect.shingles import collect_shingles
 from dedupe.detect.verify import count_shared
+from dedupe.kernel import compiled_kernel
 from dedupe.text.classes import NUMBER, DespunTokens
 
 # 1 - (1 - s²)^128 of the pairs of despun similarity s are found: 0.94 at 0.15, 0.995 at 0.2, 1 from 0.3 on.
@@ -154,12 +155,16 @@ def measure_despun(tokens: DespunTokens, a: _Rows, b: _Rows) -> DespunNumbers:
     >>> numbers.despun.tolist(), numbers.shared.tolist(), numbers.gained.tolist()
     ([1.0], [2], [2])
     """
-    despun, shared, gained = np.zeros(len(a)), np.zeros(len(a), np.int64), np.zeros(len(a), np.int64)
-    for block in _blocks(tokens.documents, a, b, _COUNTED):
-        common, union = _count(tokens.classes, tokens.documents, a[block], b[block])
-        literal, _ = _count(tokens.surfaces, tokens.documents, a[block], b[block])
-        despun[block], shared[block], gained[block] = common / np.maximum(union, 1), common, common - literal
-    return DespunNumbers(despun, shared, gained)
+    common, union, literal = np.zeros((3, len(a)), np.int64)
+    kernel = compiled_kernel()
+    if kernel:
+        rows = np.ascontiguousarray(a), np.ascontiguousarray(b)
+        kernel.count_despun(tokens.classes, tokens.surfaces, tokens.documents, *rows, common, union, literal)
+    else:
+        for block in _blocks(tokens.documents, a, b, _COUNTED):
+            common[block], union[block] = _count(tokens.classes, tokens.documents, a[block], b[block])
+            literal[block], _ = _count(tokens.surfaces, tokens.documents, a[block], b[block])
+    return DespunNumbers(common / np.maximum(union, 1), common, common - literal)
 
 
 def measure_alignment(tokens: DespunTokens, a: _Rows, b: _Rows) -> _Ratios:

@@ -13,17 +13,19 @@ share is boilerplate; and texts that share a fingerprint beside it are candidate
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from dedupe.config import FindSettings
 from dedupe.detect.boilerplate import NO_BOILERPLATE, Boilerplate
+from dedupe.detect.columns import sort_distinct
 from dedupe.detect.despun import find_despun_candidates
 from dedupe.detect.lsh import Candidates, choose_bands, expected_recall, find_candidates
 from dedupe.detect.profile import PASSAGE_KINDS, Profiles
-from dedupe.detect.relation import Verifier
+from dedupe.detect.relation import Measured, Verifier
 from dedupe.detect.sharing import relate_sharing
 from dedupe.errors import UsageError, did_you_mean
 from dedupe.model import Pair
@@ -54,7 +56,7 @@ class Found:
     rows: int
     recall: float
     hot: tuple[HotGroup, ...]
-    sharing: tuple[Pair, ...] = ()
+    sharing: Measured = field(default_factory=partial(Measured.join, ()))
     boilerplate: Boilerplate = NO_BOILERPLATE
 
     def describe_hot(self) -> list[str]:
@@ -123,7 +125,7 @@ def find_pairs(
 
 def _join(proposed: Sequence[Candidates]) -> Candidates:
     """The distinct candidates of all sources, and their hot buckets."""
-    codes = np.unique(np.concatenate([np.empty(0, np.int64), *(source.a << 32 | source.b for source in proposed)]))
+    codes = sort_distinct(np.concatenate([np.empty(0, np.int64), *(source.a << 32 | source.b for source in proposed)]))
     hot = tuple(bucket for source in proposed for bucket in source.hot_buckets)
     return Candidates(codes >> 32, codes & 0xFFFFFFFF, hot)
 

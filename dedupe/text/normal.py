@@ -138,10 +138,9 @@ def prepare_texts(
     kernel: ModuleType, texts: tuple[str | bytes, ...]
 ) -> tuple[tuple[str | bytes | bytearray, ...], dict[int, bytes]]:
     """The texts as the kernel takes them, and the forms of their characters. Texts with such as combine are folded here."""
-    blocks = np.flatnonzero(np.frombuffer(kernel.blocks(texts), np.uint8)).tolist()
-    forms = {block: _block_forms(block) for block in blocks}
     mixed: list[str | bytes | bytearray] = list(texts)
-    at = np.flatnonzero(np.frombuffer(kernel.combining(texts, forms), np.uint8)).tolist()
+    combining, forms = find_combining(kernel, texts)
+    at = combining.tolist()
     for number in at:
         mixed[number] = bytearray()
     for group in _group_pieces((number, piece) for number in at for piece in _PIECE.findall(as_text(texts[number]))):
@@ -149,6 +148,13 @@ def prepare_texts(
         for (number, _), spaced in zip(group, folded, strict=True):
             cast(bytearray, mixed[number]).extend(spaced)
     return tuple(mixed), forms
+
+
+def find_combining(kernel: ModuleType, texts: tuple[str | bytes, ...]) -> tuple[_Places, dict[int, bytes]]:
+    """Which texts hold characters that combine with their neighbours: int64; and the forms of all characters for the kernel."""
+    blocks = np.flatnonzero(np.frombuffer(kernel.blocks(texts), np.uint8)).tolist()
+    forms = {block: _block_forms(block) for block in blocks}
+    return np.flatnonzero(np.frombuffer(kernel.combining(texts, forms), np.uint8)), forms
 
 
 def _group_pieces(pieces: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
