@@ -92,12 +92,19 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
 
     import dedupe.kernel
     from dedupe.config import FindSettings
+    from dedupe.detect.align import align_pairs
+    from dedupe.detect.boilerplate import _find_repeated, make_boilerplate
+    from dedupe.detect.columns import chain_sizes
+    from dedupe.detect.despun import DespunNumbers, measure_despun
     from dedupe.detect.profile import profile_texts
-    from dedupe.detect.verify import count_shared
+    from dedupe.detect.shingles import hash_in_order
+    from dedupe.detect.verify import count_both
     from dedupe.repair.shape import find_shapes
     from dedupe.repair.sieve import Sieve
     from dedupe.repair.variants import flag_variants
     from dedupe.text.lexicon import load_classes
+    from dedupe.text.locate import locate_words
+    from dedupe.text.normal import tokenize
 
     classes, settings, near_only = load_classes("en"), FindSettings(), FindSettings(kinds=("exact", "near"))
     sieve = Sieve([*(form for forms in classes.classes[:300] for form in forms), "the end of a", "of the 9", "ab é"])
@@ -107,6 +114,7 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
         texts = [make_text(chooser) for _ in range(chooser.randint(0, 6))]
         texts += [" ".join(chooser.choices(words, k=chooser.randint(0, 60))) for _ in range(2)]
         pairs = np.random.default_rng(chooser.randrange(2**32)).integers(0, len(texts), (2, 8))
+        pairs[0].sort()
         results = []
         for used in (kernel, None):
             dedupe.kernel._COMPILED = used
@@ -117,7 +125,17 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             columns += [despun.keys, *(getattr(despun.tokens, name) for name in despun.tokens.__slots__)]
             at_once = profile_texts(texts, near_only)
             columns += [getattr(at_once, name) for name in at_once.__slots__ if name != "despun"]
-            results.append([*columns, count_shared(profiles.hashes, profiles.offsets, *pairs)])
+            left_out = make_boilerplate(profiles.hashes[: profiles.offsets[1]], *(np.empty(0, np.int64),) * 3)
+            results.append([*columns, *count_both(profiles.hashes, profiles.offsets, *pairs, left_out)])
+            results[-1] += [getattr(measure_despun(despun.tokens, *pairs), name) for name in DespunNumbers.__slots__]
+            ordered, counts = hash_in_order(tokenize(texts), 2)
+            runs = list(align_pairs(ordered, chain_sizes(counts), *pairs, 2, 3))
+            bounds = tokenize(texts).documents
+            results[-1] += [
+                *runs,
+                *locate_words(texts, np.arange(bounds[-1]) - np.repeat(bounds[:-1], np.diff(bounds)), bounds),
+            ]
+            results[-1].append(_find_repeated(profiles.hashes, 1).hashes)
             results[-1] += [sorted(sieve.find_possible(text)) for text in texts]
             results[-1] += [list(flag_variants(text, "text")) for text in texts]
             assert all(find_shapes(text) >= 0 for text in texts)
@@ -142,6 +160,11 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             "repeated",
             "count_words",
             "read_lines",
+            "count_despun",
+            "align",
+            "count_marked",
+            "locate",
+            "frequent",
         ):
             with contextlib.suppress(ValueError, TypeError, BufferError, OverflowError, MemoryError):
                 getattr(kernel, name)(*break_arguments(name, chooser))
@@ -169,6 +192,11 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
         ready = (make_text(chooser), b"ASCII words", bytearray(b"folded words"), random_bytes.bytes(9), "é".encode())
         return tuple(chooser.choice((*ready, *(7,) * (not chooser.randrange(9)))) for _ in range(3))
 
+    if name == "locate":
+        forms = {chooser.choice((0, 1, 0x10FF)): random_bytes.bytes(chooser.choice((0, 600)))}
+        bounds = chooser.choice(([0, 1, 2, 4], [0, 0, 4, 4], [0, 3, 2, 4], [0, 9]))
+        asked = np.sort(random_bytes.integers(0, 6, 4)) - chooser.randrange(2)
+        return [make_texts(), chooser.choice(({}, forms)), asked, np.array(bounds), *np.empty((2, 4), np.int64)]
     if name in {"tokenize", "combining"}:
         return [make_texts(), {chooser.choice((0, 1, 0x10FF, -1, 0x1100)): random_bytes.bytes(chooser.choice((0, 514, 600)))}]
     if name == "profile":
@@ -181,13 +209,36 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
         return [lines, number(), chooser.choice(((b"text", b"id"), (b"id",), (), (b"",) * 17, ("text",)))]
     if name == "count_words":
         return [chooser.choice((make_text(chooser), b"bytes", 7))]
-    kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "aaaan" + "a" * 18, "count_shared": "a" * 7, "sign": "a" * 5}
+    kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "aaaan" + "a" * 18, "count_shared": "a" * 8, "sign": "a" * 5}
     kinds |= {"file_words": "taaa", "find_forms": "tn" + "a" * 9, "shapes": "taaann", "spellings": "taa"}
-    kinds |= {"repeated": "aaa", "shingle": "aaaanaa"}
+    kinds |= {"repeated": "aaa", "shingle": "aaaanaa", "count_despun": "a" * 8, "align": "aaaann", "count_marked": "a" * 5}
+    kinds |= {"frequent": "annn"}
+    if name in {"count_shared", "count_despun", "align", "count_marked"} and chooser.randrange(4):
+        return break_row_arguments(name, random_bytes)
     if name in {"find_forms", "shapes", "spellings"} and chooser.randrange(8):
         return break_text_arguments(name, chooser, random_bytes)
     make = {"a": array, "n": number, "t": lambda: random_bytes.bytes(chooser.randrange(40))}
     return [make[kind]() for kind in kinds.get(name, "aaaa")]
+
+
+def break_row_arguments(name: str, random_bytes: Any) -> list[Any]:
+    """Arguments whose sizes fit each other: offsets may lead astray, and what should ascend does not."""
+    import numpy as np
+
+    def numbers(kind: Any, size: int, top: int) -> Any:
+        return random_bytes.integers(0, top, size).astype(kind)
+
+    pairs, values = 6, numbers(np.uint32, 40, random_bytes.choice([4, 2**32]))
+    offsets, (a, b) = np.sort(numbers(np.int64, 5, 42)), numbers(np.int64, 2 * pairs, 5).reshape(2, pairs)
+    a.sort()
+    results = np.empty((3, pairs), np.int64)
+    if name == "count_marked":
+        return [numbers(np.uint8, 40, 2), a, b, numbers(np.int64, pairs, 44), results[0]]
+    if name == "align":
+        return [values, offsets, a, b, int(random_bytes.integers(0, 4)), int(random_bytes.integers(0, 9))]
+    if name == "count_despun":
+        return [values, values[::-1].copy(), offsets, a, b, *results]
+    return [values, offsets, a, b, numbers(np.uint8, 16, 2), values[:9].copy(), *results[:2]]
 
 
 def break_text_arguments(name: str, chooser: random.Random, random_bytes: Any) -> list[Any]:

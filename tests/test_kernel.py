@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dedupe import __version__, kernel
 from dedupe.config import FindSettings
-from dedupe.detect import batches, boilerplate, fingerprints, lsh, minhash, profile, shingles, verify
+from dedupe.detect import batches, boilerplate, despun, fingerprints, lsh, minhash, profile, shingles, verify
 from dedupe.repair.encoding import _fix_line, fix_encoding
 from dedupe.repair.layout import clean_residue, read_layout
 from dedupe.repair.shape import MOJIBAKE, find_shapes
@@ -24,7 +24,7 @@ from dedupe.repair.sieve import Sieve
 from dedupe.repair.slips import find_slips
 from dedupe.repair.spintax import find_spintax
 from dedupe.repair.variants import _tables, flag_variants
-from dedupe.text.classes import ClassMap
+from dedupe.text.classes import ClassMap, DespunTokens
 from dedupe.text.lexicon import load_lexicon
 from dedupe.text.normal import prepare_texts, tokenize
 from dedupe.text.words import count_words
@@ -182,8 +182,50 @@ def test_counts_of_shared_hashes_are_the_same(
     a, b = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
     none = (np.empty(0, np.int64),) * 3
     left_out = boilerplate.make_boilerplate(np.array(sorted(omitted), np.uint32), *none) if leave_out and omitted else None
-    fast, slow = both(lambda: verify.count_shared(hashes, offsets, a, b, left_out))
+    for order in (np.arange(len(a)), np.argsort(a, kind="stable")):
+        fast, slow = both(lambda order=order: verify.count_both(hashes, offsets, a[order], b[order], left_out))
+        assert fast == slow
+
+
+@compiled
+@given(st.lists(st.lists(st.integers(0, 5) | st.integers(0, 2**32 - 1), max_size=60), min_size=1, max_size=5), st.data())
+@settings(deadline=None)
+def test_despun_numbers_are_the_same(texts: list[list[int]], drawn: st.DataObject) -> None:
+    codes, counts = joined(texts)
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    surfaces = codes ^ np.uint32(drawn.draw(st.integers(0, 3)))
+    surfaces[::3] &= 2
+    tokens = DespunTokens(codes, surfaces, offsets, np.zeros(len(texts), np.int64))
+    pairs = drawn.draw(st.lists(st.tuples(*(st.integers(0, len(texts) - 1),) * 2), max_size=12).map(sorted))
+    a, b = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
+    fast, slow = both(lambda: despun.measure_despun(tokens, a, b))
     assert fast == slow
+
+
+@compiled
+def test_crowded_and_large_sets_are_counted_alike() -> None:
+    chooser = np.random.default_rng(1)
+    sets = [
+        chooser.choice(np.arange(spread, dtype=np.uint32), size, replace=False)
+        for spread, size in ((3000, 2000), (3000, 1000), (2**20, 50_000), (2**20, 3), (9, 0), (60, 60))
+    ]
+    hashes = np.concatenate([np.sort(values) for values in sets])
+    offsets = np.cumsum([0, *map(len, sets)])
+    a, b = (side.ravel() for side in np.indices((6, 6)))
+    frequent = boilerplate.make_boilerplate(np.arange(0, 3000, 7, dtype=np.uint32), *(np.empty(0, np.int64),) * 3)
+    fast, slow = both(lambda: verify.count_both(hashes, offsets, a, b, frequent))
+    assert fast == slow
+
+
+@compiled
+@given(st.lists(st.integers(0, 9) | st.integers(0, 2**32 - 1), max_size=80), st.integers(0, 6))
+@settings(deadline=None)
+def test_the_hashes_that_occur_often_are_the_same(hashes: list[int], most: int) -> None:
+    for size in (1 << 24, 8):  # of a range: the whole, and a few ones
+        with patch.object(boilerplate, "_RANGE", size):
+            fast, slow = both(lambda: boilerplate._find_repeated(np.array(hashes, np.uint32), most).hashes)
+            assert fast == slow
+            assert fast[0][2] == sorted({value for value in hashes if hashes.count(value) > most})
 
 
 @compiled
@@ -283,8 +325,22 @@ def test_lines_of_any_bytes_are_read_or_left(chunk: bytes, limit: int, names: tu
         ("sign", (np.empty(3, np.uint32), np.array([0, 4]), *np.empty((2, 4), np.uint32), np.empty(4, np.uint32))),
         (
             "count_shared",
-            (np.empty(3, np.uint32), np.array([0, 3]), np.array([1]), np.array([0]), b"", b"", np.empty(1, np.int64)),
+            (np.empty(3, np.uint32), np.array([0, 3]), np.array([1]), np.array([0]), b"", b"", *np.empty((2, 1), np.int64)),
         ),
+        (
+            "count_despun",
+            (*np.empty((2, 3), np.uint32), np.array([0, 3]), np.array([0]), np.array([1]), *np.empty((3, 1), int)),
+        ),
+        (
+            "count_despun",
+            (*np.empty((2, 3), np.uint32), np.array([0, 4]), np.array([0]), np.array([0]), *np.empty((3, 1), int)),
+        ),
+        ("align", (np.empty(3, np.uint32), np.array([0, 4]), np.array([0]), np.array([0]), 4, 10)),
+        ("align", (np.empty(3, np.uint32), np.array([0, 3]), np.array([0]), np.array([0]), 4, 0)),
+        ("count_marked", (b"\0" * 9, np.array([0]), np.array([8]), np.array([2]), np.empty(1, np.int64))),
+        ("locate", (("a",), {}, np.array([0]), np.array([0, 2]), *np.empty((2, 1), np.int64))),
+        ("locate", (("a",), {}, np.array([-1]), np.array([0, 1]), *np.empty((2, 1), np.int64))),
+        ("frequent", (np.empty(3, np.uint32), 2, 1, 5)),
         ("winnow", (np.empty(3, np.uint32), np.array([-1]), np.array([0]), 3, np.empty(3, np.uint32), np.empty(2, np.int64))),
         ("band_keys", (np.empty(8, np.uint32), 4, 2, 3, 0, np.empty(2, np.uint64))),
         ("tokenize", (("é",), {0: b"short"})),
@@ -305,7 +361,7 @@ def test_lines_of_any_bytes_are_read_or_left(chunk: bytes, limit: int, names: tu
     ],
 )
 def test_what_does_not_fit_is_an_error_and_no_crash(name: str, arguments: tuple[Any, ...]) -> None:
-    with pytest.raises(ValueError, match=r"fit|offsets|forms"):
+    with pytest.raises(ValueError, match=r"fit|offsets|forms|folded"):
         getattr(kernel.compiled_kernel(), name)(*arguments)
 
 

@@ -127,9 +127,7 @@ def trace_passages(found: Found, ids: Sequence[str], read: Read, settings: FindS
     samples = spans.locate(read, readings.row, {(id, begin, words) for id, begin, words, _ in listed})
     passages = spans.passages(shared)
     traced = dict(zip(((pair.a, pair.b) for pair in related), passages, strict=True))
-    pairs = [
-        replace(pair, passages=traced[pair.a, pair.b]) if traced.get((pair.a, pair.b)) else pair for pair in found.pairs
-    ]
+    pairs = [replace(pair, passages=traced[pair.a, pair.b]) if traced.get((pair.a, pair.b)) else pair for pair in found.pairs]
     pairs += _make_overlaps(sharing, ids, spans.passages(long))
     pairs.sort(key=attrgetter("a", "b"))
     return Traced(
@@ -321,9 +319,7 @@ class _Runs:
     sizes: _Numbers
 
     @classmethod
-    def align(
-        cls, readings: _Readings, a: _Numbers, b: _Numbers, shingle_words: int, choose: Choose | None = None
-    ) -> _Runs:
+    def align(cls, readings: _Readings, a: _Numbers, b: _Numbers, shingle_words: int, choose: Choose | None = None) -> _Runs:
         """The runs of LEAST_WORDS words that each pair shares, or those that `choose` takes of them."""
         found = [np.empty((0, 4), np.int64)]
         for runs in align_pairs(readings.hashes, readings.offsets, a, b, shingle_words, LEAST_WORDS):
