@@ -38,7 +38,7 @@ class OwnShingles:
     def is_contained(self, a: _Numbers, b: _Numbers, shared: _Numbers, threshold: float) -> npt.NDArray[np.bool_]:
         """Whether one of each pair of rows is contained in the other: bool, shape (pairs,).
 
-        At least `threshold` of the own shingles of the one that has fewer are in the other; they have `shared` of them in common.
+        At least `threshold` of the own shingles of the one that has fewer are in the other; `shared` says how many are.
         """
         own_a, own_b = self.count(a), self.count(b)
         sizes = np.diff(self._profiles.offsets)

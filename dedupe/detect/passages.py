@@ -70,9 +70,9 @@ class Traced:
 class _Readings:
     """Texts in numbers, laid end to end, by the `row` of each id.
 
-    hashes, offsets: the shingle hashes of text d in order are hashes[offsets[d] : offsets[d + 1]]; uint32, int64. common, prose:
-    which of its words are boilerplate, and which stand in a paragraph that ends as sentences do; bool, at words[d] to
-    words[d + 1] (int64). stops: whether each text ends so; bool.
+    hashes, offsets: the shingle hashes of text d in order are hashes[offsets[d] : offsets[d + 1]] (uint32, int64).
+    common, prose: which words are boilerplate, and which stand in a paragraph that ends as sentences do (bool); those of text
+    d are at words[d] to words[d + 1] (int64). stops: whether each text ends so (bool).
     """
 
     row: Mapping[str, int]

@@ -60,7 +60,7 @@ def measure_pairs(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows) -> tuple[
 
 
 def relate_sizes(shared: _Rows, sizes_a: _Rows, sizes_b: _Rows) -> tuple[_Ratios, _Ratios]:
-    """The Jaccard similarity and the containment of sets of these sizes that share so many values: float64, as `measure_pairs`."""
+    """The Jaccard similarity and the containment of sets of these sizes that share so many values, as `measure_pairs`."""
     union, smaller = sizes_a + sizes_b - shared, np.minimum(sizes_a, sizes_b)
     return shared / np.maximum(union, 1), shared / np.maximum(smaller, 1)
 
