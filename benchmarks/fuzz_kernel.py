@@ -157,6 +157,7 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             "shingle",
             "profile",
             "repeated",
+            "count_equal",
             "count_words",
             "read_lines",
             "count_despun",
@@ -211,7 +212,7 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
     kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "aaaan" + "a" * 18, "count_shared": "a" * 8, "sign": "a" * 5}
     kinds |= {"file_words": "taaa", "find_forms": "tn" + "a" * 9, "shapes": "taaann", "spellings": "taa"}
     kinds |= {"repeated": "aaa", "shingle": "aaaanaa", "count_despun": "a" * 8, "align": "aaaann", "count_marked": "a" * 5}
-    kinds |= {"frequent": "annn"}
+    kinds |= {"frequent": "annn", "count_equal": "anaaa"}
     if name in {"count_shared", "count_despun", "align", "count_marked"} and chooser.randrange(4):
         return break_row_arguments(name, random_bytes)
     if name in {"find_forms", "shapes", "spellings"} and chooser.randrange(8):

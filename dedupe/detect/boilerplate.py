@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dedupe.detect.columns import sort_distinct
+from dedupe.detect.distinct import keep_distinct
 from dedupe.detect.profile import Profiles
 from dedupe.kernel import compiled_kernel
 
@@ -101,11 +101,11 @@ def find_boilerplate(profiles: Profiles, rows: _Numbers, groups: _Numbers, sourc
         return NO_BOILERPLATE
     ranks = _lower(codes)
     starts = _run_starts(codes)
-    of_groups = sort_distinct(_pair(codes, groups[ranks]))
+    of_groups = keep_distinct(_pair(codes, groups[ranks]))
     texts = np.diff(_run_starts(of_groups), append=len(of_groups))
     # A number for each source and group that occur together, in the order of the sources.
     known, labels = np.unique(sources << 32 | groups, return_inverse=True)
-    of_labels = sort_distinct(_pair(codes, labels[ranks]))
+    of_labels = keep_distinct(_pair(codes, labels[ranks]))
     of_sources = _pair(of_labels, (known[_lower(of_labels)] >> 32) + 1)
     first = np.flatnonzero(_is_new(of_sources))
     in_source = np.diff(first, append=len(of_sources))
@@ -125,7 +125,7 @@ def _find_repeated(hashes: _Hashes, most: int) -> Boilerplate:
     found = []
     for part in range(1 << bits):
         ordered = np.sort(_gather_part(hashes, part, bits, most))
-        found.append(sort_distinct(ordered[most:][ordered[most:] == ordered[: max(0, len(ordered) - most)]]))
+        found.append(keep_distinct(ordered[most:][ordered[most:] == ordered[: max(0, len(ordered) - most)]]))
     repeated = np.concatenate(found)
     return make_boilerplate(repeated, *(np.empty(0, np.int64),) * 3)
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from dedupe.errors import DedupeError
-
-T = TypeVar("T", bound=np.generic)
 
 # Bytes of one column; a column of 10,000 articles, about.
 IN_MEMORY = 16 << 20
@@ -86,18 +84,6 @@ class Column:
             raise DedupeError(f"{reason}; point TMPDIR at a folder on a larger disk", path=tempfile.gettempdir()) from None
         self._parts, self._pending = self._parts[-1:], 0
         self._parts[0] = self._parts[0][:0]
-
-
-def sort_distinct(values: npt.NDArray[T]) -> npt.NDArray[T]:
-    """The distinct values, ascending; by sorting, which for tens of numbers a value is several times as fast as hashing them.
-
-    >>> sort_distinct(np.array([7, 3, 7])).tolist()
-    [3, 7]
-    """
-    ordered = np.sort(values)
-    new = np.ones(len(ordered), np.bool_)
-    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
-    return ordered[new]
 
 
 def chain_sizes(sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dedupe.detect.boilerplate import Boilerplate
-from dedupe.detect.columns import sort_distinct
+from dedupe.detect.distinct import keep_distinct
 from dedupe.detect.profile import Profiles
 from dedupe.detect.verify import count_shared
 
@@ -31,7 +31,7 @@ class OwnShingles:
 
     def count(self, rows: _Numbers) -> _Numbers:
         """The number of own shingles of each row: int64, of the shape of `rows`."""
-        new = sort_distinct(rows[self._sizes[rows] < 0])
+        new = keep_distinct(rows[self._sizes[rows] < 0])
         self._sizes[new] = count_shared(self._profiles.hashes, self._profiles.offsets, new, new, self._boilerplate)
         return self._sizes[rows]
 

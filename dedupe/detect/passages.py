@@ -23,7 +23,8 @@ import numpy.typing as npt
 from dedupe.config import FindSettings
 from dedupe.detect.align import align_pairs
 from dedupe.detect.boilerplate import HOLDERS, LEAST_RUN, NO_BOILERPLATE, Boilerplate, CommonPassage, make_boilerplate
-from dedupe.detect.columns import Columns, chain_sizes, sort_distinct
+from dedupe.detect.columns import Columns, chain_sizes
+from dedupe.detect.distinct import keep_distinct
 from dedupe.detect.find import Found
 from dedupe.detect.relation import Measured
 from dedupe.detect.sharing import count_enough
@@ -104,7 +105,7 @@ def trace_passages(found: Found, ids: Sequence[str], read: Read, settings: FindS
     """
     related, sharing = _choose_closest([pair for pair in found.pairs if pair.kind != "exact"]), found.sharing
     examples = _choose_examples(found.boilerplate, ids, settings.shingle_words)
-    rows = sort_distinct(np.concatenate([sharing.a, sharing.b]))
+    rows = keep_distinct(np.concatenate([sharing.a, sharing.b]))
     wanted = {id for pair in related for id in (pair.a, pair.b)}.union((ids[row] for row in rows.tolist()), examples)
     readings = _read_in_order(read(wanted), found.boilerplate, settings)
     place = np.zeros(len(ids), np.int64)
@@ -412,7 +413,7 @@ class _Spans:
         self, read: Read, row: Mapping[str, int], quoted: Collection[tuple[str, int, int]]
     ) -> dict[tuple[str, int, int], str]:
         """Finds all places; the texts of the stretches (id, begin, words) that are to be quoted. row: of each id."""
-        self._codes = sort_distinct(np.concatenate([*self._asked, np.array(self._single, np.int64)]))
+        self._codes = keep_distinct(np.concatenate([*self._asked, np.array(self._single, np.int64)]))
         self._starts, self._ends = np.empty((2, len(self._codes)), np.int64)
         quotes: defaultdict[str, list[_Span]] = defaultdict(list)
         for id, begin, count in quoted:

@@ -21,6 +21,7 @@ from dedupe.config import FindSettings
 from dedupe.detect.boilerplate import Boilerplate
 from dedupe.detect.contained import OwnShingles
 from dedupe.detect.despun import LEAST_LEAN, DespunProfiles, measure_despun, run_in_step
+from dedupe.detect.minhash import may_reach
 from dedupe.detect.profile import Profiles
 from dedupe.detect.verify import count_both, relate_sizes
 from dedupe.model import Pair, RelationKind
@@ -99,9 +100,7 @@ class Verifier:
         """The pairs of rows (a[i], b[i]) that are related, in their order; a, b: int64, shape (pairs,)."""
         despun, swaps = self._undo_synonyms(a, b)
         if self._own is None:
-            # A Jaccard similarity is never above the ratio of the sizes: most false candidates end here.
-            sizes = self._sizes[a], self._sizes[b]
-            at = np.flatnonzero((np.minimum(*sizes) >= self._settings.near * np.maximum(*sizes)) | swaps)
+            at = np.flatnonzero(self._may_be_near(a, b) | swaps)
             a, b, despun, swaps = a[at], b[at], despun[at], swaps[at]
         return self._tell_related(self._measure(a, b, despun), swaps)[0]
 
@@ -136,6 +135,16 @@ class Verifier:
     def _share_replaced(self, despun: DespunProfiles, id: str) -> float:
         row = self._rows()[id]
         return float(despun.tokens.replacements[row] / self._profiles.words[row])
+
+    def _may_be_near(self, a: _Rows, b: _Rows) -> _Mask:
+        """Most false candidates end here: a Jaccard similarity is never above the ratio of the sizes, nor far from the share of
+        equal values in the signatures, where there are signatures."""
+        sizes, near, signatures = (self._sizes[a], self._sizes[b]), self._settings.near, self._profiles.signatures
+        possible: _Mask = np.minimum(*sizes) >= near * np.maximum(*sizes)
+        if len(signatures):
+            at = np.flatnonzero(possible)
+            possible[at] = may_reach(near, signatures, a[at], b[at])
+        return possible
 
     def _undo_synonyms(self, a: _Rows, b: _Rows) -> tuple[_Ratios, _Mask]:
         """The despun similarity of each pair, NaN where it is not asked for, and whether synonyms have made it what it is."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from dedupe.config import FindSettings
 from dedupe.detect.boilerplate import Boilerplate, find_boilerplate
-from dedupe.detect.columns import sort_distinct
+from dedupe.detect.distinct import keep_distinct
 from dedupe.detect.fingerprints import SURE_WORDS
 from dedupe.detect.lsh import Candidates, Gathered, link_buckets
 from dedupe.detect.profile import Profiles
@@ -70,7 +70,7 @@ def relate_sharing(
     verifier.discount(boilerplate)
     further = _encode(*find_sharing(profiles, rows, groups, settings.boilerplate))
     # What the bands proposed in vain may still be contained.
-    codes = sort_distinct(np.concatenate([_encode(tried.a, tried.b), further]))
+    codes = keep_distinct(np.concatenate([_encode(tried.a, tried.b), further]))
     if "near" in settings.kinds:
         codes = codes[np.isin(codes, known, assume_unique=True, invert=True)]
     pairs: list[Pair] = []
@@ -106,7 +106,7 @@ def count_enough(shorter: _Numbers) -> npt.NDArray[np.float64]:
 
 def _codes_of(pairs: Iterable[Pair], place_of: dict[str, int]) -> _Codes:
     places = np.array([(place_of[pair.a], place_of[pair.b]) for pair in pairs], np.int64).reshape(-1, 2)
-    return sort_distinct(_encode(places[:, 0], places[:, 1]))
+    return keep_distinct(_encode(places[:, 0], places[:, 1]))
 
 
 def _encode(a: _Numbers, b: _Numbers) -> _Codes:
