@@ -1534,7 +1534,7 @@ static PyObject *count_shared(PyObject *module, PyObject *args)
     return finish(v, 8, pairs, error);
 }
 
-/* ---- despun similarity: detect/despun.py, measure_despun ---------------------------------------------------------------------- */
+/* ---- despun similarity: detect/despun.py, _count ---------------------------------------------------------------------- */
 
 /* A hash of two class tokens that follow each other. */
 static inline uint32_t join_codes(uint32_t one, uint32_t other)
@@ -1576,28 +1576,27 @@ static int64_t count_codes(const Index *index, const uint32_t *codes, int64_t to
     return shared;
 }
 
-PyDoc_STRVAR(count_despun_doc, "count_despun(classes, surfaces, documents, a, b, common, joined, literal): fills for the rows a[i] and b[i] of tokens the\n"
-                               "numbers (int64) of the class shingles that both hold, that one of them holds, and of the surface shingles that both\n"
-                               "hold. Faster where many a[i] in a row are the same.");
+PyDoc_STRVAR(count_despun_doc, "count_despun(codes, documents, a, b, common, joined): fills for the rows a[i] and b[i] of tokens the numbers (int64) of the\n"
+                               "shingles that both hold, and that one of them holds. Faster where many a[i] in a row are the same.");
 
 static PyObject *count_despun(PyObject *module, PyObject *args)
 {
-    Py_buffer v[8] = {{0}};
+    Py_buffer v[6] = {{0}};
     const char *error = NULL;
-    if (!PyArg_ParseTuple(args, "y*y*y*y*y*w*w*w*", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]))
+    if (!PyArg_ParseTuple(args, "y*y*y*y*w*w*", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5]))
         return NULL;
-    const uint32_t *codes[2] = {v[0].buf, v[1].buf};
-    const int64_t *documents = v[2].buf, *a = v[3].buf, *b = v[4].buf;
-    int64_t *numbers[2] = {v[5].buf, v[7].buf}, *joined = v[6].buf, indexed = -1;
-    Py_ssize_t rows = COUNT(v[2], int64_t) - 1, pairs = COUNT(v[3], int64_t), tokens = COUNT(v[0], uint32_t);
-    int fits = rows >= 0 && COUNT(v[1], uint32_t) == tokens && pairs < UINT32_MAX - 1;
-    for (int i = 4; i < 8; i++)
+    const uint32_t *codes = v[0].buf;
+    const int64_t *documents = v[1].buf, *a = v[2].buf, *b = v[3].buf;
+    int64_t *common = v[4].buf, *joined = v[5].buf, indexed = -1;
+    Py_ssize_t rows = COUNT(v[1], int64_t) - 1, pairs = COUNT(v[2], int64_t), tokens = COUNT(v[0], uint32_t);
+    int fits = rows >= 0 && pairs < UINT32_MAX - 1;
+    for (int i = 3; i < 6; i++)
         fits &= COUNT(v[i], int64_t) == pairs;
     if (!fits)
-        return finish(v, 8, 0, BAD_SIZES);
+        return finish(v, 6, 0, BAD_SIZES);
     Py_BEGIN_ALLOW_THREADS
-    Index index[2] = {{0}};
-    uint32_t *stamps[2] = {NULL, NULL}, *spare = NULL, *sizes = calloc((size_t)rows + 1, sizeof *sizes); /* of sets, and one more */
+    Index index = {0};
+    uint32_t *stamps = NULL, *spare = NULL, *sizes = calloc((size_t)rows + 1, sizeof *sizes); /* of sets, and one more */
     int64_t room = 0;
     error = sizes ? NULL : NO_MEMORY;
     for (Py_ssize_t i = 0; i < pairs && !error; i++) {
@@ -1605,47 +1604,42 @@ static PyObject *count_despun(PyObject *module, PyObject *args)
             error = BAD_OFFSETS;
             break;
         }
-        int64_t first = documents[a[i]], size_a = documents[a[i] + 1] - first, size_b = documents[b[i] + 1] - documents[b[i]];
+        const uint32_t *left = codes + documents[a[i]], *right = codes + documents[b[i]];
+        int64_t size_a = documents[a[i] + 1] - documents[a[i]], size_b = documents[b[i] + 1] - documents[b[i]];
         int64_t most = size_a > size_b ? size_a : size_b;
-        if (most > UINT32_MAX - 2)
-            error = BAD_OFFSETS;
         if (most + 2 > room) {
             room = 2 * most + 64;
             free(spare);
+            free(stamps);
             spare = malloc(2 * (size_t)room * sizeof *spare);
-            for (int side = 0; side < 2; side++) {
-                free(stamps[side]);
-                stamps[side] = calloc((size_t)room, sizeof *spare);
-            }
+            stamps = calloc((size_t)room, sizeof *stamps);
         }
-        if (!spare || !stamps[0] || !stamps[1])
+        if (!spare || !stamps || most > UINT32_MAX - 2) {
             error = NO_MEMORY;
-        for (int side = 0; side < 2 && !error && indexed != a[i]; side++) {
-            Py_ssize_t count = collect_codes(codes[side] + first, size_a, spare);
-            if (!open_index(&index[side], count)) {
+            break;
+        }
+        if (indexed != a[i]) {
+            Py_ssize_t count = collect_codes(left, size_a, spare);
+            if (!open_index(&index, count)) {
                 error = NO_MEMORY;
                 break;
             }
-            memcpy(index[side].keys, spare, (size_t)count * sizeof *spare);
-            fill_starts(&index[side]);
+            memcpy(index.keys, spare, (size_t)count * sizeof *spare);
+            fill_starts(&index);
+            sizes[a[i]] = 1 + (uint32_t)count;
+            indexed = a[i];
         }
-        if (error)
-            break;
-        indexed = a[i];
         if (!sizes[b[i]])
-            sizes[b[i]] = 1 + (uint32_t)collect_codes(codes[0] + documents[b[i]], size_b, spare);
-        for (int side = 0; side < 2; side++)
-            numbers[side][i] = count_codes(&index[side], codes[side] + documents[b[i]], size_b, stamps[side], (uint32_t)i + 1);
-        joined[i] = index[0].count + (int64_t)sizes[b[i]] - 1 - numbers[0][i];
+            sizes[b[i]] = 1 + (uint32_t)collect_codes(right, size_b, spare);
+        common[i] = count_codes(&index, right, size_b, stamps, (uint32_t)i + 1);
+        joined[i] = index.count + (int64_t)sizes[b[i]] - 1 - common[i];
     }
-    free_index(&index[0]);
-    free_index(&index[1]);
-    free(stamps[0]);
-    free(stamps[1]);
+    free_index(&index);
+    free(stamps);
     free(sizes);
     free(spare);
     Py_END_ALLOW_THREADS
-    return finish(v, 8, pairs, error);
+    return finish(v, 6, pairs, error);
 }
 
 /* ---- shared runs: detect/align.py, align_pairs ----------------------------------------------------------------------------------- */
@@ -2050,7 +2044,7 @@ static PyObject *frequent(PyObject *module, PyObject *args)
     uint32_t *found = NULL;
     Py_BEGIN_ALLOW_THREADS
     int shift = 31 - (int)bits; /* what is left of a hash, less the upper bits, says where it is counted: 2^24 places at most */
-    while (shift > 0 && 32 - (int)bits - shift < 24 && (Py_ssize_t)1 << (32 - (int)bits - shift) < total)
+    while (shift > 0 && 32 - (int)bits - shift < 24 && (Py_ssize_t)2 << (32 - (int)bits - shift) < total)
         shift--;
     const uint32_t mask = (uint32_t)(((uint64_t)1 << (32 - (int)bits - shift)) - 1);
     const uint8_t limit = (uint8_t)(most < 0 ? 0 : most > 254 ? 254 : most);

@@ -146,8 +146,10 @@ def join_despun(columns: Mapping[str, npt.NDArray[Any]]) -> DespunProfiles:
     return DespunProfiles(tokens, columns["keys"])
 
 
-def measure_despun(tokens: DespunTokens, a: _Rows, b: _Rows) -> DespunNumbers:
+def measure_despun(tokens: DespunTokens, a: _Rows, b: _Rows, least: float = 0.0) -> DespunNumbers:
     """The exact numbers of each pair of rows (a[i], b[i]); a, b: int64, shape (pairs,).
+
+    What undoing synonyms has gained is counted from a similarity of `least` on, and is 0 below.
 
     >>> classes, surfaces = np.array([[1, 2, 3, 1, 2, 3], [1, 2, 3, 1, 9, 3]], np.uint32)
     >>> runs = DespunTokens(classes.ravel(), surfaces.ravel(), np.array([0, 3, 6]), np.array([0, 1]))
@@ -155,16 +157,12 @@ def measure_despun(tokens: DespunTokens, a: _Rows, b: _Rows) -> DespunNumbers:
     >>> numbers.despun.tolist(), numbers.shared.tolist(), numbers.gained.tolist()
     ([1.0], [2], [2])
     """
-    common, union, literal = np.zeros((3, len(a)), np.int64)
-    kernel = compiled_kernel()
-    if kernel:
-        rows = np.ascontiguousarray(a), np.ascontiguousarray(b)
-        kernel.count_despun(tokens.classes, tokens.surfaces, tokens.documents, *rows, common, union, literal)
-    else:
-        for block in _blocks(tokens.documents, a, b, _COUNTED):
-            common[block], union[block] = _count(tokens.classes, tokens.documents, a[block], b[block])
-            literal[block], _ = _count(tokens.surfaces, tokens.documents, a[block], b[block])
-    return DespunNumbers(common / np.maximum(union, 1), common, common - literal)
+    common, union = _count(tokens.classes, tokens.documents, a, b)
+    despun, gained = common / np.maximum(union, 1), np.zeros(len(a), np.int64)
+    alike = np.flatnonzero(despun >= least)
+    literal, _ = _count(tokens.surfaces, tokens.documents, a[alike], b[alike])
+    gained[alike] = common[alike] - literal
+    return DespunNumbers(despun, common, gained)
 
 
 def measure_alignment(tokens: DespunTokens, a: _Rows, b: _Rows) -> _Ratios:
@@ -259,7 +257,19 @@ def _number_keys(codes: _Codes, documents: _Rows, rows: _Rows) -> _Keys:
 
 
 def _count(codes: _Codes, documents: _Rows, a: _Rows, b: _Rows) -> tuple[_Rows, _Rows]:
-    """The sizes of intersection and union of the shingle sets of each pair; the set of a row is made once for all its pairs."""
+    """The sizes of intersection and union of the shingle sets of each pair."""
+    common, union = np.zeros((2, len(a)), np.int64)
+    kernel = compiled_kernel()
+    if kernel:
+        kernel.count_despun(codes, documents, np.ascontiguousarray(a), np.ascontiguousarray(b), common, union)
+        return common, union
+    for block in _blocks(documents, a, b, _COUNTED):
+        common[block], union[block] = _count_block(codes, documents, a[block], b[block])
+    return common, union
+
+
+def _count_block(codes: _Codes, documents: _Rows, a: _Rows, b: _Rows) -> tuple[_Rows, _Rows]:
+    """The same of some pairs; the set of a row is made once for all its pairs."""
     rows, places = np.unique(np.concatenate([a, b]), return_inverse=True)
     counts = np.maximum(documents[rows + 1] - documents[rows] - 1, 0)
     sets, offsets = collect_shingles(_shingles(codes, _places(documents[rows], counts)), counts)

@@ -150,7 +150,7 @@ class Verifier:
         """The despun similarity of each pair, NaN where it is not asked for, and whether synonyms have made it what it is."""
         if self._despun is None:
             return np.full(len(a), np.nan), np.zeros(len(a), np.bool_)
-        numbers = measure_despun(self._despun.tokens, a, b)
+        numbers = measure_despun(self._despun.tokens, a, b, self._settings.spun)
         return numbers.despun, numbers.tell_swaps(self._settings.spun)
 
     def _measure(self, a: _Rows, b: _Rows, despun: _Ratios) -> Measured:
