@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
+from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
@@ -160,9 +161,12 @@ def _concerning(own: Collection[str], pairs: Iterable[Pair]) -> tuple[Pair, ...]
 
 def _join(pairs: Sequence[Pair], further: Iterable[Pair]) -> tuple[Pair, ...]:
     """The pairs, and those of the further ones whose articles are not among them, in order."""
+    more = tuple(further)
+    if not more:
+        return tuple(pairs)
     known = {(pair.a, pair.b) for pair in pairs}
-    new = (pair for pair in further if (pair.a, pair.b) not in known)
-    return tuple(sorted((*pairs, *new), key=lambda pair: (pair.a, pair.b)))
+    new = (pair for pair in more if (pair.a, pair.b) not in known)
+    return tuple(sorted((*pairs, *new), key=attrgetter("a", "b")))
 
 
 def read_through(corpus: Source, settings: Settings, track: Track) -> Reading:
