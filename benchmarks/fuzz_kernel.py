@@ -130,7 +130,7 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             results[-1] += [getattr(measure_despun(despun.tokens, *pairs), name) for name in DespunNumbers.__slots__]
             ordered, counts = hash_in_order(tokenize(texts), 2)
             runs = list(align_pairs(ordered, chain_sizes(counts), *pairs, 2, 3))
-            short = [text[:80] for text in texts]  # without the kernel it takes long
+            short = [text[:40] for text in texts[:2]]  # without the kernel it takes long
             bounds = tokenize(short).documents
             asked = np.arange(bounds[-1]) - np.repeat(bounds[:-1], np.diff(bounds))
             results[-1] += [*runs, *locate_words(short, asked, bounds)]
