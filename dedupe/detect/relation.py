@@ -141,7 +141,7 @@ class Verifier:
         equal values in the signatures, where there are signatures."""
         sizes, near, signatures = (self._sizes[a], self._sizes[b]), self._settings.near, self._profiles.signatures
         possible: _Mask = np.minimum(*sizes) >= near * np.maximum(*sizes)
-        if len(signatures):
+        if signatures.size:
             at = np.flatnonzero(possible)
             possible[at] = may_reach(near, signatures, a[at], b[at])
         return possible
