@@ -29,6 +29,7 @@ INSIDE = "DEDUPE_FUZZ_KERNEL"
 ALPHABETS = (
     "ab \n",
     "aB9'’_.-",
+    "Ab Cd 9, ;.\u00a0(“É",
     "éßİΣﬁ…½ﷺ",
     "e\u0301\u1100\u1161ा",
     "東カก\u200d\ufe0f",
@@ -93,6 +94,7 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
     import dedupe.kernel
     from dedupe.config import FindSettings
     from dedupe.detect.profile import profile_texts
+    from dedupe.detect.terms import extract_terms
     from dedupe.detect.verify import count_shared
     from dedupe.repair.shape import find_shapes
     from dedupe.repair.sieve import Sieve
@@ -117,6 +119,8 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             columns += [despun.keys, *(getattr(despun.tokens, name) for name in despun.tokens.__slots__)]
             at_once = profile_texts(texts, near_only)
             columns += [getattr(at_once, name) for name in at_once.__slots__ if name != "despun"]
+            terms = extract_terms(texts)
+            columns += [getattr(terms, name) for name in terms.__slots__]
             results.append([*columns, count_shared(profiles.hashes, profiles.offsets, *pairs)])
             results[-1] += [sorted(sieve.find_possible(text)) for text in texts]
             results[-1] += [list(flag_variants(text, "text")) for text in texts]
@@ -142,6 +146,7 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             "repeated",
             "count_words",
             "read_lines",
+            "terms",
         ):
             with contextlib.suppress(ValueError, TypeError, BufferError, OverflowError, MemoryError):
                 getattr(kernel, name)(*break_arguments(name, chooser))
@@ -169,6 +174,9 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
         ready = (make_text(chooser), b"ASCII words", bytearray(b"folded words"), random_bytes.bytes(9), "é".encode())
         return tuple(chooser.choice((*ready, *(7,) * (not chooser.randrange(9)))) for _ in range(3))
 
+    if name == "terms":
+        kinds = {chooser.choice((0, 0, 1, 0x10FF, -1)): random_bytes.bytes(chooser.choice((256, 256, 0, 257)))}
+        return [make_texts(), make_texts(), chooser.choice(({}, {}, {1: random_bytes.bytes(600)})), kinds]
     if name in {"tokenize", "combining"}:
         return [make_texts(), {chooser.choice((0, 1, 0x10FF, -1, 0x1100)): random_bytes.bytes(chooser.choice((0, 514, 600)))}]
     if name == "profile":

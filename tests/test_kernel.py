@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from dedupe import __version__, kernel
 from dedupe.config import FindSettings
 from dedupe.detect import batches, boilerplate, fingerprints, lsh, minhash, profile, shingles, verify
+from dedupe.detect.terms import extract_terms
 from dedupe.repair.encoding import _fix_line, fix_encoding
 from dedupe.repair.layout import clean_residue, read_layout
 from dedupe.repair.shape import MOJIBAKE, find_shapes
@@ -141,6 +142,32 @@ def test_hashes_of_spans_are_the_same(data: bytes, drawn: st.DataObject) -> None
     begins, ends = (np.array(side, np.int64) for side in zip(*spans, strict=True)) if spans else (np.empty(0, np.int64),) * 2
     fast, slow = both(lambda: shingles.xxh32_spans(np.frombuffer(data, np.uint8), begins, ends - begins))
     assert fast == slow
+
+
+PROSE = "Ab Éß 9٣१½², .;:'’–-\u2009\u00a0(“\"‘ \u0301カ東\n_\ud800"
+
+
+@compiled
+@given(st.lists(TEXT | st.text(PROSE, max_size=120), max_size=5))
+@settings(max_examples=1000, deadline=None)
+def test_terms_are_the_same(texts: list[str]) -> None:
+    fast, slow = both(lambda: extract_terms(texts))
+    assert fast == slow
+
+
+@compiled
+@pytest.mark.parametrize("where", ["and {}b, {}9 9{}9 9{}", "and, “{}{}a” 9.{} {}.9 {}{}"])
+def test_terms_are_the_same_for_every_character(where: str) -> None:
+    for start in range(0, 0x30000, 0x1000):
+        texts = [where.replace("{}", chr(code)) for code in range(start, start + 0x1000)]
+        fast, slow = both(lambda texts=texts: extract_terms(texts))
+        assert fast == slow
+
+
+@compiled
+def test_terms_of_bytes_are_those_of_the_text() -> None:
+    texts = ["In Velsing, Ada Brandt saw 9,400 flats.", "Ré e\u0301, Ré 5٣ 東京", ""]
+    assert columns(extract_terms([text.encode() for text in texts])) == columns(extract_terms(texts))
 
 
 @compiled

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dedupe.detect.terms import CAPITAL, NUMBER, OTHER, Terms
+from dedupe.detect.terms import CAPITAL, NUMBER, OTHER, Terms, judge_figures
 
 _PRIOR_TEXTS = 500
 _NAME_PRIOR, _WORD_PRIOR = 0.004, 0.1
@@ -123,8 +123,9 @@ class _Index:
         self._hashes, self._codes, self._frequencies = _encode(terms.terms[places])
         self._texts = np.repeat(np.arange(len(rows)), np.diff(self._offsets))
         cased = terms.cased[rows]
-        self._kinds = self._classify(terms.marks[places], cased[self._texts])
-        self._weights = self._weigh()
+        marks = terms.marks[places]
+        self._kinds = self._classify(marks, cased[self._texts])
+        self._weights = self._weigh(self._codes[marks == NUMBER], terms.figures[_gather(terms.figure_bounds, rows)[0]])
         kinds, weights = self._kinds[self._codes], self._weights[self._codes]
         # What counts as a name: names, and in a text without telling capitals every rare term.
         self._naming = (kinds == CAPITAL) | ((kinds == OTHER) & ~cased[self._texts] & (weights >= _RARE))
@@ -192,11 +193,10 @@ class _Index:
         kinds[self._codes[marks == NUMBER]] = NUMBER
         return kinds
 
-    def _weigh(self) -> _Floats:
+    def _weigh(self, numbers: _Rows, figures: npt.NDArray[np.uint32]) -> _Floats:
         prior = np.where(self._kinds == CAPITAL, _NAME_PRIOR, _WORD_PRIOR)
         worth = np.ones(len(prior))
-        for code in np.flatnonzero(self._kinds == NUMBER).tolist():
-            prior[code], worth[code] = self._terms.numbers[int(self._hashes[code])]
+        prior[numbers], worth[numbers] = judge_figures(figures)
         weights: _Floats = worth * np.log((len(self._rows) + _PRIOR_TEXTS) / (self._frequencies + _PRIOR_TEXTS * prior))
         return np.maximum(weights, 0)
 

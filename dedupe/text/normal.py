@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -138,17 +137,28 @@ def prepare_texts(
     kernel: ModuleType, texts: tuple[str | bytes, ...]
 ) -> tuple[tuple[str | bytes | bytearray, ...], dict[int, bytes]]:
     """The texts as the kernel takes them, and the forms of their characters. Texts with such as combine are folded here."""
+    forms, combining = gather_forms(kernel, texts)
+    mixed: list[str | bytes | bytearray] = list(texts)
+    for number, folded in zip(combining, fold_texts([as_text(texts[number]) for number in combining]), strict=True):
+        mixed[number] = folded
+    return tuple(mixed), forms
+
+
+def gather_forms(kernel: ModuleType, texts: tuple[str | bytes, ...]) -> tuple[dict[int, bytes], list[int]]:
+    """The forms of the characters of the texts, by block, and which texts hold characters that combine."""
     blocks = np.flatnonzero(np.frombuffer(kernel.blocks(texts), np.uint8)).tolist()
     forms = {block: _block_forms(block) for block in blocks}
-    mixed: list[str | bytes | bytearray] = list(texts)
-    at = np.flatnonzero(np.frombuffer(kernel.combining(texts, forms), np.uint8)).tolist()
-    for number in at:
-        mixed[number] = bytearray()
-    for group in _group_pieces((number, piece) for number in at for piece in _PIECE.findall(as_text(texts[number]))):
+    return forms, np.flatnonzero(np.frombuffer(kernel.combining(texts, forms), np.uint8)).tolist()
+
+
+def fold_texts(texts: Sequence[str]) -> list[bytearray]:
+    """The texts folded, as the kernel takes those whose characters combine."""
+    whole = [bytearray() for _ in texts]
+    for group in _group_pieces((number, piece) for number, text in enumerate(texts) for piece in _PIECE.findall(text)):
         folded = _space_unicode(_join_lines([piece for _, piece in group])).tobytes().split(b"\n")[:-1]
         for (number, _), spaced in zip(group, folded, strict=True):
-            cast(bytearray, mixed[number]).extend(spaced)
-    return tuple(mixed), forms
+            whole[number].extend(spaced)
+    return whole
 
 
 def _group_pieces(pieces: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
