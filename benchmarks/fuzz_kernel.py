@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import importlib.util
 import json
 import os
@@ -93,7 +94,9 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
 
     import dedupe.kernel
     from dedupe.config import FindSettings
+    from dedupe.detect.columns import encode_values, find_spread, take_rows
     from dedupe.detect.profile import profile_texts
+    from dedupe.detect.stories import link_stories
     from dedupe.detect.terms import extract_terms
     from dedupe.detect.verify import count_shared
     from dedupe.repair.shape import find_shapes
@@ -120,6 +123,10 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             at_once = profile_texts(texts, near_only)
             columns += [getattr(at_once, name) for name in at_once.__slots__ if name != "despun"]
             terms = extract_terms(texts)
+            rows = np.arange(len(texts))
+            columns += [take_rows(terms.terms, terms.offsets, rows[::2]), find_spread(terms.contexts, terms.bounds, 2)]
+            columns += encode_values(terms.terms)
+            columns += [[*map(dataclasses.astuple, link_stories(terms, rows, np.full(len(rows), np.nan), 3))]]
             columns += [getattr(terms, name) for name in terms.__slots__]
             results.append([*columns, count_shared(profiles.hashes, profiles.offsets, *pairs)])
             results[-1] += [sorted(sieve.find_possible(text)) for text in texts]
@@ -147,6 +154,12 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             "count_words",
             "read_lines",
             "terms",
+            "take_rows",
+            "spread",
+            "encode",
+            "weigh_texts",
+            "compare_terms",
+            "find_evidence",
         ):
             with contextlib.suppress(ValueError, TypeError, BufferError, OverflowError, MemoryError):
                 getattr(kernel, name)(*break_arguments(name, chooser))
@@ -191,11 +204,41 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
         return [chooser.choice((make_text(chooser), b"bytes", 7))]
     kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "aaaan" + "a" * 18, "count_shared": "a" * 7, "sign": "a" * 5}
     kinds |= {"file_words": "taaa", "find_forms": "tn" + "a" * 9, "shapes": "taaann", "spellings": "taa"}
-    kinds |= {"repeated": "aaa", "shingle": "aaaanaa"}
+    kinds |= {"repeated": "aaa", "shingle": "aaaanaa", "take_rows": "anaaa", "spread": "aana", "encode": "aa"}
+    kinds |= {"weigh_texts": "a" * 9, "compare_terms": "a" * 9, "find_evidence": "a" * 11}
+    if name in {"take_rows", "spread", "weigh_texts", "compare_terms", "find_evidence"} and chooser.randrange(8):
+        return break_index_arguments(name, chooser, random_bytes)
     if name in {"find_forms", "shapes", "spellings"} and chooser.randrange(8):
         return break_text_arguments(name, chooser, random_bytes)
     make = {"a": array, "n": number, "t": lambda: random_bytes.bytes(chooser.randrange(40))}
     return [make[kind]() for kind in kinds.get(name, "aaaa")]
+
+
+def break_index_arguments(name: str, chooser: random.Random, random_bytes: Any) -> list[Any]:
+    """Arguments whose sizes fit each other: texts of some terms, of which numbers may lie out of range."""
+    import numpy as np
+
+    def numbers(kind: Any, size: int, top: int) -> Any:
+        return random_bytes.integers(0, top, size).astype(kind)
+
+    texts, places, terms, pairs = 3, chooser.choice((0, 20)), 5, chooser.choice((0, 4))
+    offsets, bounds = (np.sort([0, *random_bytes.integers(0, places + 1, texts - 1), places]) for _ in range(2))
+    offsets[chooser.randrange(texts + 1)] += chooser.choice((0, 0, 0, 1, -1))
+    codes, hashes = numbers(np.uint32, places, chooser.choice((terms, terms, terms + 1))), numbers(np.uint32, terms, 4)
+    rows = [numbers(np.int64, pairs, texts + (not chooser.randrange(4))) for _ in range(2)]
+    flags = [numbers(np.uint8, terms, 2) for _ in range(3)]
+    if name == "take_rows":
+        taken = np.empty(chooser.choice((places, int(np.diff(offsets)[rows[0] % texts].sum()))), np.uint32)
+        return [codes, 4, offsets, rows[0], taken]
+    if name == "spread":
+        return [codes, offsets, chooser.choice((1, 2, 3, 256)), np.zeros(places, np.uint8)]
+    if name == "weigh_texts":
+        tables = [*flags, random_bytes.random(terms), np.empty(places, np.uint8), np.empty(3 * texts)]
+        return [codes, offsets, numbers(np.uint8, texts, 2), *tables]
+    index = [codes, offsets, numbers(np.uint8, places, 2), flags[0]]
+    if name == "compare_terms":
+        return [*index, random_bytes.random(terms), random_bytes.random(terms), *rows, np.empty(5 * pairs)]
+    return [*index, hashes, codes % 4, codes[::-1].copy(), bounds, *rows, np.empty(pairs, np.int64)]
 
 
 def break_text_arguments(name: str, chooser: random.Random, random_bytes: Any) -> list[Any]:

@@ -1771,6 +1771,19 @@ typedef struct {
     size_t last;
 } HashSet;
 
+/* A set with room for so many hashes, none of them in it; 0 if there is no memory. */
+static int clear_set(HashSet *set, Grown *room, int64_t count)
+{
+    set->last = 15;
+    while ((int64_t)set->last < 2 * count)
+        set->last = 2 * set->last + 1;
+    room->used = 0;
+    set->slots = grow(room, (set->last + 1) * sizeof *set->slots);
+    if (set->slots)
+        memset(set->slots, 0, (set->last + 1) * sizeof *set->slots);
+    return set->slots != NULL;
+}
+
 static inline int holds(const HashSet *set, uint32_t hash)
 {
     size_t slot = hash & set->last;
@@ -1978,7 +1991,7 @@ static int push_sightings(TermWork *work, const HashSet *capitals, int cased)
 static int push_text(TermWork *work, const Kinds *kinds, const Source *source, const Source *folded_capitals)
 {
     Source plain = *source, capitals = *folded_capitals;
-    work->plain.used = work->capitals.used = work->slots.used = 0;
+    work->plain.used = work->capitals.used = 0;
     if (!source->folded && !source->refused) {
         uint8_t *out = grow(&work->plain, 2 * (size_t)source->size + 1), *names = grow(&work->capitals, 3 * (size_t)source->size / 2 + 1);
         if (!out || !names)
@@ -1991,14 +2004,10 @@ static int push_text(TermWork *work, const Kinds *kinds, const Source *source, c
     if (state != 1)
         return state;
     const int64_t found = work->names.t.tokens, count = work->words.t.tokens;
-    HashSet set = {NULL, 15};
-    while ((int64_t)set.last < 2 * found)
-        set.last = 2 * set.last + 1;
-    set.slots = grow(&work->slots, (set.last + 1) * sizeof *set.slots);
+    HashSet set;
     uint8_t *cased = grow(&work->columns[CASED], 1);
-    if (!set.slots || !cased)
+    if (!cased || !clear_set(&set, &work->slots, found))
         return -1;
-    memset(set.slots, 0, (set.last + 1) * sizeof *set.slots);
     for (int64_t i = 0; i < found; i++)
         if (work->names.useful[i])
             add_hash(&set, work->names.hashes[i]);
@@ -2064,6 +2073,426 @@ end:
     free(sources);
     free(capitals);
     return result;
+}
+
+/* ---- rows and their values: detect/columns.py --------------------------------------------------------------------------------- */
+
+/* Whether each of these is the number of a row. */
+static int are_rows(const int64_t *rows, Py_ssize_t count, Py_ssize_t limit)
+{
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (rows[i] < 0 || rows[i] >= limit)
+            return 0;
+    return 1;
+}
+
+PyDoc_STRVAR(take_rows_doc, "take_rows(values, size, offsets, rows, taken): copies the values, of so many bytes each, of some rows one after the other.");
+
+static PyObject *take_rows(PyObject *module, PyObject *args)
+{
+    Py_buffer v[4] = {{0}};
+    const char *error = NULL;
+    Py_ssize_t size;
+    if (!PyArg_ParseTuple(args, "y*ny*y*w*", &v[0], &size, &v[1], &v[2], &v[3]))
+        return NULL;
+    const uint8_t *values = v[0].buf;
+    const int64_t *offsets = v[1].buf, *rows = v[2].buf;
+    uint8_t *taken = v[3].buf;
+    Py_ssize_t count = COUNT(v[2], int64_t), limit = COUNT(v[1], int64_t) - 1, done = 0;
+    if (size < 1 || size > 64)
+        return finish(v, 4, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    if (!are_offsets(offsets, limit + 1, v[0].len / size) || !are_rows(rows, count, limit))
+        error = BAD_OFFSETS;
+    for (Py_ssize_t i = 0; i < count && !error; i++) {
+        const Py_ssize_t bytes = (Py_ssize_t)(offsets[rows[i] + 1] - offsets[rows[i]]) * size;
+        if (bytes > v[3].len - done) {
+            error = BAD_SIZES;
+            break;
+        }
+        memcpy(taken + done, values + offsets[rows[i]] * size, (size_t)bytes);
+        done += bytes;
+    }
+    if (!error && done != v[3].len)
+        error = BAD_SIZES;
+    Py_END_ALLOW_THREADS
+    return finish(v, 4, done / size, error);
+}
+
+/* How often a value was met, and in which row last; `row` counts from 1, 0 for a slot that is free. */
+typedef struct {
+    uint32_t value, count;
+    int64_t row;
+} Met;
+
+/* The slot of a value, or the free one where it would stand. */
+static Met *find_met(Met *slots, int bits, uint32_t value)
+{
+    size_t slot = (size_t)(value * P1) >> (32 - bits);
+    while (slots[slot].row && slots[slot].value != value)
+        slot = (slot + 1) & (((size_t)1 << bits) - 1);
+    return slots + slot;
+}
+
+/* Twice the slots; 0 if there is no memory. */
+static int double_slots(Met **slots, int *bits)
+{
+    Met *wider = calloc((size_t)2 << *bits, sizeof *wider);
+    if (!wider)
+        return 0;
+    for (size_t i = 0; i < (size_t)1 << *bits; i++)
+        if ((*slots)[i].row)
+            *find_met(wider, *bits + 1, (*slots)[i].value) = (*slots)[i];
+    free(*slots);
+    *slots = wider;
+    ++*bits;
+    return 1;
+}
+
+PyDoc_STRVAR(spread_doc, "spread(values, offsets, least, flags): sets the flags (bytes, zeros) of the values (uint32) that so many rows hold at least,\n"
+                         "from 1 to 255; gives back how many are flagged.");
+
+/* Most values are rare, and a small table of counts, which values share, tells so; only the others are counted one by one. */
+static PyObject *spread(PyObject *module, PyObject *args)
+{
+    Py_buffer v[3] = {{0}};
+    const char *error = NULL;
+    Py_ssize_t least;
+    if (!PyArg_ParseTuple(args, "y*y*nw*", &v[0], &v[1], &least, &v[2]))
+        return NULL;
+    const uint32_t *values = v[0].buf;
+    const int64_t *offsets = v[1].buf;
+    uint8_t *flags = v[2].buf;
+    Py_ssize_t count = COUNT(v[0], uint32_t), rows = COUNT(v[1], int64_t) - 1, found = 0;
+    if (least < 1 || least > 255 || v[2].len != count || rows < 0)
+        return finish(v, 3, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    int wide = 12, bits = 8;
+    while (wide < 24 && (Py_ssize_t)1 << wide < 2 * count)
+        wide++;
+    uint8_t *counts = calloc((size_t)1 << wide, 1);
+    Met *slots = calloc((size_t)1 << bits, sizeof *slots);
+    size_t used = 0;
+    if (!counts || !slots)
+        error = NO_MEMORY;
+    else if (!are_offsets(offsets, rows + 1, count) || offsets[0] || offsets[rows] != count)
+        error = BAD_OFFSETS;
+    for (Py_ssize_t i = 0; i < count && !error; i++) {
+        uint8_t *shared = &counts[values[i] * P1 >> (32 - wide)];
+        *shared += *shared < least;
+    }
+    for (Py_ssize_t row = 0; row < rows && !error; row++)
+        for (Py_ssize_t i = (Py_ssize_t)offsets[row]; i < offsets[row + 1]; i++) {
+            if (counts[values[i] * P1 >> (32 - wide)] < least)
+                continue;
+            Met *met = find_met(slots, bits, values[i]);
+            if (met->row == row + 1)
+                continue;
+            if (!met->row && 2 * ++used > (size_t)1 << bits) {
+                if (bits == 31 || !double_slots(&slots, &bits)) {
+                    error = NO_MEMORY;
+                    break;
+                }
+                met = find_met(slots, bits, values[i]);
+            }
+            met->value = values[i];
+            met->count += met->count < least;
+            met->row = row + 1;
+        }
+    for (Py_ssize_t i = 0; i < count && !error; i++)
+        if (counts[values[i] * P1 >> (32 - wide)] == least) {
+            flags[i] = find_met(slots, bits, values[i])->count == least;
+            found += flags[i];
+        }
+    free(counts);
+    free(slots);
+    Py_END_ALLOW_THREADS
+    return finish(v, 3, found, error);
+}
+
+/* Sorts by the upper half, `spare` has room for as many. */
+static void sort_upper_half(uint64_t *values, uint64_t *spare, Py_ssize_t count)
+{
+    for (int shift = 32; shift < 64; shift += 8) {
+        size_t places[257] = {0};
+        for (Py_ssize_t i = 0; i < count; i++)
+            places[(values[i] >> shift & 0xFF) + 1]++;
+        for (int digit = 0; digit < 256; digit++)
+            places[digit + 1] += places[digit];
+        for (Py_ssize_t i = 0; i < count; i++)
+            spare[places[values[i] >> shift & 0xFF]++] = values[i];
+        uint64_t *other = values;
+        values = spare;
+        spare = other;
+    }
+}
+
+PyDoc_STRVAR(encode_doc, "encode(values, codes): fills the places (uint32) of the values (uint32) among the distinct ones; gives back those, ascending, and\n"
+                         "how often each occurs (bytearrays of uint32 and int64).");
+
+static PyObject *encode(PyObject *module, PyObject *args)
+{
+    Py_buffer v[2] = {{0}};
+    const char *error = NULL;
+    if (!PyArg_ParseTuple(args, "y*w*", &v[0], &v[1]))
+        return NULL;
+    const uint32_t *values = v[0].buf;
+    uint32_t *codes = v[1].buf;
+    Py_ssize_t count = COUNT(v[0], uint32_t), used = 0;
+    if (COUNT(v[1], uint32_t) != count || count >= UINT32_MAX)
+        return finish(v, 2, 0, BAD_SIZES);
+    int bits = 12;
+    uint64_t *sorted = NULL;
+    uint32_t *distinct = NULL, *ranks = NULL;
+    int64_t *counts = NULL;
+    Py_BEGIN_ALLOW_THREADS
+    Met *slots = calloc((size_t)1 << bits, sizeof *slots);
+    error = slots ? NULL : NO_MEMORY;
+    for (Py_ssize_t i = 0; i < count && !error; i++) { /* in the order they are met; `row` is the number of a value, from 1 */
+        Met *met = find_met(slots, bits, values[i]);
+        if (!met->row) {
+            if (2 * (size_t)(used + 1) > (size_t)1 << bits) {
+                if (bits == 31 || !double_slots(&slots, &bits)) {
+                    error = NO_MEMORY;
+                    break;
+                }
+                met = find_met(slots, bits, values[i]);
+            }
+            met->value = values[i];
+            met->row = ++used;
+        }
+        met->count++;
+        codes[i] = (uint32_t)(met->row - 1);
+    }
+    sorted = malloc((2 * (size_t)used + 1) * sizeof *sorted);
+    distinct = malloc(((size_t)used + 1) * sizeof *distinct);
+    ranks = malloc(((size_t)used + 1) * sizeof *ranks);
+    counts = malloc(((size_t)used + 1) * sizeof *counts);
+    if (!sorted || !distinct || !ranks || !counts)
+        error = NO_MEMORY;
+    for (size_t i = 0; i < (size_t)1 << bits && !error; i++)
+        if (slots[i].row)
+            sorted[slots[i].row - 1] = (uint64_t)slots[i].value << 32 | (uint64_t)(slots[i].row - 1);
+    if (!error)
+        sort_upper_half(sorted, sorted + used, used);
+    for (Py_ssize_t i = 0; i < used && !error; i++) {
+        distinct[i] = (uint32_t)(sorted[i] >> 32);
+        ranks[(uint32_t)sorted[i]] = (uint32_t)i;
+        counts[i] = find_met(slots, bits, distinct[i])->count;
+    }
+    for (Py_ssize_t i = 0; i < count && !error; i++)
+        codes[i] = ranks[codes[i]];
+    free(slots);
+    free(sorted);
+    free(ranks);
+    Py_END_ALLOW_THREADS
+    PyObject *result = NULL, *parts[2] = {NULL, NULL};
+    if (!error) {
+        parts[0] = bytearray_of(distinct, used * (int64_t)sizeof *distinct);
+        parts[1] = bytearray_of(counts, used * (int64_t)sizeof *counts);
+        if (parts[0] && parts[1])
+            result = PyTuple_Pack(2, parts[0], parts[1]);
+        Py_XDECREF(parts[0]);
+        Py_XDECREF(parts[1]);
+    }
+    free(distinct);
+    free(counts);
+    if (error)
+        return finish(v, 2, 0, error);
+    release(v, 2);
+    return result;
+}
+
+/* ---- stories: detect/stories.py, _Index ---------------------------------------------------------------------------------------- */
+
+/* The weighted terms of texts, as `_Index` has them. */
+typedef struct {
+    const uint32_t *codes;
+    const int64_t *offsets;
+    const uint8_t *naming, *numeric; /* by place, by code */
+    Py_ssize_t texts, terms;
+} TermIndex;
+
+/* From codes, offsets, naming, numeric. */
+static const char *make_term_index(const Py_buffer *v, TermIndex *index)
+{
+    *index = (TermIndex){v[0].buf, v[1].buf, v[2].buf, v[3].buf, COUNT(v[1], int64_t) - 1, v[3].len};
+    Py_ssize_t places = COUNT(v[0], uint32_t);
+    if (v[2].len != places)
+        return BAD_SIZES;
+    return are_offsets(index->offsets, index->texts + 1, places) ? NULL : BAD_OFFSETS;
+}
+
+/* The next code that both texts hold, and where it stands in each; 0 at the end. */
+static inline int next_common(const TermIndex *index, int64_t *i, int64_t last_i, int64_t *j, int64_t last_j)
+{
+    while (*i < last_i && *j < last_j) {
+        uint32_t x = index->codes[*i], y = index->codes[*j];
+        if (x == y)
+            return 1;
+        *i += x < y;
+        *j += y < x;
+    }
+    return 0;
+}
+
+#define SUMS 5 /* of a pair: squares of all shared terms, of names, of numbers; weights of numbers, of names */
+
+PyDoc_STRVAR(compare_terms_doc, "compare_terms(codes, offsets, naming, numeric, weights, squares, a, b, sums): fills five sums (float64) over the terms that\n"
+                                "texts a[i] and b[i] share: the squares of all, of names, of numbers, the weights of numbers, of names.");
+
+static PyObject *compare_terms(PyObject *module, PyObject *args)
+{
+    Py_buffer v[9] = {{0}};
+    TermIndex index;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*y*y*w*", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7], &v[8]))
+        return NULL;
+    const double *weights = v[4].buf, *squares = v[5].buf;
+    const int64_t *a = v[6].buf, *b = v[7].buf;
+    double *sums = v[8].buf;
+    Py_ssize_t pairs = COUNT(v[6], int64_t);
+    const char *error = make_term_index(v, &index);
+    if (!error && (COUNT(v[4], double) != index.terms || COUNT(v[5], double) != index.terms || COUNT(v[7], int64_t) != pairs || COUNT(v[8], double) != SUMS * pairs))
+        error = BAD_SIZES;
+    Py_BEGIN_ALLOW_THREADS
+    if (!error && (!are_rows(a, pairs, index.texts) || !are_rows(b, pairs, index.texts)))
+        error = BAD_OFFSETS;
+    for (Py_ssize_t p = 0; p < pairs && !error; p++) {
+        double sum[SUMS] = {0};
+        int64_t i = index.offsets[a[p]], j = index.offsets[b[p]];
+        for (; next_common(&index, &i, index.offsets[a[p] + 1], &j, index.offsets[b[p] + 1]); i++, j++) {
+            uint32_t code = index.codes[i];
+            if (code >= index.terms) {
+                error = BAD_OFFSETS;
+                break;
+            }
+            sum[0] += squares[code];
+            if (index.naming[i] & index.naming[j]) {
+                sum[1] += squares[code];
+                sum[4] += weights[code];
+            }
+            if (index.numeric[code]) {
+                sum[2] += squares[code];
+                sum[3] += weights[code];
+            }
+        }
+        memcpy(sums + SUMS * p, sum, sizeof sum);
+    }
+    Py_END_ALLOW_THREADS
+    return finish(v, 9, pairs, error);
+}
+
+/* The occurrences of names and numbers of texts. */
+typedef struct {
+    const uint32_t *sightings, *contexts;
+    const int64_t *bounds;
+} Sightings;
+
+/* The terms that `text` has in words of its own. */
+static int gather_own(const Sightings *seen, int64_t text, int64_t other, HashSet *contexts, Grown *room, HashSet *own, Grown *own_room)
+{
+    const int64_t first = seen->bounds[text], last = seen->bounds[text + 1], from = seen->bounds[other], to = seen->bounds[other + 1];
+    if (!clear_set(contexts, room, to - from) || !clear_set(own, own_room, last - first))
+        return 0;
+    for (int64_t i = from; i < to; i++)
+        add_hash(contexts, seen->contexts[i]);
+    for (int64_t i = first; i < last; i++)
+        if (!holds(contexts, seen->contexts[i]))
+            add_hash(own, seen->sightings[i]);
+    return 1;
+}
+
+PyDoc_STRVAR(find_evidence_doc, "find_evidence(codes, offsets, naming, numeric, hashes, sightings, contexts, bounds, a, b, counts): the codes of the names and\n"
+                                "numbers that texts a[i] and b[i] share and both found out (a bytearray of uint32), and how many each pair has (int64).");
+
+static PyObject *find_evidence(PyObject *module, PyObject *args)
+{
+    Py_buffer v[11] = {{0}};
+    TermIndex index;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*y*y*y*y*w*", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7], &v[8], &v[9], &v[10]))
+        return NULL;
+    const uint32_t *hashes = v[4].buf;
+    const Sightings seen = {v[5].buf, v[6].buf, v[7].buf};
+    const int64_t *a = v[8].buf, *b = v[9].buf;
+    int64_t *counts = v[10].buf;
+    Py_ssize_t pairs = COUNT(v[8], int64_t);
+    const char *error = make_term_index(v, &index);
+    if (!error && (COUNT(v[4], uint32_t) != index.terms || v[5].len != v[6].len || COUNT(v[7], int64_t) != index.texts + 1 || v[9].len != v[8].len || v[10].len != v[8].len))
+        error = BAD_SIZES;
+    Grown found = {0}, room[3] = {{0}};
+    HashSet contexts, ours, theirs;
+    Py_BEGIN_ALLOW_THREADS
+    if (!error && (!are_rows(a, pairs, index.texts) || !are_rows(b, pairs, index.texts) || !are_offsets(seen.bounds, index.texts + 1, COUNT(v[5], uint32_t))))
+        error = BAD_OFFSETS;
+    for (Py_ssize_t p = 0; p < pairs && !error; p++) {
+        int64_t i = index.offsets[a[p]], j = index.offsets[b[p]];
+        counts[p] = 0;
+        if (!gather_own(&seen, a[p], b[p], &contexts, &room[0], &ours, &room[1]) || !gather_own(&seen, b[p], a[p], &contexts, &room[0], &theirs, &room[2]))
+            error = NO_MEMORY;
+        for (; !error && next_common(&index, &i, index.offsets[a[p] + 1], &j, index.offsets[b[p] + 1]); i++, j++) {
+            uint32_t code = index.codes[i];
+            if (code >= index.terms) {
+                error = BAD_OFFSETS;
+                break;
+            }
+            if (!index.numeric[code] && !(index.naming[i] && index.naming[j]))
+                continue;
+            if (!holds(&ours, hashes[code]) || !holds(&theirs, hashes[code]))
+                continue;
+            uint32_t *place = grow(&found, sizeof *place);
+            if (!place) {
+                error = NO_MEMORY;
+                break;
+            }
+            *place = code;
+            counts[p]++;
+        }
+    }
+    Py_END_ALLOW_THREADS
+    PyObject *result = error ? NULL : bytearray_of(found.data, (int64_t)found.used);
+    free(found.data);
+    for (int i = 0; i < 3; i++)
+        free(room[i].data);
+    Py_XDECREF(finish(v, 11, 0, error));
+    return result;
+}
+
+PyDoc_STRVAR(weigh_texts_doc, "weigh_texts(codes, offsets, cased, named, rare, numeric, squares, naming, norms): fills whether each term of each text counts as a\n"
+                              "name there (bytes), and the sums of the squares of all its terms, of those that do, of its numbers (float64, 3 a text).");
+
+static PyObject *weigh_texts(PyObject *module, PyObject *args)
+{
+    Py_buffer v[9] = {{0}};
+    const char *error = NULL;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*y*w*w*", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7], &v[8]))
+        return NULL;
+    const uint32_t *codes = v[0].buf;
+    const int64_t *offsets = v[1].buf;
+    const uint8_t *cased = v[2].buf, *named = v[3].buf, *rare = v[4].buf, *numeric = v[5].buf;
+    const double *squares = v[6].buf;
+    uint8_t *naming = v[7].buf;
+    double *norms = v[8].buf;
+    Py_ssize_t places = COUNT(v[0], uint32_t), texts = COUNT(v[1], int64_t) - 1, terms = COUNT(v[6], double);
+    if (texts < 0 || v[2].len != texts || v[3].len != terms || v[4].len != terms || v[5].len != terms || v[7].len != places || COUNT(v[8], double) != 3 * texts)
+        return finish(v, 9, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    if (!are_offsets(offsets, texts + 1, places))
+        error = BAD_OFFSETS;
+    for (Py_ssize_t i = 0; i < places && !error; i++)
+        error = codes[i] < terms ? NULL : BAD_OFFSETS;
+    for (Py_ssize_t d = 0; d < texts && !error; d++) {
+        double all = 0, names = 0, numbers = 0;
+        for (int64_t i = offsets[d]; i < offsets[d + 1]; i++) {
+            const uint32_t code = codes[i];
+            naming[i] = named[code] || (rare[code] && !cased[d]);
+            all += squares[code];
+            names += naming[i] ? squares[code] : 0;
+            numbers += numeric[code] ? squares[code] : 0;
+        }
+        norms[3 * d] = all, norms[3 * d + 1] = names, norms[3 * d + 2] = numbers;
+    }
+    Py_END_ALLOW_THREADS
+    return finish(v, 9, texts, error);
 }
 
 /* ---- words as people count them: text/words.py, count_words ------------------------------------------------------------------- */
@@ -2939,6 +3368,12 @@ static PyMethodDef methods[] = {
     {"band_keys", band_keys, METH_VARARGS, band_keys_doc},
     {"despin", despin, METH_VARARGS, despin_doc},
     {"terms", terms, METH_VARARGS, terms_doc},
+    {"take_rows", take_rows, METH_VARARGS, take_rows_doc},
+    {"spread", spread, METH_VARARGS, spread_doc},
+    {"encode", encode, METH_VARARGS, encode_doc},
+    {"weigh_texts", weigh_texts, METH_VARARGS, weigh_texts_doc},
+    {"compare_terms", compare_terms, METH_VARARGS, compare_terms_doc},
+    {"find_evidence", find_evidence, METH_VARARGS, find_evidence_doc},
     {"count_words", count_words, METH_O, count_words_doc},
     {"file_words", file_words, METH_VARARGS, file_words_doc},
     {"find_forms", find_forms, METH_VARARGS, find_forms_doc},
