@@ -97,6 +97,7 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
     from dedupe.detect.columns import encode_values, find_spread, take_rows
     from dedupe.detect.profile import profile_texts
     from dedupe.detect.stories import link_stories
+    from dedupe.detect.templates import _count_shared
     from dedupe.detect.terms import extract_terms
     from dedupe.detect.verify import count_shared
     from dedupe.repair.shape import find_shapes
@@ -126,6 +127,7 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             rows = np.arange(len(texts))
             columns += [take_rows(terms.terms, terms.offsets, rows[::2]), find_spread(terms.contexts, terms.bounds, 2)]
             columns += encode_values(terms.terms)
+            columns += [_count_shared([f" {' '.join(text.split())} " for text in (*texts[-2:], texts[-1][::2])])]
             columns += [[*map(dataclasses.astuple, link_stories(terms, rows, np.full(len(rows), np.nan), 3))]]
             columns += [getattr(terms, name) for name in terms.__slots__]
             results.append([*columns, count_shared(profiles.hashes, profiles.offsets, *pairs)])
@@ -160,6 +162,7 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             "weigh_texts",
             "compare_terms",
             "find_evidence",
+            "match_words",
         ):
             with contextlib.suppress(ValueError, TypeError, BufferError, OverflowError, MemoryError):
                 getattr(kernel, name)(*break_arguments(name, chooser))
@@ -190,6 +193,8 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
     if name == "terms":
         kinds = {chooser.choice((0, 0, 1, 0x10FF, -1)): random_bytes.bytes(chooser.choice((256, 256, 0, 257)))}
         return [make_texts(), make_texts(), chooser.choice(({}, {}, {1: random_bytes.bytes(600)})), kinds]
+    if name == "match_words":
+        return [make_texts(), chooser.choice((0, 1, 2, 2, 2**40))]
     if name in {"tokenize", "combining"}:
         return [make_texts(), {chooser.choice((0, 1, 0x10FF, -1, 0x1100)): random_bytes.bytes(chooser.choice((0, 514, 600)))}]
     if name == "profile":

@@ -19,6 +19,7 @@ from dedupe.config import FindSettings
 from dedupe.detect import batches, boilerplate, fingerprints, lsh, minhash, profile, shingles, stories, verify
 from dedupe.detect.columns import chain_sizes, encode_values, find_spread, take_rows
 from dedupe.detect.stories import link_stories
+from dedupe.detect.templates import _count_shared
 from dedupe.detect.terms import extract_terms
 from dedupe.repair.encoding import _fix_line, fix_encoding
 from dedupe.repair.layout import clean_residue, read_layout
@@ -227,6 +228,17 @@ def test_stories_are_the_same(reports: list[list[str]], cased: bool) -> None:
     assert fast == slow
     event("linked" if fast else "not linked")
     fast, slow = both(lambda: tuple(link_stories(terms, rows, moments, 3)))
+    assert fast == slow
+
+
+WORDS = st.lists(st.sampled_from("abcd"), max_size=30) | st.lists(st.sampled_from("abcdefghéカ\ud800"), max_size=30)
+
+
+@compiled
+@given(st.lists(WORDS, min_size=1, max_size=5))
+@settings(max_examples=1500, deadline=None)
+def test_matching_words_are_the_same(texts: list[list[str]]) -> None:
+    fast, slow = both(lambda: _count_shared([f" {' '.join(words)} " for words in texts]))
     assert fast == slow
 
 

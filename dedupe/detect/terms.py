@@ -14,7 +14,7 @@ five words share a copied line, not a fact that both found out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
@@ -214,14 +214,25 @@ def spell_terms(text: str, hashes: Iterable[int]) -> dict[int, str]:
     ['9,400', 'Velsing']
     """
     wanted, spelled = set(hashes), dict[int, str]()
-    pieces = (piece.strip(_PUNCTUATION) for piece in text.split())
-    words = list(dict.fromkeys([*_SPELLED.findall(text), *pieces, *_SIGN_PAIR.findall(text)]))
+    # What a search is made for comes first: nearly always all is found there.
+    for find in (_SPELLED.findall, _strip_pieces, _SIGN_PAIR.findall):
+        if wanted := wanted.difference(spelled):
+            spelled |= _spell_words(list(dict.fromkeys(find(text))), wanted)
+    return spelled
+
+
+def _strip_pieces(text: str) -> list[str]:
+    return [piece.strip(_PUNCTUATION) for piece in text.split()]
+
+
+def _spell_words(words: Sequence[str], wanted: Collection[int]) -> dict[int, str]:
+    """The first of the words that has each of these term hashes, by hash."""
     tokens = tokenize(_read_numbers("\n".join(words)).split("\n") if words else [])
     terms, useful = hash_terms(tokens)
-    for word, first, last in zip(words, tokens.documents[:-1].tolist(), tokens.documents[1:].tolist(), strict=True):
-        if last > first and useful[first] and int(terms[first]) in wanted:
-            spelled.setdefault(int(terms[first]), word)
-    return spelled
+    rows = np.flatnonzero(tokens.counts())
+    firsts = tokens.documents[rows]
+    found = np.flatnonzero(useful[firsts] & np.isin(terms[firsts], np.fromiter(wanted, np.uint32)))
+    return {int(terms[firsts[place]]): words[rows[place]] for place in found[::-1].tolist()}
 
 
 def hash_terms(tokens: Tokens) -> tuple[_Words, _Flags]:

@@ -170,7 +170,8 @@ def _group_pieces(pieces: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int,
         if length >= _GROUP:
             yield group
             group, length = [], 0
-    yield group
+    if group:
+        yield group
 
 
 @cache
