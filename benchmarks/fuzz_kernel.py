@@ -207,7 +207,7 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
         return [lines, number(), chooser.choice(((b"text", b"id"), (b"id",), (), (b"",) * 17, ("text",)))]
     if name == "count_words":
         return [chooser.choice((make_text(chooser), b"bytes", 7))]
-    kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "aaaan" + "a" * 18, "count_shared": "a" * 7, "sign": "a" * 5}
+    kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "aaaan" + "a" * 20, "count_shared": "a" * 7, "sign": "a" * 5}
     kinds |= {"file_words": "taaa", "find_forms": "tn" + "a" * 9, "shapes": "taaann", "spellings": "taa"}
     kinds |= {"repeated": "aaa", "shingle": "aaaanaa", "take_rows": "anaaa", "spread": "aana", "encode": "aa"}
     kinds |= {"weigh_texts": "a" * 9, "compare_terms": "a" * 9, "find_evidence": "a" * 11}

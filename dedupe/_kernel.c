@@ -1473,8 +1473,11 @@ static PyObject *repeated(PyObject *module, PyObject *args)
 
 /* ---- class tokens: text/classes.py, ClassMap.despin ------------------------------------------------------------------------ */
 
+#define FILTER_BITS 17 /* of a hash: text/classes.py */
+
 typedef struct {
     const uint64_t *keys;
+    const uint8_t *filter;
     const int32_t *slots;
     const uint32_t *codes;
     const uint8_t *ends, *dropped, *replacement, *goes_on;
@@ -1484,17 +1487,20 @@ typedef struct {
 
 static int make_lookup(const Py_buffer *v, int bits, Lookup *lookup)
 {
-    *lookup = (Lookup){v[0].buf, v[1].buf, v[2].buf, v[3].buf, v[4].buf, v[5].buf, v[6].buf, COUNT(v[0], uint64_t), 0, bits};
-    if (bits < 1 || bits > 24 || lookup->count < 1 || lookup->count > INT32_MAX || COUNT(v[1], int32_t) % ((Py_ssize_t)1 << bits))
+    *lookup = (Lookup){v[0].buf, v[1].buf, v[2].buf, v[3].buf, v[4].buf, v[5].buf, v[6].buf, v[7].buf, COUNT(v[0], uint64_t), 0, bits};
+    if (bits < 1 || bits > 24 || lookup->count < 1 || lookup->count > INT32_MAX || COUNT(v[2], int32_t) % ((Py_ssize_t)1 << bits))
         return 0;
-    lookup->tables = COUNT(v[1], int32_t) >> bits;
-    return COUNT(v[2], uint32_t) == lookup->count && v[3].len == lookup->count && v[4].len == lookup->count
-           && v[5].len == lookup->count && v[6].len == lookup->count;
+    lookup->tables = COUNT(v[2], int32_t) >> bits;
+    return v[1].len == 1 << (FILTER_BITS - 3) && COUNT(v[3], uint32_t) == lookup->count && v[4].len == lookup->count
+           && v[5].len == lookup->count && v[6].len == lookup->count && v[7].len == lookup->count;
 }
 
 static inline int32_t find_entry(const Lookup *lookup, uint64_t hash)
 {
     const int32_t none = (int32_t)lookup->count - 1;
+    const uint64_t bit = hash >> (64 - FILTER_BITS);
+    if (!(lookup->filter[bit >> 3] >> (bit & 7) & 1))
+        return none;
     for (Py_ssize_t table = 0; table < lookup->tables; table++) {
         uint64_t slot = hash >> (16 * table % 48) & (((uint64_t)1 << lookup->bits) - 1);
         int32_t entry = lookup->slots[(table << lookup->bits) + (Py_ssize_t)slot];
@@ -1530,29 +1536,29 @@ PyDoc_STRVAR(despin_doc, "despin(buffer, starts, ends, documents, bits, *words, 
 
 static PyObject *despin(PyObject *module, PyObject *args)
 {
-    Py_buffer v[22] = {{0}};
+    Py_buffer v[24] = {{0}};
     const char *error = NULL;
     int bits;
     /* no tuples in the format: CPython makes room for the views of the outermost arguments only */
-    if (!PyArg_ParseTuple(args, "y*y*y*y*iy*y*y*y*y*y*y*y*y*y*y*y*y*y*w*w*w*w*", &v[0], &v[1], &v[2], &v[3], &bits, &v[4],
+    if (!PyArg_ParseTuple(args, "y*y*y*y*iy*y*y*y*y*y*y*y*y*y*y*y*y*y*y*y*w*w*w*w*", &v[0], &v[1], &v[2], &v[3], &bits, &v[4],
                           &v[5], &v[6], &v[7], &v[8], &v[9], &v[10], &v[11], &v[12], &v[13], &v[14], &v[15], &v[16], &v[17],
-                          &v[18], &v[19], &v[20], &v[21]))
+                          &v[18], &v[19], &v[20], &v[21], &v[22], &v[23]))
         return NULL;
     const uint8_t *buffer = v[0].buf;
     const int64_t *starts = v[1].buf, *ends = v[2].buf, *documents = v[3].buf;
-    uint32_t *classes = v[18].buf, *surfaces = v[19].buf;
-    int64_t *bounds = v[20].buf, *replacements = v[21].buf;
+    uint32_t *classes = v[20].buf, *surfaces = v[21].buf;
+    int64_t *bounds = v[22].buf, *replacements = v[23].buf;
     Py_ssize_t tokens = COUNT(v[1], int64_t), texts = COUNT(v[3], int64_t) - 1, kept = 0;
     Lookup words, phrases;
-    if (texts < 0 || COUNT(v[2], int64_t) != tokens || COUNT(v[18], uint32_t) < tokens || COUNT(v[19], uint32_t) < tokens
-        || COUNT(v[20], int64_t) != texts + 1 || COUNT(v[21], int64_t) != texts)
-        return finish(v, 22, 0, BAD_SIZES);
+    if (texts < 0 || COUNT(v[2], int64_t) != tokens || COUNT(v[20], uint32_t) < tokens || COUNT(v[21], uint32_t) < tokens
+        || COUNT(v[22], int64_t) != texts + 1 || COUNT(v[23], int64_t) != texts)
+        return finish(v, 24, 0, BAD_SIZES);
     Py_BEGIN_ALLOW_THREADS
     uint64_t *hashes = malloc(((size_t)tokens + 1) * sizeof *hashes);
     int32_t *entries = malloc(((size_t)tokens + 1) * sizeof *entries);
     if (!hashes || !entries)
         error = NO_MEMORY;
-    else if (!make_lookup(v + 4, bits, &words) || !make_lookup(v + 11, bits, &phrases))
+    else if (!make_lookup(v + 4, bits, &words) || !make_lookup(v + 12, bits, &phrases))
         error = BAD_SIZES;
     else if (!are_offsets(documents, texts + 1, tokens))
         error = BAD_OFFSETS;
@@ -1595,7 +1601,7 @@ static PyObject *despin(PyObject *module, PyObject *args)
     free(hashes);
     free(entries);
     Py_END_ALLOW_THREADS
-    return finish(v, 22, kept, error);
+    return finish(v, 24, kept, error);
 }
 
 /* ---- terms: detect/terms.py, extract_terms ------------------------------------------------------------------------------------ */

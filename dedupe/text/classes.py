@@ -24,6 +24,7 @@ LARGEST_CLASS = 12  # forms
 NUMBER = np.uint32(1)  # the bit of a class code that tells numbers, which a spinner leaves alone, from words
 
 _SLOT_BITS = 18  # of a hash, say where to look for it
+_FILTER_BITS = 17  # of a hash, the upper ones, say whether to look at all; the compiled kernel knows it, too
 
 _Numbers = npt.NDArray[np.uint64]
 _Codes = npt.NDArray[np.uint32]
@@ -149,10 +150,12 @@ class ClassMap:
 class _Lookup:
     """Hashes with what is known of them; the last entry stands for all that are unknown.
 
+    filter: for the compiled kernel; NumPy asks for many hashes at once, and gains nothing by it.
     ends: a form ends here, of class `codes`, or `dropped`, or a `replacement` by the spinner; goes_on: a longer form begins so.
     """
 
     keys: _Numbers
+    filter: npt.NDArray[np.uint8]
     slots: npt.NDArray[np.int32]
     codes: _Codes
     ends: _Flags
@@ -172,11 +175,11 @@ class _Lookup:
         ends[places], drops[places], replaces[places] = True, dropped[chosen], replacement[chosen]
         values[places] = codes[chosen]
         keys_and_none = np.concatenate([distinct, np.zeros(1, np.uint64)])
-        return cls(keys_and_none, _fill_slots(distinct), values, ends, drops, replaces, goes_on)
+        return cls(keys_and_none, _fill_filter(distinct), _fill_slots(distinct), values, ends, drops, replaces, goes_on)
 
     def columns(self) -> tuple[npt.NDArray[Any], ...]:
         """All of it, as the compiled kernel takes it."""
-        return self.keys, self.slots, self.codes, self.ends, self.dropped, self.replacement, self.goes_on
+        return self.keys, self.filter, self.slots, self.codes, self.ends, self.dropped, self.replacement, self.goes_on
 
     def find(self, hashes: _Numbers) -> _Places:
         """The entry of each hash."""
@@ -185,6 +188,13 @@ class _Lookup:
             wrong = np.flatnonzero((self.keys[entries] != hashes) & (entries < len(self.keys) - 1))
             entries[wrong] = self.slots[table][_slot(hashes[wrong], table)] if table < len(self.slots) else len(self.keys) - 1
         return entries
+
+
+def _fill_filter(keys: _Numbers) -> npt.NDArray[np.uint8]:
+    """A bit for each key, small enough for the nearest cache: most hashes that are no key are told by it."""
+    bits = np.zeros(1 << _FILTER_BITS, np.uint8)
+    bits[keys >> np.uint64(64 - _FILTER_BITS)] = 1
+    return np.packbits(bits, bitorder="little")
 
 
 def _fill_slots(keys: _Numbers) -> npt.NDArray[np.int32]:
