@@ -146,12 +146,13 @@ static int make_room(Tokenizer *t, int64_t bytes)
     return 1;
 }
 
-static uint8_t ascii_forms[128], ascii_lower[128], is_letter[128]; /* is_letter: letters and digits */
+static uint8_t ascii_forms[128], ascii_lower[128], is_letter[128], is_capital_or_digit[128]; /* is_letter: letters and digits */
 
 static void fill_ascii_forms(void)
 {
     for (int c = 0; c < 128; c++) {
         ascii_lower[c] = (uint8_t)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+        is_capital_or_digit[c] = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
         is_letter[c] = (c >= '0' && c <= '9') || (ascii_lower[c] >= 'a' && ascii_lower[c] <= 'z');
         int word = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '_';
         ascii_forms[c] = (uint8_t)(c >= 'A' && c <= 'Z' ? c + 32 : word ? c : ' ');
@@ -1643,7 +1644,6 @@ static void *grow(Grown *grown, size_t bytes)
 /* What is known of the characters of the blocks that a batch has; blocks that are missing hold nothing of note. */
 typedef struct {
     const uint8_t *blocks[BLOCKS];
-    uint8_t stops[256]; /* by byte: where a search for digits and capitals has to look */
 } Kinds;
 
 static int gather_kinds(PyObject *blocks, Kinds *kinds)
@@ -1665,8 +1665,6 @@ static int gather_kinds(PyObject *blocks, Kinds *kinds)
         }
         kinds->blocks[block] = (const uint8_t *)bytes;
     }
-    for (int byte = 0; byte < 256; byte++)
-        kinds->stops[byte] = byte >= 0x80 || kinds->blocks[0][byte] & (IS_DECIMAL | IS_CAPITAL);
     return 1;
 }
 
@@ -1728,6 +1726,35 @@ static int is_inside_sentence(const Kinds *kinds, const uint8_t *begin, const ui
     return is_gap(code_before(begin, p, &p)) && goes_on_after(kinds, code_before(begin, p, &p));
 }
 
+#ifdef AVX2
+
+AVX2 static const uint8_t *skip_lower_wide(const uint8_t *p, const uint8_t *end)
+{
+    for (; end - p >= 32; p += 32) {
+        __m256i bytes = _mm256_loadu_si256((const __m256i *)p);
+        __m256i capital = _mm256_and_si256(_mm256_cmpgt_epi8(bytes, _mm256_set1_epi8('A' - 1)), _mm256_cmpgt_epi8(_mm256_set1_epi8('Z' + 1), bytes));
+        __m256i digit = _mm256_and_si256(_mm256_cmpgt_epi8(bytes, _mm256_set1_epi8('0' - 1)), _mm256_cmpgt_epi8(_mm256_set1_epi8('9' + 1), bytes));
+        uint32_t found = (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(_mm256_or_si256(capital, digit), bytes));
+        if (found)
+            return p + __builtin_ctz(found);
+    }
+    return p;
+}
+
+#endif
+
+/* The next digit, capital or byte beyond ASCII, or the end. */
+static inline const uint8_t *skip_lower(const uint8_t *p, const uint8_t *end)
+{
+#ifdef AVX2
+    if (has_avx2)
+        p = skip_lower_wide(p, end);
+#endif
+    while (p < end && *p < 0x80 && !is_capital_or_digit[*p])
+        p++;
+    return p;
+}
+
 /* Reads a text once: into `plain` the text with each number as one word, into `capitals` the words that have a capital inside a
    sentence, each before a space. Both have room: twice and one and a half times the size of the text. */
 static void read_marks(const Kinds *kinds, const Source *source, Source *plain, uint8_t *out, Source *capitals, uint8_t *names)
@@ -1735,11 +1762,7 @@ static void read_marks(const Kinds *kinds, const Source *source, Source *plain, 
     const uint8_t *begin = source->text, *p = begin, *end = begin + source->size, *copied = begin, *taken = begin;
     plain->text = out;
     capitals->text = names;
-    while (p < end) {
-        if (!kinds->stops[*p]) {
-            p++;
-            continue;
-        }
+    while ((p = skip_lower(p, end)) < end) {
         const uint8_t *next, *after;
         int kind = kind_of(kinds, next_code(p, end, &next));
         if (kind & IS_DECIMAL) {
@@ -1809,7 +1832,8 @@ static void add_hash(HashSet *set, uint32_t hash)
     set->slots[slot] = (uint64_t)1 << 32 | hash;
 }
 
-/* The tokens of a text, one by one: where they begin, the hash of the term there, whether it is one. Arrays with room for `space`. */
+/* The tokens of a text, one by one: where they begin, the hash of the term there, 0 if it is none (1, or its mark and 1, if it is).
+   Arrays with room for `space`. */
 typedef struct {
     Tokenizer t;
     int64_t *starts, *reach;
@@ -1908,7 +1932,7 @@ enum { TERMS, MARKS, OFFSETS, SIGHTINGS, CONTEXTS, BOUNDS, FIGURES, FIGURE_BOUND
 typedef struct {
     Grown columns[TERM_COLUMNS];
     Words words, names;
-    Grown plain, capitals, slots, numbers, spare;
+    Grown plain, capitals, slots, distinct, numbers, spare;
 } TermWork;
 
 static int push_offset(Grown *column, size_t value)
@@ -1919,52 +1943,70 @@ static int push_offset(Grown *column, size_t value)
     return place != NULL;
 }
 
-/* The distinct terms of a text, ascending, with their marks and figures. */
+/* Where a term stands in a table of the distinct ones, hashes with their marks and 1 above them, or would stand: a number and a word of
+   one hash are two. */
+static inline uint64_t *find_term(const HashSet *set, uint32_t hash, int number)
+{
+    size_t slot = hash & set->last;
+    while (set->slots[slot] && ((uint32_t)set->slots[slot] != hash || (set->slots[slot] >> 32 == TERM_NUMBER + 1) != (uint64_t)number))
+        slot = (slot + 1) & set->last;
+    return &set->slots[slot];
+}
+
+/* The distinct terms of a text, ascending, with their marks and figures; each token gets the mark of its term. */
 static int push_terms(TermWork *work, const HashSet *capitals, int cased)
 {
     const Words *words = &work->words;
     const int64_t count = words->t.tokens;
+    HashSet distinct;
     work->spare.used = work->numbers.used = 0;
     uint32_t *others = grow(&work->spare, 2 * (size_t)count * sizeof *others);
     uint64_t *numbers = grow(&work->numbers, (size_t)count * sizeof *numbers);
     uint32_t *terms = grow(&work->columns[TERMS], (size_t)count * sizeof *terms);
     uint8_t *marks = grow(&work->columns[MARKS], (size_t)count);
     uint32_t *figures = grow(&work->columns[FIGURES], (size_t)count * sizeof *figures);
-    Py_ssize_t some = 0, kept = 0, counted = 0, total = 0;
-    if (!others || !numbers || !terms || !marks || !figures)
+    Py_ssize_t some = 0, kept = 0, counted = 0;
+    if (!others || !numbers || !terms || !marks || !figures || !clear_set(&distinct, &work->distinct, count))
         return 0;
     for (int64_t i = 0; i < count; i++) {
-        if (begins_with_digit(words, i))
-            numbers[counted++] = (uint64_t)words->hashes[i] << 32 | read_figure(words->t.buffer + words->starts[i], words->t.ends[i] - words->starts[i]);
-        else if (words->useful[i])
-            others[some++] = words->hashes[i];
+        if (!words->useful[i])
+            continue;
+        const uint32_t hash = words->hashes[i];
+        const int number = begins_with_digit(words, i);
+        uint64_t *slot = find_term(&distinct, hash, number);
+        if (!*slot) {
+            int mark = number ? TERM_NUMBER : cased && holds(capitals, hash) ? TERM_CAPITAL : TERM_OTHER;
+            *slot = (uint64_t)(mark + 1) << 32 | hash;
+            if (number)
+                numbers[counted++] = (uint64_t)hash << 32 | read_figure(words->t.buffer + words->starts[i], words->t.ends[i] - words->starts[i]);
+            else
+                others[some++] = hash;
+        }
+        words->useful[i] = (uint8_t)(*slot >> 32);
     }
     sort32(others, others + some, some);
-    some = drop_repeated(others, some, others);
     qsort(numbers, (size_t)counted, sizeof *numbers, compare_numbers);
-    for (Py_ssize_t i = 0, j = 0; i < some || j < counted;) {
-        uint32_t number = j < counted ? (uint32_t)(numbers[j] >> 32) : 0;
-        int mark = i < some && cased && holds(capitals, others[i]) ? TERM_CAPITAL : TERM_OTHER;
-        if (j == counted || (i < some && (others[i] < number || (others[i] == number && mark < TERM_NUMBER)))) {
+    for (Py_ssize_t i = 0, j = 0; i < some || j < counted; kept++) {
+        const uint64_t number = j < counted ? numbers[j] >> 32 : UINT64_MAX, other = i < some ? others[i] : UINT64_MAX;
+        const uint8_t mark = i < some ? (uint8_t)(*find_term(&distinct, others[i], 0) >> 32) - 1 : 0;
+        if (other < number || (other == number && mark < TERM_NUMBER)) {
             terms[kept] = others[i++];
-            marks[kept++] = (uint8_t)mark;
+            marks[kept] = mark;
         } else {
-            terms[kept] = number;
-            marks[kept++] = TERM_NUMBER;
-            figures[total++] = (uint32_t)numbers[j];
-            while (j < counted && numbers[j] >> 32 == number)
-                j++;
+            figures[j] = (uint32_t)numbers[j];
+            terms[kept] = (uint32_t)(numbers[j++] >> 32);
+            marks[kept] = TERM_NUMBER;
         }
     }
     work->columns[TERMS].used -= (size_t)(count - kept) * sizeof *terms;
     work->columns[MARKS].used -= (size_t)(count - kept);
-    work->columns[FIGURES].used -= (size_t)(count - total) * sizeof *figures;
+    work->columns[FIGURES].used -= (size_t)(count - counted) * sizeof *figures;
     return push_offset(&work->columns[OFFSETS], work->columns[MARKS].used)
            && push_offset(&work->columns[FIGURE_BOUNDS], work->columns[FIGURES].used / sizeof *figures);
 }
 
 /* The occurrences of numbers and capitals, of any term of a text that is not cased, with their contexts. */
-static int push_sightings(TermWork *work, const HashSet *capitals, int cased)
+static int push_sightings(TermWork *work, int cased)
 {
     const Words *words = &work->words;
     const int64_t count = words->t.tokens;
@@ -1975,12 +2017,11 @@ static int push_sightings(TermWork *work, const HashSet *capitals, int cased)
     Py_ssize_t seen = 0;
     if (!sightings || !contexts || !begins)
         return 0;
-    int number = 0, before = 0, after = count && begins_with_digit(words, 0); /* whether this token, its neighbours are numbers */
+    const uint8_t *marks = words->useful; /* and 1 */
     for (int64_t i = 0; i < count; i++) {
-        before = number;
-        number = after;
-        after = i + 1 < count && begins_with_digit(words, i + 1);
-        if (number ? before || after : !words->useful[i] || (cased && !holds(capitals, words->hashes[i])))
+        if (!marks[i] || (cased && marks[i] == TERM_OTHER + 1))
+            continue;
+        if (marks[i] == TERM_NUMBER + 1 && ((i && marks[i - 1] == TERM_NUMBER + 1) || (i + 1 < count && marks[i + 1] == TERM_NUMBER + 1)))
             continue;
         int64_t first = i > AROUND ? i - AROUND : 0, last = i + AROUND < count ? i + AROUND : count - 1;
         sightings[seen] = words->hashes[i];
@@ -2019,7 +2060,7 @@ static int push_text(TermWork *work, const Kinds *kinds, const Source *source, c
             add_hash(&set, work->names.hashes[i]);
     *cased = (double)found >= NO_CAPITALS * (double)count && (double)found <= FULL_OF_CAPITALS * (double)count;
     const int is_cased = *cased;
-    return push_terms(work, &set, is_cased) && push_sightings(work, &set, is_cased) ? 1 : -1;
+    return push_terms(work, &set, is_cased) && push_sightings(work, is_cased) ? 1 : -1;
 }
 
 PyDoc_STRVAR(terms_doc, "terms(texts, capitals, forms, kinds): the columns of the terms of a tuple of texts, as bytearrays.\n\n"
@@ -2067,7 +2108,7 @@ end:
     if (work) {
         free_words(&work->words);
         free_words(&work->names);
-        Grown *room[] = {&work->plain, &work->capitals, &work->slots, &work->numbers, &work->spare};
+        Grown *room[] = {&work->plain, &work->capitals, &work->slots, &work->distinct, &work->numbers, &work->spare};
         for (size_t i = 0; i < sizeof room / sizeof *room; i++)
             free(room[i]->data);
         for (int i = 0; i < TERM_COLUMNS; i++)
