@@ -163,6 +163,8 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             "compare_terms",
             "find_evidence",
             "match_words",
+            "digest",
+            "sign_classes",
         ):
             with contextlib.suppress(ValueError, TypeError, BufferError, OverflowError, MemoryError):
                 getattr(kernel, name)(*break_arguments(name, chooser))
@@ -207,10 +209,11 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
         return [lines, number(), chooser.choice(((b"text", b"id"), (b"id",), (), (b"",) * 17, ("text",)))]
     if name == "count_words":
         return [chooser.choice((make_text(chooser), b"bytes", 7))]
-    kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "aaaan" + "a" * 20, "count_shared": "a" * 7, "sign": "a" * 5}
+    kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "a" * 12, "count_shared": "a" * 7, "sign": "a" * 5}
     kinds |= {"file_words": "taaa", "find_forms": "tn" + "a" * 9, "shapes": "taaann", "spellings": "taa"}
     kinds |= {"repeated": "aaa", "shingle": "aaaanaa", "take_rows": "anaaa", "spread": "aana", "encode": "aa"}
     kinds |= {"weigh_texts": "a" * 9, "compare_terms": "a" * 9, "find_evidence": "a" * 11}
+    kinds |= {"digest": "aaaa", "sign_classes": "a" * 5}
     if name in {"take_rows", "spread", "weigh_texts", "compare_terms", "find_evidence"} and chooser.randrange(8):
         return break_index_arguments(name, chooser, random_bytes)
     if name in {"find_forms", "shapes", "spellings"} and chooser.randrange(8):

@@ -1142,6 +1142,29 @@ static void digest_spans(const uint8_t *buffer, const int64_t *begins, const int
         digests[i] = (uint8_t)(h[i / 16][i / 8 % 2] >> 8 * (i % 8));
 }
 
+PyDoc_STRVAR(digest_doc, "digest(buffer, begins, lengths, digests): fills the BLAKE2b digest of 16 bytes of each span (int64 begins, lengths).");
+
+static PyObject *digest(PyObject *module, PyObject *args)
+{
+    Py_buffer v[4] = {{0}};
+    const char *error = NULL;
+    if (!PyArg_ParseTuple(args, "y*y*y*w*", &v[0], &v[1], &v[2], &v[3]))
+        return NULL;
+    const int64_t *begins = v[1].buf, *lengths = v[2].buf;
+    uint8_t *digests = v[3].buf;
+    Py_ssize_t count = COUNT(v[1], int64_t);
+    if (COUNT(v[2], int64_t) != count || v[3].len != 16 * count)
+        return finish(v, 4, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (begins[i] < 0 || lengths[i] < 0 || lengths[i] > v[0].len || begins[i] > v[0].len - lengths[i])
+            error = BAD_OFFSETS;
+    for (Py_ssize_t i = 0; i < count && !error; i += MESSAGES)
+        digest_spans(v[0].buf, begins + i, lengths + i, count - i < MESSAGES ? (int)(count - i) : MESSAGES, digests + 16 * i);
+    Py_END_ALLOW_THREADS
+    return finish(v, 4, count, error);
+}
+
 /* ---- all of it at once: detect/profile.py, Profiler ------------------------------------------------------------------------ */
 
 PyDoc_STRVAR(profile_doc, "profile(texts, forms, words, a, b, digests, counts, offsets, signatures): what tokenize, digest_texts, shingle, collect\n"
@@ -1475,42 +1498,36 @@ static PyObject *repeated(PyObject *module, PyObject *args)
 /* ---- class tokens: text/classes.py, ClassMap.despin ------------------------------------------------------------------------ */
 
 #define FILTER_BITS 17 /* of a hash: text/classes.py */
+/* What is known of a hash: the code of its class, below these bits and one that is always set. */
+#define ENDS ((uint64_t)1 << 32)
+#define DROPPED ((uint64_t)1 << 33)
+#define REPLACEMENT ((uint64_t)1 << 34)
+#define GOES_ON ((uint64_t)1 << 35)
 
 typedef struct {
-    const uint64_t *keys;
     const uint8_t *filter;
-    const int32_t *slots;
-    const uint32_t *codes;
-    const uint8_t *ends, *dropped, *replacement, *goes_on;
-    Py_ssize_t count, tables;
-    int bits;
+    const uint64_t *table;
+    uint64_t last;
 } Lookup;
 
-static int make_lookup(const Py_buffer *v, int bits, Lookup *lookup)
+static int make_lookup(const Py_buffer *v, Lookup *lookup)
 {
-    *lookup = (Lookup){v[0].buf, v[1].buf, v[2].buf, v[3].buf, v[4].buf, v[5].buf, v[6].buf, v[7].buf, COUNT(v[0], uint64_t), 0, bits};
-    if (bits < 1 || bits > 24 || lookup->count < 1 || lookup->count > INT32_MAX || COUNT(v[2], int32_t) % ((Py_ssize_t)1 << bits))
-        return 0;
-    lookup->tables = COUNT(v[2], int32_t) >> bits;
-    return v[1].len == 1 << (FILTER_BITS - 3) && COUNT(v[3], uint32_t) == lookup->count && v[4].len == lookup->count
-           && v[5].len == lookup->count && v[6].len == lookup->count && v[7].len == lookup->count;
+    *lookup = (Lookup){v[0].buf, v[1].buf, (uint64_t)(COUNT(v[1], uint64_t) / 2 - 1)};
+    return v[0].len == 1 << (FILTER_BITS - 3) && COUNT(v[1], uint64_t) % 2 == 0 && is_power_of_two(COUNT(v[1], uint64_t) / 2);
 }
 
-static inline int32_t find_entry(const Lookup *lookup, uint64_t hash)
+/* What is known of a hash, 0 if nothing is. */
+static inline uint64_t find_known(const Lookup *lookup, uint64_t hash)
 {
-    const int32_t none = (int32_t)lookup->count - 1;
     const uint64_t bit = hash >> (64 - FILTER_BITS);
     if (!(lookup->filter[bit >> 3] >> (bit & 7) & 1))
-        return none;
-    for (Py_ssize_t table = 0; table < lookup->tables; table++) {
-        uint64_t slot = hash >> (16 * table % 48) & (((uint64_t)1 << lookup->bits) - 1);
-        int32_t entry = lookup->slots[(table << lookup->bits) + (Py_ssize_t)slot];
-        if (entry < 0 || entry >= none)
-            break;
-        if (lookup->keys[entry] == hash)
-            return entry;
+        return 0;
+    for (uint64_t slot = hash & lookup->last, tried = 0; tried <= lookup->last && lookup->table[2 * slot + 1]; tried++) {
+        if (lookup->table[2 * slot] == hash)
+            return lookup->table[2 * slot + 1];
+        slot = (slot + 1) & lookup->last;
     }
-    return none;
+    return 0;
 }
 
 static inline uint64_t join64(uint64_t left, uint64_t right) { return mix64(left * 0x9E3779B97F4A7C15u ^ right); }
@@ -1532,34 +1549,30 @@ static inline uint64_t hash_token(const uint8_t *p, int64_t size, const uint8_t 
     return hash;
 }
 
-PyDoc_STRVAR(despin_doc, "despin(buffer, starts, ends, documents, bits, *words, *phrases, classes, surfaces, bounds, replacements): fills the class\n"
-                         "tokens of the texts; gives back how many there are. words, phrases: the columns of two look-up tables.");
+PyDoc_STRVAR(despin_doc, "despin(buffer, starts, ends, documents, *words, *phrases, classes, surfaces, bounds, replacements): fills the class\n"
+                         "tokens of the texts; gives back how many there are. words, phrases: the filters and tables of two look-ups.");
 
 static PyObject *despin(PyObject *module, PyObject *args)
 {
-    Py_buffer v[24] = {{0}};
+    Py_buffer v[12] = {{0}};
     const char *error = NULL;
-    int bits;
     /* no tuples in the format: CPython makes room for the views of the outermost arguments only */
-    if (!PyArg_ParseTuple(args, "y*y*y*y*iy*y*y*y*y*y*y*y*y*y*y*y*y*y*y*y*w*w*w*w*", &v[0], &v[1], &v[2], &v[3], &bits, &v[4],
-                          &v[5], &v[6], &v[7], &v[8], &v[9], &v[10], &v[11], &v[12], &v[13], &v[14], &v[15], &v[16], &v[17],
-                          &v[18], &v[19], &v[20], &v[21], &v[22], &v[23]))
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*y*y*w*w*w*w*", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7], &v[8], &v[9], &v[10], &v[11]))
         return NULL;
     const uint8_t *buffer = v[0].buf;
     const int64_t *starts = v[1].buf, *ends = v[2].buf, *documents = v[3].buf;
-    uint32_t *classes = v[20].buf, *surfaces = v[21].buf;
-    int64_t *bounds = v[22].buf, *replacements = v[23].buf;
+    uint32_t *classes = v[8].buf, *surfaces = v[9].buf;
+    int64_t *bounds = v[10].buf, *replacements = v[11].buf;
     Py_ssize_t tokens = COUNT(v[1], int64_t), texts = COUNT(v[3], int64_t) - 1, kept = 0;
-    Lookup words, phrases;
-    if (texts < 0 || COUNT(v[2], int64_t) != tokens || COUNT(v[20], uint32_t) < tokens || COUNT(v[21], uint32_t) < tokens
-        || COUNT(v[22], int64_t) != texts + 1 || COUNT(v[23], int64_t) != texts)
-        return finish(v, 24, 0, BAD_SIZES);
+    Lookup words = {0}, phrases = {0};
+    if (texts < 0 || COUNT(v[2], int64_t) != tokens || COUNT(v[8], uint32_t) < tokens || COUNT(v[9], uint32_t) < tokens
+        || COUNT(v[10], int64_t) != texts + 1 || COUNT(v[11], int64_t) != texts)
+        return finish(v, 12, 0, BAD_SIZES);
     Py_BEGIN_ALLOW_THREADS
-    uint64_t *hashes = malloc(((size_t)tokens + 1) * sizeof *hashes);
-    int32_t *entries = malloc(((size_t)tokens + 1) * sizeof *entries);
-    if (!hashes || !entries)
+    uint64_t *hashes = malloc((2 * (size_t)tokens + 1) * sizeof *hashes), *known = hashes + tokens;
+    if (!hashes)
         error = NO_MEMORY;
-    else if (!make_lookup(v + 4, bits, &words) || !make_lookup(v + 12, bits, &phrases))
+    else if (!make_lookup(v + 4, &words) || !make_lookup(v + 6, &phrases))
         error = BAD_SIZES;
     else if (!are_offsets(documents, texts + 1, tokens))
         error = BAD_OFFSETS;
@@ -1571,38 +1584,77 @@ static PyObject *despin(PyObject *module, PyObject *args)
     }
     /* all at once, for then the loads do not wait for each other */
     for (Py_ssize_t i = 0; i < tokens && !error; i++)
-        entries[i] = find_entry(&words, hashes[i]);
+        known[i] = find_known(&words, hashes[i]);
     if (!error)
         bounds[0] = 0;
     for (Py_ssize_t d = 0; d < texts && !error; d++) {
         int64_t written = 0;
         for (Py_ssize_t i = (Py_ssize_t)documents[d], last = (Py_ssize_t)documents[d + 1]; i < last;) {
-            int32_t entry = entries[i];
             Py_ssize_t length = 1;
-            const Lookup *found = &words;
-            uint64_t surface = hashes[i], key = hashes[i];
+            uint64_t found = known[i], surface = hashes[i], key = hashes[i], goes_on = known[i] & GOES_ON;
             int number = starts[i] < ends[i] && buffer[starts[i]] >= '0' && buffer[starts[i]] <= '9';
-            int goes_on = words.goes_on[entry];
             for (Py_ssize_t tried = 2; goes_on && tried <= LONGEST_FORM && i + tried <= last; tried++) {
                 key = join64(key, hashes[i + tried - 1]);
-                int32_t phrase = find_entry(&phrases, key);
-                if (phrases.ends[phrase])
-                    found = &phrases, entry = phrase, length = tried, surface = key, number = 0;
-                goes_on = phrases.goes_on[phrase];
+                const uint64_t phrase = find_known(&phrases, key);
+                if (phrase & ENDS)
+                    found = phrase, length = tried, surface = key, number = 0;
+                goes_on = phrase & GOES_ON;
             }
-            written += found->replacement[entry] != 0;
-            classes[kept] = ((found->ends[entry] ? found->codes[entry] : (uint32_t)surface) & ~1u) | (uint32_t)number;
+            written += (found & REPLACEMENT) != 0;
+            classes[kept] = ((uint32_t)(found & ENDS ? found : surface) & ~1u) | (uint32_t)number;
             surfaces[kept] = (uint32_t)surface;
-            kept += !(found->ends[entry] && found->dropped[entry]);
+            kept += !(found & ENDS && found & DROPPED);
             i += length;
         }
         bounds[d + 1] = kept;
         replacements[d] = written;
     }
     free(hashes);
-    free(entries);
     Py_END_ALLOW_THREADS
-    return finish(v, 24, kept, error);
+    return finish(v, 12, kept, error);
+}
+
+PyDoc_STRVAR(sign_classes_doc, "sign_classes(classes, documents, a, b, halves): fills the signature of the shingles of two class tokens (uint32) of each\n"
+                               "text, the lower half of each value (uint16). a, b: as for sign.");
+
+/* detect/despun.py, profile_despun */
+static PyObject *sign_classes(PyObject *module, PyObject *args)
+{
+    Py_buffer v[5] = {{0}};
+    const char *error = NULL;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*w*", &v[0], &v[1], &v[2], &v[3], &v[4]))
+        return NULL;
+    const uint32_t *classes = v[0].buf, *a = v[2].buf, *b = v[3].buf;
+    const int64_t *documents = v[1].buf;
+    uint16_t *halves = v[4].buf;
+    Py_ssize_t texts = COUNT(v[1], int64_t) - 1, permutations = COUNT(v[2], uint32_t);
+    if (COUNT(v[3], uint32_t) != permutations || permutations % 4 || texts < 0 || COUNT(v[4], uint16_t) != texts * permutations)
+        return finish(v, 5, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    int64_t most = 0;
+    if (!are_offsets(documents, texts + 1, COUNT(v[0], uint32_t)))
+        error = BAD_OFFSETS;
+    for (Py_ssize_t d = 0; d < texts && !error; d++)
+        most = documents[d + 1] - documents[d] > most ? documents[d + 1] - documents[d] : most;
+    uint32_t *row = error ? NULL : malloc((2 * ((size_t)most + LANES) + (size_t)permutations) * sizeof *row);
+    if (!error && !row)
+        error = NO_MEMORY;
+    for (Py_ssize_t d = 0; d < texts && !error; d++) {
+        uint32_t *shingles = row + permutations, *mixed = shingles + most + LANES;
+        const uint32_t *first = classes + documents[d];
+        Py_ssize_t count = documents[d + 1] - documents[d] > 1 ? (Py_ssize_t)(documents[d + 1] - documents[d] - 1) : 0;
+        for (Py_ssize_t i = 0; i < count; i++) {
+            uint32_t x = first[i] * P1;
+            x = ((x ^ x >> 15) + first[i + 1]) * P2;
+            shingles[i] = x ^ x >> 13;
+        }
+        sign_row(shingles, count, a, b, permutations, mixed, row);
+        for (Py_ssize_t k = 0; k < permutations; k++)
+            halves[d * permutations + k] = (uint16_t)row[k];
+    }
+    free(row);
+    Py_END_ALLOW_THREADS
+    return finish(v, 5, texts, error);
 }
 
 /* ---- terms: detect/terms.py, extract_terms ------------------------------------------------------------------------------------ */
@@ -3575,6 +3627,8 @@ static PyMethodDef methods[] = {
     {"repeated", repeated, METH_VARARGS, repeated_doc},
     {"band_keys", band_keys, METH_VARARGS, band_keys_doc},
     {"despin", despin, METH_VARARGS, despin_doc},
+    {"digest", digest, METH_VARARGS, digest_doc},
+    {"sign_classes", sign_classes, METH_VARARGS, sign_classes_doc},
     {"terms", terms, METH_VARARGS, terms_doc},
     {"take_rows", take_rows, METH_VARARGS, take_rows_doc},
     {"spread", spread, METH_VARARGS, spread_doc},

@@ -13,7 +13,6 @@ All texts of a batch are worked on together in arrays; there is no Python object
 from __future__ import annotations
 
 import hashlib
-import itertools
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -229,12 +228,15 @@ def digest_texts(tokens: Tokens) -> npt.NDArray[np.uint8]:
     >>> bool((same[0] == same[1]).all())
     True
     """
-    data = tokens.buffer.tobytes()
-    bounds = np.concatenate([tokens.starts, [len(tokens.buffer)]])[tokens.documents].tolist()
-    digests = [
-        hashlib.blake2b(data[start : max(start, stop - 1)], digest_size=16).digest()
-        for start, stop in itertools.pairwise(bounds)
-    ]
+    bounds = np.concatenate([tokens.starts, [len(tokens.buffer)]])[tokens.documents]
+    lengths = np.maximum(np.diff(bounds) - 1, 0)
+    kernel = compiled_kernel()
+    if kernel:
+        compiled = np.empty((len(lengths), 16), np.uint8)
+        kernel.digest(tokens.buffer, bounds[:-1], lengths, compiled)
+        return compiled
+    data, spans = tokens.buffer.tobytes(), zip(bounds.tolist(), lengths.tolist(), strict=False)
+    digests = [hashlib.blake2b(data[start : start + length], digest_size=16).digest() for start, length in spans]
     return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 16)
 
 
