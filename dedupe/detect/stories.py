@@ -124,9 +124,8 @@ class _Index:
         self._offsets = chain_sizes(terms.offsets[rows + 1] - terms.offsets[rows])
         marks = take_rows(terms.marks, terms.offsets, rows)
         self._hashes, self._codes, self._frequencies = encode_values(take_rows(terms.terms, terms.offsets, rows))
-        self._texts = np.repeat(np.arange(len(rows), dtype=np.int32), np.diff(self._offsets))
         cased = terms.cased[rows]
-        kinds = self._classify(marks, cased[self._texts])
+        kinds = self._classify(marks, cased)
         self._numeric = kinds == NUMBER
         figures = take_rows(terms.figures, terms.figure_bounds, rows)
         self._weights = self._weigh(kinds, self._codes[marks == NUMBER], figures)
@@ -144,13 +143,16 @@ class _Index:
 
     def propose(self) -> tuple[_Rows, _Rows]:
         """The pairs of texts, a < b, that share enough rare names."""
-        frequencies = self._frequencies[self._codes]
-        places = np.flatnonzero(self._naming & (frequencies > 1) & (frequencies <= _POSTING_CAP))
-        places = places[np.lexsort((self._codes[places], frequencies[places], self._texts[places]))]
-        rank = np.arange(len(places)) - np.searchsorted(self._texts[places], self._texts[places])
-        places = places[rank < _PROPOSING]
-        places = places[np.lexsort((self._texts[places], self._codes[places]))]
-        codes, texts = self._codes[places], self._texts[places].astype(np.int64)
+        useful = (self._frequencies > 1) & (self._frequencies <= _POSTING_CAP)
+        places = np.flatnonzero(self._naming & useful[self._codes])
+        codes = self._codes[places].astype(np.int64)
+        texts = np.searchsorted(self._offsets, places, side="right") - 1
+        # The codes of a text ascend: they settle ties.
+        order = np.argsort(texts << 32 | self._frequencies[codes], kind="stable")
+        rank = np.arange(len(places)) - np.searchsorted(texts, texts)
+        rarest = order[rank < _PROPOSING]
+        postings = np.sort(codes[rarest] << 32 | texts[rarest])
+        codes, texts = postings >> 32, postings & 0xFFFFFFFF
         later = np.searchsorted(codes, codes, side="right") - np.arange(len(codes)) - 1
         # In blocks of the first text, so that the pairs of one block are few.
         order = np.argsort(texts, kind="stable")
@@ -197,8 +199,9 @@ class _Index:
 
     def _classify(self, marks: _Marks, cased: _Flags) -> _Marks:
         """Whether each term is a number, a name (mostly with a capital inside sentences) or another word."""
-        capital = np.bincount(self._codes, marks == CAPITAL, len(self._hashes))
-        seen = np.bincount(self._codes, cased, len(self._hashes))
+        capital = np.bincount(self._codes[marks == CAPITAL], minlength=len(self._hashes))
+        elsewhere = self._codes[np.repeat(~cased, np.diff(self._offsets))]
+        seen = self._frequencies - np.bincount(elsewhere, minlength=len(self._hashes))
         kinds = np.where((capital > 0) & (2 * capital >= seen), CAPITAL, OTHER).astype(np.uint8)
         kinds[self._codes[marks == NUMBER]] = NUMBER
         return kinds
@@ -219,10 +222,11 @@ class _Index:
             tables = named, rare, self._numeric, self._squares
             kernel.weigh_texts(self._codes, self._offsets, cased, *tables, naming, norms)
             return naming, norms
-        naming = named[self._codes] | (rare[self._codes] & ~cased[self._texts])
+        texts = np.repeat(np.arange(len(self._rows)), np.diff(self._offsets))
+        naming = named[self._codes] | (rare[self._codes] & ~cased[texts])
         squares = self._squares[self._codes]
         for column, part in enumerate((squares, squares * naming, squares * self._numeric[self._codes])):
-            norms[:, column] = np.bincount(self._texts, part, len(self._rows))
+            norms[:, column] = np.bincount(texts, part, len(self._rows))
         return naming, norms
 
     def _select_block(self, a: _Rows, b: _Rows) -> tuple[_Rows, _Rows, _Floats]:
