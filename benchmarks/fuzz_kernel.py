@@ -153,6 +153,7 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             "shingle",
             "profile",
             "repeated",
+            "count_equal",
             "count_words",
             "read_lines",
             "terms",
@@ -211,9 +212,9 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
         return [chooser.choice((make_text(chooser), b"bytes", 7))]
     kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "a" * 12, "count_shared": "a" * 7, "sign": "a" * 5}
     kinds |= {"file_words": "taaa", "find_forms": "tn" + "a" * 9, "shapes": "taaann", "spellings": "taa"}
-    kinds |= {"repeated": "aaa", "shingle": "aaaanaa", "take_rows": "anaaa", "spread": "aana", "encode": "aa"}
+    kinds |= {"repeated": "aaa", "count_equal": "anaaa", "shingle": "aaaanaa"}
+    kinds |= {"take_rows": "anaaa", "spread": "aana", "encode": "aa", "digest": "aaaa", "sign_classes": "a" * 5}
     kinds |= {"weigh_texts": "a" * 9, "compare_terms": "a" * 9, "find_evidence": "a" * 11}
-    kinds |= {"digest": "aaaa", "sign_classes": "a" * 5}
     if name in {"take_rows", "spread", "weigh_texts", "compare_terms", "find_evidence"} and chooser.randrange(8):
         return break_index_arguments(name, chooser, random_bytes)
     if name in {"find_forms", "shapes", "spellings"} and chooser.randrange(8):
