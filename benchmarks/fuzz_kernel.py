@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import importlib.util
 import json
 import os
@@ -98,7 +97,7 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
     from dedupe.detect.profile import profile_texts
     from dedupe.detect.stories import link_stories
     from dedupe.detect.templates import _count_shared
-    from dedupe.detect.terms import extract_terms
+    from dedupe.detect.terms import extract_terms, spell_terms
     from dedupe.detect.verify import count_shared
     from dedupe.repair.shape import find_shapes
     from dedupe.repair.sieve import Sieve
@@ -128,7 +127,8 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             columns += [take_rows(terms.terms, terms.offsets, rows[::2]), find_spread(terms.contexts, terms.bounds, 2)]
             columns += encode_values(terms.terms)
             columns += [_count_shared([f" {' '.join(text.split())} " for text in (*texts[-2:], texts[-1][::2])])]
-            columns += [[*map(dataclasses.astuple, link_stories(terms, rows, np.full(len(rows), np.nan), 3))]]
+            columns += [sorted(spell_terms(text, terms.terms[::3].tolist()).items()) for text in texts]
+            columns += [[*map(str, link_stories(terms, rows, np.full(len(rows), np.nan), 3))]]
             columns += [getattr(terms, name) for name in terms.__slots__]
             results.append([*columns, count_shared(profiles.hashes, profiles.offsets, *pairs)])
             results[-1] += [sorted(sieve.find_possible(text)) for text in texts]
@@ -166,6 +166,7 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             "match_words",
             "digest",
             "sign_classes",
+            "sieve_words",
         ):
             with contextlib.suppress(ValueError, TypeError, BufferError, OverflowError, MemoryError):
                 getattr(kernel, name)(*break_arguments(name, chooser))
@@ -196,6 +197,9 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
     if name == "terms":
         kinds = {chooser.choice((0, 0, 1, 0x10FF, -1)): random_bytes.bytes(chooser.choice((256, 256, 0, 257)))}
         return [make_texts(), make_texts(), chooser.choice(({}, {}, {1: random_bytes.bytes(600)})), kinds]
+    if name == "sieve_words":
+        text = chooser.choice((make_text(chooser), make_text(chooser), b"bytes"))
+        return [text, array(), {chooser.choice((0, 0, 1, -1)): random_bytes.bytes(chooser.choice((256, 256, 255)))}]
     if name == "match_words":
         return [make_texts(), chooser.choice((0, 1, 2, 2, 2**40))]
     if name in {"tokenize", "combining"}:

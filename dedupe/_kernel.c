@@ -2210,6 +2210,77 @@ end:
     return result;
 }
 
+/* Where the word at p ends: a number as it is written, with its separators, or letters; p itself if none begins there. */
+static const uint8_t *end_word(const Kinds *kinds, const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *next, *after;
+    uint32_t code = next_code(p, end, &next);
+    int is_number = kind_of(kinds, code) & IS_DECIMAL;
+    while (p < end) {
+        const int kind = kind_of(kinds, code);
+        const int joins = is_number && separates_digits(code) && kind_of(kinds, next_code(next, end, &after)) & IS_DECIMAL;
+        if (is_number ? !(kind & IS_DECIMAL) && !joins : (kind & (IS_WORDY | IS_DECIMAL)) != IS_WORDY)
+            break;
+        p = next;
+        code = next_code(p, end, &next);
+    }
+    return p;
+}
+
+PyDoc_STRVAR(sieve_words_doc, "sieve_words(text, wanted, kinds): the words of a str, a list in their order, without most whose term has none of the hashes\n"
+                              "wanted (uint32); None if the text has no UTF-8. kinds: as terms takes them.");
+
+/* detect/terms.py, _find_words. Words in ASCII fold to one term each; the others are left to the caller. */
+static PyObject *sieve_words(PyObject *module, PyObject *args)
+{
+    Py_buffer v[1] = {{0}};
+    PyObject *text, *characters, *result = NULL;
+    if (!PyArg_ParseTuple(args, "Uy*O!", &text, &v[0], &PyDict_Type, &characters))
+        return NULL;
+    const uint32_t *wanted = v[0].buf;
+    Py_ssize_t size = 0, count = COUNT(v[0], uint32_t);
+    const uint8_t *p = (const uint8_t *)PyUnicode_AsUTF8AndSize(text, &size), *end = p ? p + size : NULL;
+    if (!p && PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) {
+        PyErr_Clear();
+        release(v, 1);
+        Py_RETURN_NONE;
+    }
+    Kinds *kinds = p ? malloc(sizeof *kinds) : NULL;
+    Grown room = {0};
+    HashSet set;
+    if (!kinds || !clear_set(&set, &room, count)) {
+        if (!PyErr_Occurred())
+            PyErr_NoMemory();
+        goto end;
+    }
+    for (Py_ssize_t i = 0; i < count; i++)
+        add_hash(&set, wanted[i]);
+    result = gather_kinds(characters, kinds) ? PyList_New(0) : NULL;
+    while (result && p < end) {
+        const uint8_t *stop = end_word(kinds, p, end);
+        if (stop == p) {
+            next_code(p, end, &p);
+            continue;
+        }
+        uint8_t folded[LONGEST_WORD];
+        Py_ssize_t length = stop - p, taken = 0;
+        for (; taken < length && length <= LONGEST_WORD && p[taken] < 0x80; taken++)
+            folded[taken] = ascii_forms[p[taken]] == ' ' ? '_' : ascii_forms[p[taken]];
+        if (taken < length || holds(&set, xxh32(folded, length))) {
+            PyObject *word = PyUnicode_DecodeUTF8((const char *)p, length, NULL);
+            if (!word || PyList_Append(result, word) < 0)
+                Py_CLEAR(result);
+            Py_XDECREF(word);
+        }
+        p = stop;
+    }
+end:
+    free(room.data);
+    free(kinds);
+    release(v, 1);
+    return result;
+}
+
 /* ---- rows and their values: detect/columns.py --------------------------------------------------------------------------------- */
 
 /* Whether each of these is the number of a row. */
@@ -3706,6 +3777,7 @@ static PyMethodDef methods[] = {
     {"digest", digest, METH_VARARGS, digest_doc},
     {"sign_classes", sign_classes, METH_VARARGS, sign_classes_doc},
     {"terms", terms, METH_VARARGS, terms_doc},
+    {"sieve_words", sieve_words, METH_VARARGS, sieve_words_doc},
     {"take_rows", take_rows, METH_VARARGS, take_rows_doc},
     {"spread", spread, METH_VARARGS, spread_doc},
     {"encode", encode, METH_VARARGS, encode_doc},

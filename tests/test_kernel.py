@@ -20,7 +20,7 @@ from dedupe.detect import batches, boilerplate, fingerprints, lsh, minhash, prof
 from dedupe.detect.columns import chain_sizes, encode_values, find_spread, take_rows
 from dedupe.detect.stories import link_stories
 from dedupe.detect.templates import _count_shared
-from dedupe.detect.terms import extract_terms
+from dedupe.detect.terms import extract_terms, spell_terms
 from dedupe.repair.encoding import _fix_line, fix_encoding
 from dedupe.repair.layout import clean_residue, read_layout
 from dedupe.repair.shape import MOJIBAKE, find_shapes
@@ -165,6 +165,16 @@ def test_terms_are_the_same_for_every_character(where: str) -> None:
         texts = [where.replace("{}", chr(code)) for code in range(start, start + 0x1000)]
         fast, slow = both(lambda texts=texts: extract_terms(texts))
         assert fast == slow
+
+
+@compiled
+@given(st.text(PROSE, max_size=120), st.data())
+@settings(max_examples=500, deadline=None)
+def test_terms_are_spelled_alike(text: str, drawn: st.DataObject) -> None:
+    terms = extract_terms([text]).terms.tolist()
+    wanted = drawn.draw(st.lists(st.sampled_from(terms))) if terms else []
+    fast, slow = both(lambda: spell_terms(text, wanted))
+    assert fast == slow
 
 
 @compiled

@@ -213,12 +213,25 @@ def spell_terms(text: str, hashes: Iterable[int]) -> dict[int, str]:
     >>> sorted(spell_terms("In Velsing 9,400 came.", extract_terms(["9,400 velsing"]).terms.tolist()).values())
     ['9,400', 'Velsing']
     """
-    wanted, spelled = set(hashes), dict[int, str]()
-    # What a search is made for comes first: nearly always all is found there.
-    for find in (_SPELLED.findall, _strip_pieces, _SIGN_PAIR.findall):
+    wanted = set(hashes)
+    spelled = _spell_words(list(dict.fromkeys(_find_words(text, wanted))), wanted)
+    # Nearly always all are found by then.
+    for find in (_strip_pieces, _SIGN_PAIR.findall):
         if wanted := wanted.difference(spelled):
             spelled |= _spell_words(list(dict.fromkeys(find(text))), wanted)
     return spelled
+
+
+def _find_words(text: str, wanted: Collection[int]) -> list[str]:
+    """The words of a text; of those that have none of these term hashes the compiled kernel leaves most out."""
+    kernel = compiled_kernel()
+    if kernel:
+        blocks = np.flatnonzero(np.frombuffer(kernel.blocks((text,)), np.uint8)).tolist()
+        kinds = {block: _describe_characters(block) for block in (0, *blocks)}
+        words: list[str] | None = kernel.sieve_words(text, np.fromiter(wanted, np.uint32), kinds)
+        if words is not None:
+            return words
+    return _SPELLED.findall(text)
 
 
 def _strip_pieces(text: str) -> list[str]:
