@@ -219,7 +219,8 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
     kinds |= {"repeated": "aaa", "count_equal": "anaaa", "shingle": "aaaanaa"}
     kinds |= {"take_rows": "anaaa", "spread": "aana", "encode": "aa", "digest": "aaaa", "sign_classes": "a" * 5}
     kinds |= {"weigh_texts": "a" * 9, "compare_terms": "a" * 9, "find_evidence": "a" * 11}
-    if name in {"take_rows", "spread", "weigh_texts", "compare_terms", "find_evidence"} and chooser.randrange(8):
+    fitting = {"take_rows", "spread", "weigh_texts", "compare_terms", "find_evidence", "despin", "sign_classes"}
+    if name in fitting and chooser.randrange(8):
         return break_index_arguments(name, chooser, random_bytes)
     if name in {"find_forms", "shapes", "spellings"} and chooser.randrange(8):
         return break_text_arguments(name, chooser, random_bytes)
@@ -248,6 +249,14 @@ def break_index_arguments(name: str, chooser: random.Random, random_bytes: Any) 
     if name == "weigh_texts":
         tables = [*flags, random_bytes.random(terms), np.empty(places, np.uint8), np.empty(3 * texts)]
         return [codes, offsets, numbers(np.uint8, texts, 2), *tables]
+    if name == "sign_classes":
+        return [codes, offsets, *(numbers(np.uint32, 8, 2**32) for _ in range(2)), np.empty(8 * texts, np.uint16)]
+    if name == "despin":
+        lookups = [np.full(1 << 14, 255, np.uint8), numbers(np.uint64, 2 * chooser.choice((1, 4, 5)), 9) << np.uint64(32)]
+        spans = np.arange(places), np.arange(places) + chooser.choice((0, 1, 9))
+        sizes = (places, np.uint32), (places, np.uint32), (texts + 1, np.int64), (texts, np.int64)
+        outputs = [np.empty(size, kind) for size, kind in sizes]
+        return [random_bytes.bytes(places + 8), *spans, offsets, *lookups, *lookups, *outputs]
     index = [codes, offsets, numbers(np.uint8, places, 2), flags[0]]
     if name == "compare_terms":
         return [*index, random_bytes.random(terms), random_bytes.random(terms), *rows, np.empty(5 * pairs)]
