@@ -26,7 +26,7 @@ from dedupe.detect.batches import Batches
 from dedupe.detect.columns import Columns, chain_sizes
 from dedupe.detect.shingles import xxh32_spans
 from dedupe.kernel import compiled_kernel
-from dedupe.text.normal import Tokens, as_text, fold_texts, gather_forms, prepare_texts, tokenize
+from dedupe.text.normal import Tokens, as_text, find_combining, fold_texts, prepare_texts, tokenize
 
 OTHER, NUMBER, CAPITAL = 0, 1, 2
 # Of the words of English news 6 to 24 in 100 are capitals inside a sentence (the inner nine tenths of 295 articles); of
@@ -168,7 +168,8 @@ def extract_terms(batch: Sequence[str | bytes]) -> Terms:
 
 def _extract_compiled(kernel: ModuleType, texts: tuple[str | bytes, ...]) -> Terms:
     """The same in one pass over each text. Texts whose characters combine are folded here, and their capitals with them."""
-    forms, combining = gather_forms(kernel, texts)
+    found, forms = find_combining(kernel, texts)
+    combining = found.tolist()
     mixed: list[str | bytes | bytearray] = list(texts)
     capitals = [b""] * len(texts)
     apart = [as_text(texts[number]) for number in combining]

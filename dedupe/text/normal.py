@@ -136,18 +136,19 @@ def prepare_texts(
     kernel: ModuleType, texts: tuple[str | bytes, ...]
 ) -> tuple[tuple[str | bytes | bytearray, ...], dict[int, bytes]]:
     """The texts as the kernel takes them, and the forms of their characters. Texts with such as combine are folded here."""
-    forms, combining = gather_forms(kernel, texts)
     mixed: list[str | bytes | bytearray] = list(texts)
-    for number, folded in zip(combining, fold_texts([as_text(texts[number]) for number in combining]), strict=True):
+    combining, forms = find_combining(kernel, texts)
+    at = combining.tolist()
+    for number, folded in zip(at, fold_texts([as_text(texts[number]) for number in at]), strict=True):
         mixed[number] = folded
     return tuple(mixed), forms
 
 
-def gather_forms(kernel: ModuleType, texts: tuple[str | bytes, ...]) -> tuple[dict[int, bytes], list[int]]:
-    """The forms of the characters of the texts, by block, and which texts hold characters that combine."""
+def find_combining(kernel: ModuleType, texts: tuple[str | bytes, ...]) -> tuple[_Places, dict[int, bytes]]:
+    """Which texts hold characters that combine with their neighbours: int64; and the forms of all characters for the kernel."""
     blocks = np.flatnonzero(np.frombuffer(kernel.blocks(texts), np.uint8)).tolist()
     forms = {block: _block_forms(block) for block in blocks}
-    return forms, np.flatnonzero(np.frombuffer(kernel.combining(texts, forms), np.uint8)).tolist()
+    return np.flatnonzero(np.frombuffer(kernel.combining(texts, forms), np.uint8)), forms
 
 
 def fold_texts(texts: Sequence[str]) -> list[bytearray]:
