@@ -256,7 +256,8 @@ class _Index:
         twice = np.flatnonzero(keys[order[1:]] == keys[order[:-1]])
         one, two = places[order[twice]], places[order[twice + 1]]
         pair, codes = pairs[order[twice]], self._codes[one]
-        weights, squares = self._weights[codes], self._squares[codes]
+        weights = self._weights[codes]
+        squares = weights**2
         is_name, is_number = self._naming[one] & self._naming[two], self._numeric[codes]
         parts = squares, squares * is_name, squares * is_number, weights * is_number, weights * is_name
         for column, part in enumerate(parts):

@@ -30,7 +30,7 @@ from dedupe.detect.verify import measure_pairs
 from dedupe.kernel import compiled_kernel
 
 _FEWEST = 4  # pages that make a template
-# Of a text with more shingles than _SHORT one in _SAMPLE stands for all. A frame has at least this many, and makes up this
+# Of a text with more shingles than _SHORT one in _SAMPLE, a power of two, stands for all. A frame has at least this many and is this
 # part of a text: slots that stand close leave few shingles whole.
 _SHORT, _SAMPLE, _SMALLEST_FRAME, _FRAME_SHARE = 256, 4, 4, 0.1
 # Frames that have this much in common may be one, values that recur among many pages being part of what differs; where
@@ -159,7 +159,7 @@ def _pair_frames(profiles: Profiles, rows: _Rows, sample: int) -> tuple[_Rows, _
     hashes = take_rows(profiles.hashes, profiles.offsets, rows)
     offsets = chain_sizes(profiles.offsets[rows + 1] - profiles.offsets[rows])
     if sample > 1:
-        sampled = hashes % sample == 0
+        sampled = hashes & np.uint32(sample - 1) == 0
         hashes, offsets = hashes[sampled], np.searchsorted(np.flatnonzero(sampled), offsets)
     frequent = find_spread(hashes, offsets, _FEWEST)
     sizes, frame_sizes = np.diff(offsets), np.diff(np.searchsorted(np.flatnonzero(frequent), offsets))
