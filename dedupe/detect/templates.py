@@ -30,8 +30,8 @@ from dedupe.detect.verify import measure_pairs
 from dedupe.kernel import compiled_kernel
 
 _FEWEST = 4  # pages that make a template
-# Of a text with more shingles than _SHORT one in _SAMPLE, a power of two, stands for all. A frame has at least this many and is this
-# part of a text: slots that stand close leave few shingles whole.
+# Of a text with more shingles than _SHORT one in _SAMPLE, a power of two, stands for all. A frame has at least this many, and
+# makes up this part of a text: slots that stand close leave few shingles whole.
 _SHORT, _SAMPLE, _SMALLEST_FRAME, _FRAME_SHARE = 256, 4, 4, 0.1
 # Frames that have this much in common may be one, values that recur among many pages being part of what differs; where
 # pages linked so loosely turn out to be no template, those linked more closely are tried.
