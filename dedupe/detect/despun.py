@@ -120,6 +120,11 @@ def tell_plausible(ours: _Bytes, a: _Rows, theirs: _Bytes, b: _Rows, threshold: 
 
 def profile_despun(tokens: DespunTokens, a: _Codes, b: _Codes) -> DespunProfiles:
     """The profiles of a batch; a, b: the factors and summands of 2 · DESPUN_BANDS permutations (`draw_permutations`)."""
+    kernel = compiled_kernel()
+    if kernel:
+        keys = np.empty((len(tokens.documents) - 1, len(a) // 2), np.uint32)
+        kernel.sign_classes(tokens.classes, tokens.documents, a, b, keys)
+        return DespunProfiles(tokens, keys)
     sizes = np.maximum(np.diff(tokens.documents) - 1, 0)
     shingles = _shingles(tokens.classes, _places(tokens.documents[:-1], sizes))
     signatures = sign_sets(shingles, np.concatenate([[0], np.cumsum(sizes)]), a, b)
