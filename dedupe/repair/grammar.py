@@ -15,6 +15,7 @@ _TITLE_CASE = 0.7  # share of capitalised words from which a line is a title
 _ARTICLE_BEFORE = re.compile(r"(?<![\w'’-])(an?)(\s+[\"“‘'(]?)\Z", re.IGNORECASE)
 _FIRST_WORD = re.compile(r"[\w.]+")
 _ARTICLES = frozenset(("a", "an", "the"))
+_ALONE = frozenset(("he", "she", "it", "this"))  # a whole subject: in "on the day after she" no noun before counts
 _ONE = frozenset("i he she it this that one each everyone everybody nobody anyone somebody someone nothing something".split())
 _MANY = frozenset("they we you these those both many few several most some others all people police men women children".split())
 _SUBORDINATORS = frozenset(
@@ -22,11 +23,13 @@ _SUBORDINATORS = frozenset(
 )
 _OF_PREPOSITIONS = frozenset("of in on at from for with by to near between among about over under".split())
 _SKIPPED = frozenset("also still not never then even already just now".split())
-# "A number of people" are many; of a group or a series it is the noun itself that counts.
+# "A number of people" are many, half of the island is one; of a group or a series it is the noun itself that counts.
 _QUANTITIES = frozenset("number lot couple majority minority handful variety multitude plethora".split())
+_SHARES = frozenset("half third thirds quarter quarters percent most some all rest part parts none".split())
 _SINGULAR_IN_S = frozenset(
     "athletics economics gas headquarters means mathematics measles news physics politics series species states".split()
 )
+_ONE_THING = frozenset(("a", "an", "another", "one"))
 _DETERMINERS = _ARTICLES | {"his", "her", "its", "their", "our", "my", "your"}
 _NEVER_AFTER_ARTICLE = frozenset(
     "also although am are because been but could had has however if is than these they this those though was we were when"
@@ -50,7 +53,13 @@ def match_case(hit: str, original: str, line: LineCase = "") -> str:
     ['army chief', 'Army chief', 'Army Chief', 'ARMY CHIEF']
     >>> match_case("Youngsters", "young people", "title"), match_case("CAR", "vehicle", "upper")
     ('Young People', 'VEHICLE')
+    >>> match_case("the Brand new", "the new")
+    'the New'
     """
+    article, _, rest = hit.partition(" ")
+    if article in _ARTICLES and rest[:1].isupper() and original.split(" ", 1)[0] in _ARTICLES:
+        article, _, wording = original.partition(" ")
+        return f"{article} {match_case(rest, wording, line)}" if wording else original
     letters = [c for c in hit if c.isalpha()]
     if letters and all(c.isupper() for c in letters):
         many = len(letters) > 1 and (len(hit.split()) > 1 or len(letters) > 3)
@@ -213,6 +222,8 @@ def subject_number(left: Sequence[str], plurals: Collection[str] = ()) -> Gramma
     if not words or not words[0][:1].isalnum():
         return None
     head, rest = words[0].lower().replace("’", "'"), words[1:]
+    if head in _ALONE:
+        return "singular"
     if "and" in [word.lower() for word in rest[:2]] or head in {"and", "or", "there", "who", "which"}:
         return None
     for position, word in enumerate(rest):
@@ -223,6 +234,8 @@ def subject_number(left: Sequence[str], plurals: Collection[str] = ()) -> Gramma
             outer = rest[position + 1 :]
             if folded == "of" and outer[1:2] in (["a"], ["A"]) and outer[0].lower() in _QUANTITIES:
                 break
+            if folded == "of" and outer and outer[0].lower() in _SHARES:
+                break
             return subject_number(outer, plurals)
     if head in _ONE or head in _SINGULAR_IN_S:
         return "singular"
@@ -232,6 +245,30 @@ def subject_number(left: Sequence[str], plurals: Collection[str] = ()) -> Gramma
         return None
     is_plural = len(head) > 3 and head.endswith("s") and not head.endswith(("ss", "us", "is"))
     return "plural" if is_plural else "singular"
+
+
+def announced_number(right: Sequence[str], plurals: Collection[str] = ()) -> GrammaticalNumber | None:
+    """The number of what "there was" or "there were" announces, read from the words after it, nearest first; None if unsure.
+
+    plurals: irregular plural forms.
+
+    >>> announced = ("no longer a clerk", "no motive for the raids", "no other ships near it", "a number of ships")
+    >>> [announced_number(words.split()) for words in announced]
+    ['singular', 'singular', 'plural', 'plural']
+    """
+    words = [word.lower() for word in right]
+    while words and (words[0] in _SKIPPED or words[0] in _DEGREES or words[:2] == ["no", "longer"] or words[0].endswith("ly")):
+        del words[: 2 if words[0] == "no" else 1]
+    if not words or words[0] not in _ONE_THING | {"no", "little", "much"}:
+        return "plural" if words and words[0] in _MANY else None
+    if words[0] in _ONE_THING:
+        return "plural" if words[1:2] and words[1] in _QUANTITIES | {"few", "dozen", "hundred", "thousand"} else "singular"
+    for word in words[1:]:
+        if word in _OF_PREPOSITIONS or word in _SUBORDINATORS or not word.isalpha():
+            break
+        if word in plurals or word in _MANY or (len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is"))):
+            return "plural"
+    return "singular"
 
 
 def agree_verb(after: str, number: GrammaticalNumber) -> str:

@@ -16,6 +16,7 @@ from dedupe.repair.glance import UNANSWERED, Glance
 from dedupe.repair.grammar import (
     Casing,
     agree_verb,
+    announced_number,
     article_clashes,
     compare,
     doubles_a_word,
@@ -34,7 +35,6 @@ from dedupe.text.lexicon import Lexicon
 
 _SPINTAX_ODDS = 2.5
 _EVEN_IN_CLEAN: Mapping[Tier, Tier] = {"safe": "safe", "context": "ask"}  # the rules that speak in clean text, and how
-_ONE_THING = frozenset(("a", "an", "another", "one"))
 _PROSE = Casing("", full_of_capitals=False)
 _UNNUMBERED = ("had been", "used to be")  # what stands for was and were alike
 
@@ -179,10 +179,11 @@ class Proposer:
         is_past = after in {"was", "were"} or after.startswith(("was ", "were "))
         if not is_past or not fold(before).startswith(_UNNUMBERED):
             return after, False
-        number = subject_number(place.left, self._irregular_plurals)
-        if (fold(place.left[0]) == "there" and fold(place.right[0]) in _ONE_THING) or (
-            number == "plural" and self._may_be_name_in_s(place.left[0])
-        ):
+        if fold(place.left[0]) == "there":
+            number = announced_number([*fold(after).split()[1:], *place.right], self._irregular_plurals)
+        else:
+            number = subject_number(place.left, self._irregular_plurals)
+        if number == "plural" and self._may_be_name_in_s(place.left[0]):
             number = "singular"
         if number is None:
             return after, False
