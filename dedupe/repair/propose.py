@@ -159,7 +159,7 @@ class Proposer:
             tier = "ask"
         if tier == "witness" and "witness" not in evidence:
             tier = "ask"
-        after, unsure = self._agree_number(before, after, place)
+        after, unsure = self._agree_number(before, after, place, contextual)
         if unsure and tier == "spun":
             tier = "ask"
         fitted = self._fit_borders(text, hit, after, place)
@@ -171,10 +171,11 @@ class Proposer:
         observed = "data:" in rule.source
         return Proposal(start, end, after, (rule.id,), tier, contextual, evidence, observed)
 
-    def _agree_number(self, before: str, after: str, place: Neighbourhood) -> tuple[str, bool]:
-        """The answer in the number of its subject, and whether the writer may have put it himself.
+    def _agree_number(self, before: str, after: str, place: Neighbourhood, contextual: bool) -> tuple[str, bool]:
+        """The answer in the number of its subject, and whether the writer may have put it himself, or the number is open.
 
-        A spinner writes "had been" for "were", hardly for "was": of one thing it may be the writer's own.
+        A spinner writes "had been" for "were", hardly for "was": of one thing it may be the writer's own. A rule that names
+        neighbours may know the number where the subject cannot be read, but not behind an aside.
         """
         is_past = after in {"was", "were"} or after.startswith(("was ", "were "))
         if not is_past or not fold(before).startswith(_UNNUMBERED):
@@ -186,7 +187,7 @@ class Proposer:
         if number == "plural" and self._may_be_name_in_s(place.left[0]):
             number = "singular"
         if number is None:
-            return after, False
+            return after, not contextual or place.left[0] == ","
         return agree_verb(after, number), number == "singular" and after.startswith("were")
 
     def _may_be_name_in_s(self, word: str) -> bool:
