@@ -173,7 +173,10 @@ def test_the_number_of_a_subject(subject: str, number: str | None) -> None:
         ("no heavy storms in May", "plural"),
         ("no women", "plural"),
         ("several", "plural"),
-        ("storms", None),
+        ("storms", "plural"),
+        ("rain", None),
+        ("a lot", None),
+        ("such a storm", "singular"),
         ("", None),
     ],
 )

@@ -239,12 +239,15 @@ def subject_number(left: Sequence[str], plurals: Collection[str] = ()) -> Gramma
             return subject_number(outer, plurals)
     if head in _ONE or head in _SINGULAR_IN_S:
         return "singular"
-    if head in _MANY or head in plurals or (head.isdigit() and head != "1"):
+    if head in _MANY or (head.isdigit() and head != "1"):
         return "plural"
     if not head.isalpha() or head.endswith(("ed", "ing")):
-        return None
-    is_plural = len(head) > 3 and head.endswith("s") and not head.endswith(("ss", "us", "is"))
-    return "plural" if is_plural else "singular"
+        return "plural" if head in plurals else None
+    return "plural" if _is_plural_noun(head, plurals) else "singular"
+
+
+def _is_plural_noun(word: str, plurals: Collection[str]) -> bool:
+    return word in plurals or (len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")))
 
 
 def announced_number(right: Sequence[str], plurals: Collection[str] = ()) -> GrammaticalNumber | None:
@@ -257,16 +260,21 @@ def announced_number(right: Sequence[str], plurals: Collection[str] = ()) -> Gra
     ['singular', 'singular', 'plural', 'plural']
     """
     words = [word.lower() for word in right]
-    while words and (words[0] in _SKIPPED or words[0] in _DEGREES or words[:2] == ["no", "longer"] or words[0].endswith("ly")):
+    while words and (words[0] in _SKIPPED | _DEGREES | {"such"} or words[:2] == ["no", "longer"] or words[0].endswith("ly")):
         del words[: 2 if words[0] == "no" else 1]
-    if not words or words[0] not in _ONE_THING | {"no", "little", "much"}:
-        return "plural" if words and words[0] in _MANY else None
-    if words[0] in _ONE_THING:
-        return "plural" if words[1:2] and words[1] in _QUANTITIES | {"few", "dozen", "hundred", "thousand"} else "singular"
+    first, second = [*words, "", ""][:2]
+    if first in _ONE_THING:
+        if second == "lot" and words[2:3] != ["of"]:
+            return None
+        return "plural" if second in _QUANTITIES | {"few", "dozen", "hundred", "thousand"} else "singular"
+    if first in _MANY or _is_plural_noun(first, plurals):
+        return "plural"
+    if first not in {"no", "little", "much"}:
+        return None
     for word in words[1:]:
         if word in _OF_PREPOSITIONS or word in _SUBORDINATORS or not word.isalpha():
             break
-        if word in plurals or word in _MANY or (len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is"))):
+        if word in _MANY or _is_plural_noun(word, plurals):
             return "plural"
     return "singular"
 

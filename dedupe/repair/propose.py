@@ -175,7 +175,7 @@ class Proposer:
         """The answer in the number of its subject, and whether the writer may have put it himself, or the number is open.
 
         A spinner writes "had been" for "were", hardly for "was": of one thing it may be the writer's own. A rule that names
-        neighbours may know the number where the subject cannot be read, but not behind an aside.
+        neighbours may know the number where the subject cannot be read, but not behind an aside or "there".
         """
         is_past = after in {"was", "were"} or after.startswith(("was ", "were "))
         if not is_past or not fold(before).startswith(_UNNUMBERED):
@@ -187,7 +187,7 @@ class Proposer:
         if number == "plural" and self._may_be_name_in_s(place.left[0]):
             number = "singular"
         if number is None:
-            return after, not contextual or place.left[0] == ","
+            return after, not contextual or fold(place.left[0]) in {",", "there"}
         return agree_verb(after, number), number == "singular" and after.startswith("were")
 
     def _may_be_name_in_s(self, word: str) -> bool:
