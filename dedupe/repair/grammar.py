@@ -182,10 +182,15 @@ def fit_possessive(text: str, end: int, hit: str, after: str) -> tuple[int, str]
     >>> [fit_possessive(text, at, text[:at], after) for text, at, after in
     ...  (("persons' rights", 7, "people"), ("folk's rights", 4, "voters"), ("firms' rights", 5, "companies"))]
     [(8, "people's"), (6, "voters'"), (5, 'companies')]
+    >>> fit_possessive("ladies's match", 6, "ladies", "women's")
+    (8, "women's")
     """
     mark = text[end : end + 1]
     if mark not in {"'", "’"} or not after:
         return end, after
+    if after[-2:] in {"'s", "’s"}:  # the wording has its ending already
+        taken = re.match(r"['’]s?(?!\w)", text[end : end + 3])
+        return end + (taken.end() if taken else 0), after
     many = after.lower().endswith("s") and add_s(after.lower()[:-1]) == after.lower()
     if re.match(r"s(?!\w)", text[end + 1 : end + 3]):
         return (end + 2, after + mark) if many and not after.lower().endswith(("ss", "us", "is")) else (end, after)

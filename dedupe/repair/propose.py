@@ -144,6 +144,8 @@ class Proposer:
         if not exact and has_inner_capital(before):
             return None
         line = reading.casing(hit.start, hit.end) if before[0].isupper() else _PROSE
+        if not exact and line.case != "upper" and len(before) > 1 and before.isalpha() and before.isupper():
+            return None  # an abbreviation: "COPS"
         originals = form.originals
         if form.participles != originals and _is_participle(place, self.lexicon):
             originals = form.participles
