@@ -161,7 +161,9 @@ class Proposer:
             tier = "ask"
         if tier == "witness" and "witness" not in evidence:
             tier = "ask"
-        after, unsure = self._agree_number(before, after, place, contextual)
+        observed = "data:" in rule.source
+        knows_number = contextual and (observed or fold(place.left[0]) not in {",", "there"})
+        after, unsure = self._agree_number(before, after, place, knows_number)
         if unsure and tier == "spun":
             tier = "ask"
         fitted = self._fit_borders(text, hit, after, place)
@@ -170,14 +172,13 @@ class Proposer:
         start, end, after = fitted
         if after == text[start:end] or doubles_a_word(text, start, end, after):
             return None
-        observed = "data:" in rule.source
         return Proposal(start, end, after, (rule.id,), tier, contextual, evidence, observed)
 
-    def _agree_number(self, before: str, after: str, place: Neighbourhood, contextual: bool) -> tuple[str, bool]:
+    def _agree_number(self, before: str, after: str, place: Neighbourhood, knows_number: bool) -> tuple[str, bool]:
         """The answer in the number of its subject, and whether the writer may have put it himself, or the number is open.
 
-        A spinner writes "had been" for "were", hardly for "was": of one thing it may be the writer's own. A rule that names
-        neighbours may know the number where the subject cannot be read, but not behind an aside or "there".
+        A spinner writes "had been" for "were", hardly for "was": of one thing it may be the writer's own.
+        knows_number: whether the neighbours that the rule names stand in for a subject that cannot be read.
         """
         is_past = after in {"was", "were"} or after.startswith(("was ", "were "))
         if not is_past or not fold(before).startswith(_UNNUMBERED):
@@ -189,7 +190,7 @@ class Proposer:
         if number == "plural" and self._may_be_name_in_s(place.left[0]):
             number = "singular"
         if number is None:
-            return after, not contextual or fold(place.left[0]) in {",", "there"}
+            return after, not knows_number
         return agree_verb(after, number), number == "singular" and after.startswith("were")
 
     def _may_be_name_in_s(self, word: str) -> bool:
