@@ -194,6 +194,7 @@ def test_the_number_of_what_there_is(announced: str, number: str | None) -> None
         ("more", "careful", None),
         ("more", "quickly", None),
         ("more", "real-time", None),
+        ("more", "next", None),
     ],
 )
 def test_short_adjectives_are_compared_by_endings(degree: str, adjective: str, form: str | None) -> None:

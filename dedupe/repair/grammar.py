@@ -35,6 +35,7 @@ _NEVER_AFTER_ARTICLE = frozenset(
     "also although am are because been but could had has however if is than these they this those though was we were when"
     " where while whose would".split()
 )
+_UNCOMPARED = frozenset("first last main next own past same sole top".split())
 _DEGREES = frozenset("as extra how more most so too very".split())
 _CLASHING = _ARTICLES | _NEVER_AFTER_ARTICLE | {"very"}  # what clashes with another word
 
@@ -305,7 +306,7 @@ def compare(degree: str, adjective: str, short: Collection[str], irregulars: Irr
     """
     folded = adjective.lower()
     one_syllable = len(re.findall(r"[aeiouy]+", folded.rstrip("e"))) == 1
-    if folded not in short or not (one_syllable or re.search(r"[^aeioul]y$", folded)):
+    if folded not in short or folded in _UNCOMPARED or not (one_syllable or re.search(r"[^aeioul]y$", folded)):
         return None
     form = inflect(folded, "a", irregulars)[1 if degree.lower() == "more" else 2]
     return match_case(degree, form)
