@@ -140,6 +140,7 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             "shingle",
             "profile",
             "repeated",
+            "count_equal",
             "count_words",
             "read_lines",
         ):
@@ -183,7 +184,7 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
         return [chooser.choice((make_text(chooser), b"bytes", 7))]
     kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "aaaan" + "a" * 18, "count_shared": "a" * 7, "sign": "a" * 5}
     kinds |= {"file_words": "taaa", "find_forms": "tn" + "a" * 9, "shapes": "taaann", "spellings": "taa"}
-    kinds |= {"repeated": "aaa", "shingle": "aaaanaa"}
+    kinds |= {"repeated": "aaa", "count_equal": "anaaa", "shingle": "aaaanaa"}
     if name in {"find_forms", "shapes", "spellings"} and chooser.randrange(8):
         return break_text_arguments(name, chooser, random_bytes)
     make = {"a": array, "n": number, "t": lambda: random_bytes.bytes(chooser.randrange(40))}

@@ -12,8 +12,9 @@ Recall is over the pairs of a family with an exact Jaccard similarity of 0.7; or
 true pairs lie within families. Precision is over all pairs a tool reports. Memory is the peak of anonymous memory of the
 process and its children (Linux). Times are of whole processes, start included. Where others use the machine, too, only the
 ratios of the medians say anything, those of the seconds that the cores worked for a tool more than those of its wall.
-Tools that are not installed are passed over; text-dedup and datatrove, which take minutes, only run if named. With several
-numbers of --articles there is a table for each, and a scaling curve at the end, drawn by --plot.
+Tools that are not installed are passed over; text-dedup and datatrove, which take minutes, and the whole of `dedupe run`, with
+repair and report, only run if named. With several numbers of --articles there is a table for each, and a scaling curve at
+the end, drawn by --plot.
 """
 
 from __future__ import annotations
@@ -101,6 +102,7 @@ with open(sys.argv[1], "rb") as lines:
     "dedupe": "import sys\n" + _DEDUPE.format(kinds="exact,near"),
     "dedupe numpy": "import sys\nsys.modules['dedupe._kernel'] = None\n" + _DEDUPE.format(kinds="exact,near"),
     "dedupe all kinds": "import sys\n" + _DEDUPE.format(kinds="exact,near,spun,contained,template,overlap,story"),
+    "dedupe run": "import sys; from dedupe.cli import main; main(['run', sys.argv[1], '-o', sys.argv[2], '--jobs', '1'])",
     "datasketch": _READ
     + """
 from datasketch import MinHash, MinHashLSH
@@ -203,7 +205,7 @@ write(link(table["id"].to_pylist(), signatures))
 """,
 }
 # Asked for by name only: they take minutes.
-SLOW = ("text-dedup", "datatrove")
+SLOW = ("dedupe run", "text-dedup", "datatrove")
 
 
 def read_paragraphs(data: Path) -> list[str]:

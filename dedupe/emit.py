@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -38,7 +39,8 @@ BOILERPLATE = "boilerplate.jsonl"
 FOUND = "found.jsonl"  # the clusters as the run found them, where people decided otherwise
 SUMMARY, REPORT = "summary.json", "report.html"
 _EXAMPLES = 12
-_ENCODER = json.JSONEncoder(ensure_ascii=False)
+_TOGETHER = 256  # lines written at once
+_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
 _SMALLEST_SOURCE = 5  # articles; a smaller source that loses its half is no news
 
 
@@ -184,8 +186,8 @@ def finish_emission(writer: Writer, emission: Emission, ledger: Ledger, details:
     """Writes pairs, clusters, summary and report, then commits; the summary of it all."""
     for name in (EDITS, REPAIRS, PAIRS, CLUSTERS, BOILERPLATE):
         writer.append(name, b"")
-    for name, line in _finding_lines(emission.pairs, emission.clustering, emission.boilerplate):
-        writer.append(name, line)
+    for name, lines in _join_findings(emission.pairs, emission.clustering, emission.boilerplate):
+        writer.append(name, lines)
     summary, clustering = summarize(writer.counts, emission, ledger), emission.clustering
     writer.append(SUMMARY, _encode(dataclasses.asdict(summary), indent=1))
     report = emission.report
@@ -209,8 +211,8 @@ def write_findings(out: Path, pairs: Iterable[Pair], clustering: Clustering, boi
         staging = folder.stage()
         try:
             outputs = {name: staging.create(name) for name in (PAIRS, CLUSTERS, BOILERPLATE)}
-            for name, line in _finding_lines(pairs, clustering, boilerplate):
-                outputs[name].write(line)
+            for name, lines in _join_findings(pairs, clustering, boilerplate):
+                outputs[name].write(lines)
             for output in outputs.values():
                 output.close()
             staging.install()
@@ -224,15 +226,18 @@ def cluster_lines(clustering: Clustering) -> Iterator[bytes]:
         yield _encode(_cluster_line(cluster, clustering))
 
 
-def _finding_lines(
+def _join_findings(
     pairs: Iterable[Pair], clustering: Clustering, boilerplate: Iterable[CommonPassage]
 ) -> Iterator[tuple[str, bytes]]:
-    for pair in pairs:
-        yield PAIRS, _encode(as_dict(pair))
-    for line in cluster_lines(clustering):
-        yield CLUSTERS, line
-    for passage in boilerplate:
-        yield BOILERPLATE, _encode(as_dict(passage))
+    """The lines of what was found, many at a time, each lot with the name of its file."""
+    files = {
+        PAIRS: (_encode(as_dict(pair)) for pair in pairs),
+        CLUSTERS: cluster_lines(clustering),
+        BOILERPLATE: (_encode(as_dict(passage)) for passage in boilerplate),
+    }
+    for name, lines in files.items():
+        while some := b"".join(islice(lines, _TOGETHER)):
+            yield name, some
 
 
 def summarize(counts: Mapping[str, int], emission: Emission, ledger: Ledger) -> Summary:

@@ -201,7 +201,7 @@ def choose_versions(
     """The clusters that the pairs of versions form, with the canonical of each, and why it is preferred to each other."""
     choice = Choice(candidates.values(), settings.choose)
     stands_for = keep_fuller(candidates, settings.find)
-    clustering = find_clusters(versions, verify, choice.places, choice.explain, stands_for)
+    clustering = find_clusters(versions, verify, choice.ranks, choice.explain, stands_for)
     reasons = {
         id: choice.compare(cluster.canonical, id)
         for cluster in clustering.clusters

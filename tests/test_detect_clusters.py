@@ -31,9 +31,9 @@ def cluster(texts: dict[str, str], **best: int) -> Clustering:
     def explain(members: Sequence[str]) -> str:
         return choose_canonical([candidates[id] for id in members], ChooseSettings())[1]
 
-    rank = Choice(candidates.values(), ChooseSettings()).places
+    ranks = Choice(candidates.values(), ChooseSettings()).ranks
 
-    return find_clusters(pairs, verifier.verify_with, rank, explain)
+    return find_clusters(pairs, verifier.verify_with, ranks, explain)
 
 
 def make_chain(length: int, step: int = 10, window: int = 100) -> dict[str, str]:

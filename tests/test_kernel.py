@@ -210,6 +210,16 @@ FORMS = [
 
 
 @compiled
+@given(st.integers(1, 40), st.floats(0.05, 1))
+def test_the_same_pairs_may_reach_a_similarity(permutations: int, similarity: float) -> None:
+    signatures = np.random.default_rng(permutations).integers(0, 2, (9, permutations), dtype=np.uint32)
+    a, b = (np.repeat(np.arange(9), 9), np.tile(np.arange(9), 9))
+    fast, slow = both(lambda: minhash.may_reach(similarity, signatures, a, b))
+    assert fast == slow
+    assert minhash.may_reach(similarity, signatures, a, a).all()
+
+
+@compiled
 @given(st.lists(st.lists(st.sampled_from([*FORMS, "of", "9", "place"]), max_size=14).map(" ".join), max_size=5))
 @settings(max_examples=200, deadline=None)
 def test_class_tokens_are_the_same(texts: list[str]) -> None:
@@ -261,6 +271,16 @@ def test_words_are_counted_as_split_has_them() -> None:
 
 
 @compiled
+@given(
+    st.text(
+        st.sampled_from("ab  \t\n\x1c\x85\xa0\u1680\u2003\u2028\u202f\u3000é’\u0939\u093f\u200b😀"), min_size=30, max_size=200
+    )
+)
+def test_words_of_longer_texts_are_counted_as_split_has_them(text: str) -> None:
+    assert count_words(text) == len(text.split())
+
+
+@compiled
 @given(st.binary(max_size=80), st.integers(-1, 100), st.lists(st.binary(max_size=3), max_size=4).map(tuple))
 def test_lines_of_any_bytes_are_read_or_left(chunk: bytes, limit: int, names: tuple[bytes, ...]) -> None:
     try:
@@ -287,6 +307,8 @@ def test_lines_of_any_bytes_are_read_or_left(chunk: bytes, limit: int, names: tu
         ),
         ("winnow", (np.empty(3, np.uint32), np.array([-1]), np.array([0]), 3, np.empty(3, np.uint32), np.empty(2, np.int64))),
         ("band_keys", (np.empty(8, np.uint32), 4, 2, 3, 0, np.empty(2, np.uint64))),
+        ("count_equal", (np.empty(8, np.uint32), 4, np.array([2]), np.array([0]), np.empty(1, np.int64))),
+        ("count_equal", (np.empty(8, np.uint32), 4, np.array([1]), np.array([0]), np.empty(2, np.int64))),
         ("tokenize", (("é",), {0: b"short"})),
         ("file_words", (b"a\nb", np.zeros(2, np.uint64), np.zeros(4, np.uint32), np.zeros(1, np.uint8))),
         ("file_words", (b"a", np.zeros(2, np.uint64), np.zeros(4, np.uint32), np.zeros(3, np.uint8))),

@@ -46,7 +46,7 @@ class Stretch:
 
 
 class Lines(NamedTuple):
-    """Plain lines: their bytes, where each ends among them (int64), and of each the fields, "" for what is absent."""
+    """Plain lines: their bytes, if these are kept; where each ends among them (int64); its fields, "" for what is absent."""
 
     raw: bytes
     ends: npt.NDArray[np.int64]
@@ -81,7 +81,7 @@ def line_reader(choice: FieldChoice, encoding: str, limit: int) -> ReadLines | N
         if not ends:
             return None
         places, empty = np.frombuffer(ends, np.int64), [""] * len(columns[0])
-        return Lines(chunk[: places[-1]], places, columns[0], *(columns[at[name]] if name else empty for name in roles[1:]))
+        return Lines(b"", places, columns[0], *(columns[at[name]] if name else empty for name in roles[1:]))
 
     return read
 
@@ -105,7 +105,7 @@ def split_into_lines(path: Path, compression: Compression, limit: int, read: Rea
             missed += 1
             while lines := read(peek(stream)):
                 missed = 0
-                yield lines._replace(raw=stream.read(len(lines.raw)))
+                yield lines._replace(raw=stream.read(int(lines.ends[-1])))
             wait = min(2**missed, _PATIENCE)
 
 

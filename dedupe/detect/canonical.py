@@ -47,22 +47,22 @@ class _Preference:
 class Choice:
     """The preferences of the settings, applied to some candidates once and for all.
 
-    `places` tells the place of each candidate, by id, in the order of preference; 0 is the best. Raises UsageError for a
-    preference of an unknown name.
+    `ranks` holds what each candidate, by id, sorts by, the best first; no two are alike. Raises UsageError for a preference
+    of an unknown name.
 
     >>> candidates = [Candidate("a", 400, "spun"), Candidate("b", 300), Candidate("c", 350)]
-    >>> Choice(candidates, ChooseSettings()).places
-    {'c': 0, 'b': 1, 'a': 2}
+    >>> ranks = Choice(candidates, ChooseSettings()).ranks
+    >>> sorted(ranks, key=ranks.__getitem__)
+    ['c', 'b', 'a']
     """
 
     def __init__(self, candidates: Iterable[Candidate], settings: ChooseSettings) -> None:
         self._preferences = [_preference(name) for name in (*settings.prefer, "smallest-id")]
         self._candidates = {candidate.id: candidate for candidate in candidates}
-        self._ranks = {
+        self.ranks = {
             id: [preference.rank(candidate, settings) for preference in self._preferences]
             for id, candidate in self._candidates.items()
         }
-        self.places = {id: place for place, id in enumerate(sorted(self._ranks, key=self._ranks.__getitem__))}
 
     def explain(self, members: Sequence[str], role: str = "kept", others: str = "version") -> str:
         """Why the best of some members is that, in words. `role` says what becomes of it, `others` what the others are to it.
@@ -70,15 +70,12 @@ class Choice:
         >>> Choice([Candidate("a", 400), Candidate("b", 380)], ChooseSettings()).explain(["b", "a"])
         'kept because it is the longest (400 words; b has 380); 1 other version'
         """
-        winner = min(members, key=self.places.__getitem__)
-        best, remaining, reasons = self._ranks[winner], sorted(members), []
-        for at, preference in enumerate(self._preferences):
-            if len(remaining) < 2:
-                break
-            loser = next((id for id in remaining if self._ranks[id][at] != best[at]), None)
-            if loser is not None:
-                reasons.append(preference.reason(self._candidates[winner], self._candidates[loser]))
-                remaining = [id for id in remaining if self._ranks[id][at] == best[at]]
+        winner = min(members, key=self.ranks.__getitem__)
+        best, remaining, reasons = self.ranks[winner], sorted(members), []
+        while len(remaining) > 1:
+            at, loser = self._find_difference(winner, remaining)
+            reasons.append(self._preferences[at].reason(self._candidates[winner], self._candidates[loser]))
+            remaining = [id for id in remaining if self.ranks[id][at] == best[at]]
         number = len(members) - 1
         return f"{role} because it {' and '.join(reasons)}; {number} other {others}{'s' if number != 1 else ''}"
 
@@ -88,9 +85,16 @@ class Choice:
         >>> Choice([Candidate("a", 400), Candidate("b", 380)], ChooseSettings()).compare("a", "b")
         'is the longest (400 words; b has 380)'
         """
-        ranks = zip(self._preferences, self._ranks[winner], self._ranks[loser], strict=True)
-        preference = next(preference for preference, one, other in ranks if one != other)
-        return preference.reason(self._candidates[winner], self._candidates[loser])
+        at, _ = self._find_difference(winner, [loser])
+        return self._preferences[at].reason(self._candidates[winner], self._candidates[loser])
+
+    def _find_difference(self, winner: str, others: Sequence[str]) -> tuple[int, str]:
+        """The number of the first preference that tells one of the others from the winner, and the first that it so tells."""
+        for at, rank in enumerate(self.ranks[winner]):
+            for id in others:
+                if self.ranks[id][at] != rank:
+                    return at, id
+        raise ValueError("no two candidates have the same id")
 
 
 def choose_canonical(
@@ -105,7 +109,7 @@ def choose_canonical(
     ('a.txt', 'kept because it is not spun (b.txt scores 14.2) and is the longest (400 words; c.txt has 380); 2 other versions')
     """
     choice = Choice(members, settings)
-    return min(choice.places, key=choice.places.__getitem__), choice.explain(list(choice.places), role, others)
+    return min(choice.ranks, key=choice.ranks.__getitem__), choice.explain(list(choice.ranks), role, others)
 
 
 def _preference(name: str) -> _Preference:

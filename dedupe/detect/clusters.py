@@ -10,12 +10,13 @@ this costs about one look at the surroundings of each article.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from dedupe.model import Cluster, Pair, RelationKind
 
-Rank = Mapping[str, int]
+Ranks = Mapping[str, Any]  # what can be ordered, no two alike
 Explain = Callable[[Sequence[str]], str]
 StandsFor = Callable[[str, Pair], bool]
 Verify = Callable[[str, Sequence[str]], Iterable[Pair]]
@@ -40,13 +41,13 @@ def _always(survivor: str, pair: Pair) -> bool:
 
 
 def find_clusters(
-    pairs: Sequence[Pair], verify: Verify, rank: Rank, explain: Explain, stands_for: StandsFor = _always
+    pairs: Sequence[Pair], verify: Verify, ranks: Ranks, explain: Explain, stands_for: StandsFor = _always
 ) -> Clustering:
     """The clusters that the pairs form, with every member checked against its canonical.
 
     pairs: verified pairs of which one may stand for the other, identical texts joined to the smallest id among them
     (`find_pairs`). verify: the verified pairs of one id with those of others that pass (`Verifier.verify_with`); identical
-    texts always pass. rank: the place of each id in the order of preference as canonical, best first. explain: says why
+    texts always pass. ranks: the rank of each id as canonical, that of the best the lowest. explain: says why
     the best of some ids is that. stands_for: whether an id may stand for the other one of a verified pair. The result depends
     on none of the orders of the input. An article that passes against no canonical is in no cluster.
 
@@ -62,7 +63,8 @@ def find_clusters(
     (Cluster(id='x', kind='exact', members=('x', 'y'), pairs=(('x', 'y'),), canonical='x', reason='first'),)
     """
     copies, likes = _gather_copies(pairs), _gather_likes(pairs)
-    best = {first: min(group, key=rank.__getitem__) for first, group in copies.items()}
+    best = {first: min(group, key=ranks.__getitem__) if len(group) > 1 else group[0] for first, group in copies.items()}
+    rank = {first: ranks[id] for first, id in best.items()}
     waiting = set(copies)
     homes: dict[str, list[str]] = {}
     links: dict[str, Pair] = {}
@@ -75,18 +77,17 @@ def find_clusters(
                 path.pop()
                 continue
             around = _look_around(first, likes, waiting)
-            winner = min({first, *around}, key=lambda other: rank[best[other]])
-            if winner != first:
+            winner = min(around, key=rank.__getitem__, default=first)
+            if rank[winner] < rank[first]:
                 path.append(winner)
                 continue
-            taken = {first: Pair(first, first, "exact", 1.0, 1.0)}
-            around_it = _verify_around(first, around, likes, verify)
-            taken |= {other: pair for other, pair in around_it.items() if stands_for(first, pair)}
+            passed = _verify_around(first, around, likes, verify)
+            taken = {other: pair for other, pair in passed.items() if stands_for(first, pair)}
+            waiting.discard(first)
             waiting.difference_update(taken)  # in place: `-=` with the keys of a dict would copy the set
-            members = sorted(id for other in taken for id in copies[other])
-            if len(members) > 1:
-                homes[best[first]] = members
-                links |= _link_members(best[first], taken, copies)
+            if taken or len(copies[first]) > 1:
+                links.update(_link_members(best[first], first, taken, copies))
+                homes[best[first]] = sorted(id for other in (first, *taken) for id in copies[other])
     return Clustering(_build_clusters(homes, pairs, links, explain), links)
 
 
@@ -109,8 +110,11 @@ def _gather_likes(pairs: Iterable[Pair]) -> defaultdict[str, dict[str, Pair]]:
 
 def _look_around(first: str, likes: _Likes, waiting: set[str]) -> set[str]:
     """The waiting articles within two steps of one, over waiting ones."""
-    direct = {other for other in likes.get(first, ()) if other in waiting}
-    return direct.union(*(likes[other].keys() & waiting for other in direct)) - {first}
+    around = direct = likes[first].keys() & waiting if first in likes else set()
+    for other in direct:
+        if len(likes[other]) > 1:  # than the first itself
+            around = around | (likes[other].keys() & waiting)
+    return around - {first}
 
 
 def _verify_around(first: str, around: set[str], likes: _Likes, verify: Verify) -> dict[str, Pair]:
@@ -122,15 +126,17 @@ def _verify_around(first: str, around: set[str], likes: _Likes, verify: Verify) 
     return passed
 
 
-def _link_members(canonical: str, taken: Mapping[str, Pair], copies: Mapping[str, list[str]]) -> dict[str, Pair]:
-    return {
-        id: pair
-        if {id, canonical} == {pair.a, pair.b}
-        else replace(pair, a=min(id, canonical), b=max(id, canonical), passages=())
-        for other, pair in taken.items()
-        for id in copies[other]
-        if id != canonical
-    }
+def _link_members(
+    canonical: str, first: str, taken: Mapping[str, Pair], copies: Mapping[str, list[str]]
+) -> Iterator[tuple[str, Pair]]:
+    """The members of a cluster, its canonical aside, each with its pair with that."""
+    for id in copies[first]:
+        if id != canonical:
+            yield id, Pair(min(id, canonical), max(id, canonical), "exact", 1.0, 1.0)
+    for other, pair in taken.items():
+        for id in copies[other]:
+            a, b = (id, canonical) if id < canonical else (canonical, id)
+            yield id, pair if (a, b) == (pair.a, pair.b) else replace(pair, a=a, b=b, passages=())
 
 
 def _build_clusters(

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from dedupe.config import FindSettings
 from dedupe.detect.boilerplate import NO_BOILERPLATE, Boilerplate
 from dedupe.detect.despun import find_despun_candidates
+from dedupe.detect.distinct import keep_distinct
 from dedupe.detect.lsh import Candidates, choose_bands, expected_recall, find_candidates
 from dedupe.detect.profile import PASSAGE_KINDS, Profiles
 from dedupe.detect.relation import Verifier
@@ -123,7 +124,7 @@ def find_pairs(
 
 def _join(proposed: Sequence[Candidates]) -> Candidates:
     """The distinct candidates of all sources, and their hot buckets."""
-    codes = np.unique(np.concatenate([np.empty(0, np.int64), *(source.a << 32 | source.b for source in proposed)]))
+    codes = keep_distinct(np.concatenate([np.empty(0, np.int64), *(source.a << 32 | source.b for source in proposed)]))
     hot = tuple(bucket for source in proposed for bucket in source.hot_buckets)
     return Candidates(codes >> 32, codes & 0xFFFFFFFF, hot)
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dedupe.detect.distinct import keep_distinct
 from dedupe.errors import UsageError
 from dedupe.kernel import compiled_kernel
 
@@ -132,7 +133,7 @@ class Gathered:
 
     def distinct(self) -> _Codes:
         """The pairs taken, each once, in ascending order: a in the upper 32 bits, b in the lower."""
-        self._parts = [np.unique(np.concatenate(self._parts))]
+        self._parts = [keep_distinct(np.concatenate(self._parts))]
         return self._parts[0]
 
 

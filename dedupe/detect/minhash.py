@@ -19,6 +19,10 @@ from dedupe.kernel import compiled_kernel
 _Words = npt.NDArray[np.uint32]
 # Permutations that the compiled kernel works on at once.
 _TOGETHER = 4
+# Standard deviations by which the share of equal values lags behind the similarity in less than one pair of 10¹².
+_CERTAIN = 8.0
+# Pairs compared at once without the compiled kernel: 2 MB of scratch.
+_PAIRS = 2048
 # Shingles permuted at once: 256 KB of scratch, and few enough calls that their overhead does not count.
 _BLOCK = 65536
 
@@ -73,6 +77,36 @@ def fill_up_permutations(a: _Words, b: _Words) -> tuple[_Words, _Words]:
     """
     size = -(-len(a) // _TOGETHER) * _TOGETHER
     return np.resize(a, size), np.resize(b, size)
+
+
+def may_reach(
+    similarity: float, signatures: _Words, a: npt.NDArray[np.int64], b: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Whether the sets of rows a[i] and b[i] may have that Jaccard similarity, or so few values are equal that none has.
+
+    a, b: int64, shape (pairs,). Returns bool, shape (pairs,). With few permutations all may.
+
+    >>> signatures = np.arange(300, dtype=np.uint32).reshape(3, 100)
+    >>> signatures[1] = signatures[0]
+    >>> may_reach(0.7, signatures, np.array([0, 1]), np.array([1, 2])).tolist()
+    [True, False]
+    """
+    permutations = signatures.shape[1]
+    deviation = (permutations * similarity * (1 - similarity)) ** 0.5
+    reached: npt.NDArray[np.bool_] = _count_equal(signatures, a, b) >= permutations * similarity - _CERTAIN * deviation
+    return reached
+
+
+def _count_equal(signatures: _Words, a: npt.NDArray[np.int64], b: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    equal = np.empty(len(a), np.int64)
+    kernel = compiled_kernel()
+    if kernel:
+        kernel.count_equal(np.ascontiguousarray(signatures), signatures.shape[1], a, b, equal)
+        return equal
+    for low in range(0, len(a), _PAIRS):
+        part = slice(low, low + _PAIRS)
+        equal[part] = np.count_nonzero(signatures[a[part]] == signatures[b[part]], axis=1)
+    return equal
 
 
 def _sign_block(

@@ -19,6 +19,7 @@ from dedupe.config import FindSettings
 from dedupe.detect.boilerplate import Boilerplate
 from dedupe.detect.contained import OwnShingles
 from dedupe.detect.despun import LEAST_LEAN, DespunProfiles, measure_despun, run_in_step
+from dedupe.detect.minhash import may_reach
 from dedupe.detect.profile import Profiles
 from dedupe.detect.verify import measure_pairs
 from dedupe.model import Pair, RelationKind
@@ -54,9 +55,7 @@ class Verifier:
     def verify(self, a: _Rows, b: _Rows) -> list[Pair]:
         """The pairs of rows (a[i], b[i]) that are related, in their order; a, b: int64, shape (pairs,)."""
         near = self._settings.near if self._own is None or "near" in self._settings.kinds else np.inf
-        # A Jaccard similarity is never above the ratio of the sizes: most false candidates end here.
-        sizes = self._sizes[a], self._sizes[b]
-        possible = np.minimum(*sizes) >= near * np.maximum(*sizes) if self._own is None else np.ones(len(a), np.bool_)
+        possible = self._may_be_near(a, b) if self._own is None else np.ones(len(a), np.bool_)
         despun, swaps = np.full(len(a), np.nan), np.zeros(len(a), np.bool_)
         if self._despun is not None:
             numbers = measure_despun(self._despun.tokens, a, b)
@@ -75,6 +74,16 @@ class Verifier:
             self._pair(int(a[i]), int(b[i]), kinds[i], jaccard[i], containment[i], despun[i])
             for i in np.flatnonzero(kinds != "").tolist()
         ]
+
+    def _may_be_near(self, a: _Rows, b: _Rows) -> npt.NDArray[np.bool_]:
+        """Most false candidates end here: a Jaccard similarity is never above the ratio of the sizes, nor far from the share of
+        equal values in the signatures, where there are signatures."""
+        sizes, near, signatures = (self._sizes[a], self._sizes[b]), self._settings.near, self._profiles.signatures
+        possible: npt.NDArray[np.bool_] = np.minimum(*sizes) >= near * np.maximum(*sizes)
+        if len(signatures):
+            at = np.flatnonzero(possible)
+            possible[at] = may_reach(near, signatures, a[at], b[at])
+        return possible
 
     def measure(self, a: _Rows, b: _Rows, kind: RelationKind) -> list[Pair]:
         """The pairs of rows (a[i], b[i]) with their numbers, as pairs of some kind."""

@@ -31,7 +31,7 @@ LONGEST_WORD = 128
 
 _SEPARATOR, _WORD, _UNSPACED = 0, 1, 2
 _SPACE, _NEWLINE = 0x20, 0x0A
-_REORDERS, _COMPOSES, _TAKES_MARKS = 0x100, 0x200, 0x400  # as in the compiled kernel
+_LAST_CLASS, _REORDERS, _COMPOSES, _TAKES_MARKS = 0xFF, 0x100, 0x200, 0x400  # as in the compiled kernel
 # Letters to Unicode, apostrophes to who writes them.
 _APOSTROPHE_LETTERS = "\N{MODIFIER LETTER TURNED COMMA}\N{MODIFIER LETTER APOSTROPHE}"
 # Default-ignorable marks and letters; the format characters (category Cf) are found by their category.
@@ -173,6 +173,7 @@ def _block_forms(block: int) -> bytes:
     return offsets.astype("<u2").tobytes() + manners.astype("<u2").tobytes() + b"".join(forms)
 
 
+@cache
 def _describe_neighbours(character: str) -> int:
     """What the kernel must know of a character beyond ASCII to tell whether it folds apart from those beside it.
 
@@ -203,7 +204,8 @@ def _is_scripted(character: str) -> bool:
 @cache
 def _compositions() -> tuple[frozenset[str], frozenset[str]]:
     """The characters that compose with one after them, and those that compose with one before them."""
-    parts = [unicodedata.decomposition(chr(code)).split() for code in range(0xC0, 0x20000)]
+    decompositions = map(unicodedata.decomposition, map(chr, range(0xC0, 0x20000)))
+    parts = [decomposition.split() for decomposition in decompositions if decomposition]
     pairs = [(chr(int(one, 16)), chr(int(other, 16))) for one, other in (p for p in parts if len(p) == 2) if one[0] != "<"]
     composing = [pair for pair in pairs if len(unicodedata.normalize("NFC", "".join(pair))) == 1]
     return frozenset(first for first, _ in composing), frozenset(second for _, second in composing)
@@ -292,7 +294,7 @@ def _spread(data: bytes) -> _Spread:
 def _fold(text: _Spread) -> _Spread:
     """NFKC and casefold with invisible characters dropped; ASCII letters and separators may stay as they are.
 
-    Characters fold one by one, except in a line that holds one which may combine with its neighbour: there all runs
+    Characters fold one by one, except in a line that holds one which may combine with what stands before it: there all runs
     beyond ASCII are normalised as a whole. Both ways give the same result.
     """
     text = _fold_combining_lines(_rewrite(text, _visible))
@@ -317,8 +319,7 @@ def _rewrite(text: _Spread, form: Callable[[str], str]) -> _Spread:
 
 
 def _fold_combining_lines(text: _Spread) -> _Spread:
-    combining = np.array([_combines(character) for character in text.characters], np.bool_)
-    places = text.places[combining[text.which]]
+    places = text.places[~_stand_alone(text)]
     if not len(places):
         return text
     lines = text.data.split(b"\n")
@@ -326,6 +327,18 @@ def _fold_combining_lines(text: _Spread) -> _Spread:
     for number in np.unique(np.searchsorted(ends, places, side="right")).tolist():
         lines[number] = _BEYOND_ASCII.sub(lambda match: _fold_case(match[0]), lines[number].decode()).encode()
     return _spread(b"\n".join(lines))
+
+
+def _stand_alone(text: _Spread) -> npt.NDArray[np.bool_]:
+    """Which of the characters beyond ASCII fold as if they stood alone, after those before them."""
+    manners = np.array([_describe_neighbours(character) for character in text.characters], np.uint16)[text.which]
+    beside = text.places[1:] == text.places[:-1] + text.sizes[:-1]
+    before = np.concatenate([np.zeros(1, np.uint16), np.where(beside, manners[:-1], 0).astype(np.uint16)])[: len(manners)]
+    manner = manners & (_REORDERS | _COMPOSES)
+    in_order = (manner == _REORDERS) & (before & _LAST_CLASS <= manners & _LAST_CLASS)
+    takes_none = (manner == _COMPOSES) & (before & (_LAST_CLASS | _TAKES_MARKS) == 0)
+    alone: npt.NDArray[np.bool_] = (manner == 0) | in_order | takes_none
+    return alone
 
 
 @cache
