@@ -26,7 +26,6 @@ from dedupe.repair.layout import count_body_words
 from dedupe.review.regroup import Grouping, part_linked, regroup
 from dedupe.standing import Earlier, add_copies, describe_copies, find_reference_copies
 from dedupe.text.lexicon import load_classes
-from dedupe.text.normal import as_text
 from dedupe.text.words import count_words
 
 if TYPE_CHECKING:
@@ -170,7 +169,7 @@ def read_through(corpus: Source, settings: Settings, track: Track) -> Reading:
     for stretch in track(corpus.stretches(), "read and profile"):
         profiler.extend(stretch.texts)
         if terms:
-            terms.extend(map(as_text, stretch.texts))
+            terms.extend(stretch.texts)
         places.update(zip(stretch.ids, zip(repeat(stretch.input), stretch.numbers, strict=False), strict=True))
         dates += stretch.dates
         sources += [numbers.setdefault(source, len(numbers)) if source else -1 for source in stretch.sources]

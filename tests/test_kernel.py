@@ -11,12 +11,16 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 from conftest import Cli
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from dedupe import __version__, kernel
 from dedupe.config import FindSettings
-from dedupe.detect import batches, boilerplate, fingerprints, lsh, minhash, profile, shingles, verify
+from dedupe.detect import batches, boilerplate, fingerprints, lsh, minhash, profile, shingles, stories, verify
+from dedupe.detect.columns import chain_sizes, encode_values, find_spread, take_rows
+from dedupe.detect.stories import link_stories
+from dedupe.detect.templates import _count_shared
+from dedupe.detect.terms import extract_terms, spell_terms
 from dedupe.repair.encoding import _fix_line, fix_encoding
 from dedupe.repair.layout import clean_residue, read_layout
 from dedupe.repair.shape import MOJIBAKE, find_shapes
@@ -140,6 +144,111 @@ def test_hashes_of_spans_are_the_same(data: bytes, drawn: st.DataObject) -> None
     spans = [(min(pair), max(pair)) for pair in places if pair[0] != pair[1]]
     begins, ends = (np.array(side, np.int64) for side in zip(*spans, strict=True)) if spans else (np.empty(0, np.int64),) * 2
     fast, slow = both(lambda: shingles.xxh32_spans(np.frombuffer(data, np.uint8), begins, ends - begins))
+    assert fast == slow
+
+
+PROSE = "Ab Éß 9٣१½², .;:'’–-\u2009\u00a0(“\"‘ \u0301カ東\n_\ud800"
+
+
+@compiled
+@given(st.lists(TEXT | st.text(PROSE, max_size=120), max_size=5))
+@settings(max_examples=1000, deadline=None)
+def test_terms_are_the_same(texts: list[str]) -> None:
+    fast, slow = both(lambda: extract_terms(texts))
+    assert fast == slow
+
+
+@compiled
+@pytest.mark.parametrize("where", ["and {}b, {}9 9{}9 9{}", "and, “{}{}a” 9.{} {}.9 {}{}"])
+def test_terms_are_the_same_for_every_character(where: str) -> None:
+    for start in range(0, 0x30000, 0x1000):
+        texts = [where.replace("{}", chr(code)) for code in range(start, start + 0x1000)]
+        fast, slow = both(lambda texts=texts: extract_terms(texts))
+        assert fast == slow
+
+
+@compiled
+@given(st.text(PROSE, max_size=120), st.data())
+@settings(max_examples=500, deadline=None)
+def test_terms_are_spelled_alike(text: str, drawn: st.DataObject) -> None:
+    terms = extract_terms([text]).terms.tolist()
+    wanted = drawn.draw(st.lists(st.sampled_from(terms))) if terms else []
+    fast, slow = both(lambda: spell_terms(text, wanted))
+    assert fast == slow
+
+
+@compiled
+def test_terms_of_bytes_are_those_of_the_text() -> None:
+    texts = ["In Velsing, Ada Brandt saw 9,400 flats.", "Ré e\u0301, Ré 5٣ 東京", ""]
+    assert columns(extract_terms([text.encode() for text in texts])) == columns(extract_terms(texts))
+
+
+@compiled
+@given(HASHES, st.lists(st.integers(0, 5), max_size=8), st.integers(1, 4))
+@settings(deadline=None)
+def test_rows_and_their_values_are_the_same(sets: list[list[int]], chosen: list[int], least: int) -> None:
+    values, counts = joined(sets)
+    offsets, rows = chain_sizes(counts), np.array([row for row in chosen if row < len(sets)], np.int64)
+    calls = [
+        lambda: take_rows(values, offsets, rows),
+        lambda: find_spread(values, offsets, least),
+        lambda: encode_values(values),
+    ]
+    for call in calls:
+        fast, slow = both(call)
+        assert fast == slow
+
+
+@compiled
+def test_many_values_are_encoded_alike() -> None:
+    values = np.random.default_rng(5).integers(0, 2**32, 60_000).astype(np.uint32)
+    values = np.concatenate([values, values[::7], np.arange(20_000, dtype=np.uint32)])
+    offsets = np.arange(0, len(values) + 1, 4)
+    for call in (lambda: encode_values(values), lambda: find_spread(values, offsets, 2)):
+        fast, slow = both(call)
+        assert fast == slow
+
+
+NAMES = [
+    "Ada Brandt",
+    "Karin Holt",
+    "Tom Weir",
+    "Velsing",
+    "Paul Ames",
+    "Mill Lane",
+    "the mayor",
+    "a boat",
+    "won on",
+    "東京",
+    "met",
+]
+FIGURES = ["4,120", "917", "91", "12", "2019", "3-2", "8"]
+
+
+@compiled
+@given(st.lists(st.lists(st.sampled_from([*NAMES, *FIGURES]), min_size=8, max_size=40), min_size=3, max_size=8), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_stories_are_the_same(reports: list[list[str]], cased: bool) -> None:
+    texts = [" ".join(f"and {word} did come by in the end" for word in words) + " ".join(words[::-1]) for words in reports]
+    terms = extract_terms(texts if cased else [text.lower() for text in texts])
+    rows, moments = np.arange(len(texts)), np.full(len(texts), np.nan)
+    lenient = {"_NAMES": 1, "_NAME_WEIGHT": 0.0, "_NAME_COSINE": 0.0, "_COSINE": 0.0, "_NUMBER_COSINE": 0.0}
+    with patch.multiple(stories, **lenient):
+        fast, slow = both(lambda: tuple(link_stories(terms, rows, moments, 3)))
+    assert fast == slow
+    event("linked" if fast else "not linked")
+    fast, slow = both(lambda: tuple(link_stories(terms, rows, moments, 3)))
+    assert fast == slow
+
+
+WORDS = st.lists(st.sampled_from("abcd"), max_size=30) | st.lists(st.sampled_from("abcdefghéカ\ud800"), max_size=30)
+
+
+@compiled
+@given(st.lists(WORDS, min_size=1, max_size=5))
+@settings(max_examples=1500, deadline=None)
+def test_matching_words_are_the_same(texts: list[list[str]]) -> None:
+    fast, slow = both(lambda: _count_shared([f" {' '.join(words)} " for words in texts]))
     assert fast == slow
 
 

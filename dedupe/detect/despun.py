@@ -30,6 +30,7 @@ from dedupe.detect.lsh import Candidates, find_candidates
 from dedupe.detect.minhash import sign_sets
 from dedupe.detect.shingles import collect_shingles
 from dedupe.detect.verify import count_shared
+from dedupe.kernel import compiled_kernel
 from dedupe.text.classes import NUMBER, DespunTokens
 
 # 1 - (1 - s²)^128 of the pairs of despun similarity s are found: 0.94 at 0.15, 0.995 at 0.2, 1 from 0.3 on.
@@ -119,6 +120,11 @@ def tell_plausible(ours: _Bytes, a: _Rows, theirs: _Bytes, b: _Rows, threshold: 
 
 def profile_despun(tokens: DespunTokens, a: _Codes, b: _Codes) -> DespunProfiles:
     """The profiles of a batch; a, b: the factors and summands of 2 · DESPUN_BANDS permutations (`draw_permutations`)."""
+    kernel = compiled_kernel()
+    if kernel:
+        keys = np.empty((len(tokens.documents) - 1, len(a) // 2), np.uint32)
+        kernel.sign_classes(tokens.classes, tokens.documents, a, b, keys)
+        return DespunProfiles(tokens, keys)
     sizes = np.maximum(np.diff(tokens.documents) - 1, 0)
     shingles = _shingles(tokens.classes, _places(tokens.documents[:-1], sizes))
     signatures = sign_sets(shingles, np.concatenate([[0], np.cumsum(sizes)]), a, b)
