@@ -16,6 +16,7 @@ from dedupe.repair.glance import UNANSWERED, Glance
 from dedupe.repair.grammar import (
     Casing,
     agree_verb,
+    announced_number,
     article_clashes,
     compare,
     doubles_a_word,
@@ -34,7 +35,6 @@ from dedupe.text.lexicon import Lexicon
 
 _SPINTAX_ODDS = 2.5
 _EVEN_IN_CLEAN: Mapping[Tier, Tier] = {"safe": "safe", "context": "ask"}  # the rules that speak in clean text, and how
-_ONE_THING = frozenset(("a", "an", "another", "one"))
 _PROSE = Casing("", full_of_capitals=False)
 _UNNUMBERED = ("had been", "used to be")  # what stands for was and were alike
 
@@ -144,6 +144,8 @@ class Proposer:
         if not exact and has_inner_capital(before):
             return None
         line = reading.casing(hit.start, hit.end) if before[0].isupper() else _PROSE
+        if not exact and line.case != "upper" and len(before) > 1 and before.isalpha() and before.isupper():
+            return None  # an abbreviation: "COPS"
         originals = form.originals
         if form.participles != originals and _is_participle(place, self.lexicon):
             originals = form.participles
@@ -159,7 +161,9 @@ class Proposer:
             tier = "ask"
         if tier == "witness" and "witness" not in evidence:
             tier = "ask"
-        after, unsure = self._agree_number(before, after, place)
+        observed = "data:" in rule.source
+        knows_number = contextual and (observed or fold(place.left[0]) not in {",", "there"})
+        after, unsure = self._agree_number(before, after, place, knows_number)
         if unsure and tier == "spun":
             tier = "ask"
         fitted = self._fit_borders(text, hit, after, place)
@@ -168,24 +172,25 @@ class Proposer:
         start, end, after = fitted
         if after == text[start:end] or doubles_a_word(text, start, end, after):
             return None
-        observed = "data:" in rule.source
         return Proposal(start, end, after, (rule.id,), tier, contextual, evidence, observed)
 
-    def _agree_number(self, before: str, after: str, place: Neighbourhood) -> tuple[str, bool]:
-        """The answer in the number of its subject, and whether the writer may have put it himself.
+    def _agree_number(self, before: str, after: str, place: Neighbourhood, knows_number: bool) -> tuple[str, bool]:
+        """The answer in the number of its subject, and whether the writer may have put it himself, or the number is open.
 
         A spinner writes "had been" for "were", hardly for "was": of one thing it may be the writer's own.
+        knows_number: whether the neighbours that the rule names stand in for a subject that cannot be read.
         """
         is_past = after in {"was", "were"} or after.startswith(("was ", "were "))
         if not is_past or not fold(before).startswith(_UNNUMBERED):
             return after, False
-        number = subject_number(place.left, self._irregular_plurals)
-        if (fold(place.left[0]) == "there" and fold(place.right[0]) in _ONE_THING) or (
-            number == "plural" and self._may_be_name_in_s(place.left[0])
-        ):
+        if fold(place.left[0]) == "there":
+            number = announced_number([*fold(after).split()[1:], *place.right], self._irregular_plurals)
+        else:
+            number = subject_number(place.left, self._irregular_plurals)
+        if number == "plural" and self._may_be_name_in_s(place.left[0]):
             number = "singular"
         if number is None:
-            return after, False
+            return after, not knows_number
         return agree_verb(after, number), number == "singular" and after.startswith("were")
 
     def _may_be_name_in_s(self, word: str) -> bool:
