@@ -29,6 +29,7 @@ INSIDE = "DEDUPE_FUZZ_KERNEL"
 ALPHABETS = (
     "ab \n",
     "aB9'’_.-",
+    "Ab Cd 9, ;.\u00a0(“É",
     "éßİΣﬁ…½ﷺ",
     "e\u0301\u1100\u1161ा",
     "東カก\u200d\ufe0f",
@@ -92,12 +93,22 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
 
     import dedupe.kernel
     from dedupe.config import FindSettings
+    from dedupe.detect.align import align_pairs
+    from dedupe.detect.boilerplate import _find_repeated, make_boilerplate
+    from dedupe.detect.columns import chain_sizes, encode_values, find_spread, take_rows
+    from dedupe.detect.despun import DespunNumbers, measure_despun
     from dedupe.detect.profile import profile_texts
-    from dedupe.detect.verify import count_shared
+    from dedupe.detect.shingles import hash_in_order
+    from dedupe.detect.stories import link_stories
+    from dedupe.detect.templates import _count_shared
+    from dedupe.detect.terms import extract_terms, spell_terms
+    from dedupe.detect.verify import count_both
     from dedupe.repair.shape import find_shapes
     from dedupe.repair.sieve import Sieve
     from dedupe.repair.variants import flag_variants
     from dedupe.text.lexicon import load_classes
+    from dedupe.text.locate import locate_words
+    from dedupe.text.normal import tokenize
 
     classes, settings, near_only = load_classes("en"), FindSettings(), FindSettings(kinds=("exact", "near"))
     sieve = Sieve([*(form for forms in classes.classes[:300] for form in forms), "the end of a", "of the 9", "ab é"])
@@ -107,6 +118,7 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
         texts = [make_text(chooser) for _ in range(chooser.randint(0, 6))]
         texts += [" ".join(chooser.choices(words, k=chooser.randint(0, 60))) for _ in range(2)]
         pairs = np.random.default_rng(chooser.randrange(2**32)).integers(0, len(texts), (2, 8))
+        pairs[0].sort()
         results = []
         for used in (kernel, None):
             dedupe.kernel._COMPILED = used
@@ -117,7 +129,24 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             columns += [despun.keys, *(getattr(despun.tokens, name) for name in despun.tokens.__slots__)]
             at_once = profile_texts(texts, near_only)
             columns += [getattr(at_once, name) for name in at_once.__slots__ if name != "despun"]
-            results.append([*columns, count_shared(profiles.hashes, profiles.offsets, *pairs)])
+            terms = extract_terms(texts)
+            rows = np.arange(len(texts))
+            columns += [take_rows(terms.terms, terms.offsets, rows[::2]), find_spread(terms.contexts, terms.bounds, 2)]
+            columns += encode_values(terms.terms)
+            columns += [_count_shared([f" {' '.join(text.split())} " for text in (*texts[-2:], texts[-1][::2])])]
+            columns += [sorted(spell_terms(text, terms.terms[::3].tolist()).items()) for text in texts]
+            columns += [[*map(str, link_stories(terms, rows, np.full(len(rows), np.nan), 3))]]
+            columns += [getattr(terms, name) for name in terms.__slots__]
+            left_out = make_boilerplate(profiles.hashes[: profiles.offsets[1]], *(np.empty(0, np.int64),) * 3)
+            results.append([*columns, *count_both(profiles.hashes, profiles.offsets, *pairs, left_out)])
+            results[-1] += [getattr(measure_despun(despun.tokens, *pairs), name) for name in DespunNumbers.__slots__]
+            ordered, counts = hash_in_order(tokenize(texts), 2)
+            runs = list(align_pairs(ordered, chain_sizes(counts), *pairs, 2, 3))
+            short = [text[:40] for text in texts[:2]]  # without the kernel it takes long
+            bounds = tokenize(short).documents
+            asked = np.arange(bounds[-1]) - np.repeat(bounds[:-1], np.diff(bounds))
+            results[-1] += [*runs, *locate_words(short, asked, bounds)]
+            results[-1].append(_find_repeated(profiles.hashes, 1).hashes)
             results[-1] += [sorted(sieve.find_possible(text)) for text in texts]
             results[-1] += [list(flag_variants(text, "text")) for text in texts]
             assert all(find_shapes(text) >= 0 for text in texts)
@@ -143,6 +172,22 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             "count_equal",
             "count_words",
             "read_lines",
+            "count_despun",
+            "align",
+            "count_marked",
+            "locate",
+            "frequent",
+            "terms",
+            "take_rows",
+            "spread",
+            "encode",
+            "weigh_texts",
+            "compare_terms",
+            "find_evidence",
+            "match_words",
+            "digest",
+            "sign_classes",
+            "sieve_words",
         ):
             with contextlib.suppress(ValueError, TypeError, BufferError, OverflowError, MemoryError):
                 getattr(kernel, name)(*break_arguments(name, chooser))
@@ -170,6 +215,19 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
         ready = (make_text(chooser), b"ASCII words", bytearray(b"folded words"), random_bytes.bytes(9), "é".encode())
         return tuple(chooser.choice((*ready, *(7,) * (not chooser.randrange(9)))) for _ in range(3))
 
+    if name == "locate":
+        forms = {chooser.choice((0, 1, 0x10FF)): random_bytes.bytes(chooser.choice((0, 600)))}
+        bounds = chooser.choice(([0, 1, 2, 4], [0, 0, 4, 4], [0, 3, 2, 4], [0, 9]))
+        asked = np.sort(random_bytes.integers(0, 6, 4)) - chooser.randrange(2)
+        return [make_texts(), chooser.choice(({}, forms)), asked, np.array(bounds), *np.empty((2, 4), np.int64)]
+    if name == "terms":
+        kinds = {chooser.choice((0, 0, 1, 0x10FF, -1)): random_bytes.bytes(chooser.choice((256, 256, 0, 257)))}
+        return [make_texts(), make_texts(), chooser.choice(({}, {}, {1: random_bytes.bytes(600)})), kinds]
+    if name == "sieve_words":
+        text = chooser.choice((make_text(chooser), make_text(chooser), b"bytes"))
+        return [text, array(), {chooser.choice((0, 0, 1, -1)): random_bytes.bytes(chooser.choice((256, 256, 255)))}]
+    if name == "match_words":
+        return [make_texts(), chooser.choice((0, 1, 2, 2, 2**40))]
     if name in {"tokenize", "combining"}:
         return [make_texts(), {chooser.choice((0, 1, 0x10FF, -1, 0x1100)): random_bytes.bytes(chooser.choice((0, 514, 600)))}]
     if name == "profile":
@@ -182,13 +240,76 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
         return [lines, number(), chooser.choice(((b"text", b"id"), (b"id",), (), (b"",) * 17, ("text",)))]
     if name == "count_words":
         return [chooser.choice((make_text(chooser), b"bytes", 7))]
-    kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "aaaan" + "a" * 18, "count_shared": "a" * 7, "sign": "a" * 5}
+    kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "a" * 12, "count_shared": "a" * 8, "sign": "a" * 5}
     kinds |= {"file_words": "taaa", "find_forms": "tn" + "a" * 9, "shapes": "taaann", "spellings": "taa"}
     kinds |= {"repeated": "aaa", "count_equal": "anaaa", "shingle": "aaaanaa"}
+    kinds |= {"take_rows": "anaaa", "spread": "aana", "encode": "aa", "digest": "aaaa", "sign_classes": "a" * 5}
+    kinds |= {"weigh_texts": "a" * 9, "compare_terms": "a" * 9, "find_evidence": "a" * 11}
+    fitting = {"take_rows", "spread", "weigh_texts", "compare_terms", "find_evidence", "despin", "sign_classes"}
+    if name in fitting and chooser.randrange(8):
+        return break_index_arguments(name, chooser, random_bytes)
+    kinds |= {"count_despun": "a" * 6, "align": "aaaann", "count_marked": "a" * 5, "frequent": "annn"}
+    if name in {"count_shared", "count_despun", "align", "count_marked"} and chooser.randrange(4):
+        return break_row_arguments(name, random_bytes)
     if name in {"find_forms", "shapes", "spellings"} and chooser.randrange(8):
         return break_text_arguments(name, chooser, random_bytes)
     make = {"a": array, "n": number, "t": lambda: random_bytes.bytes(chooser.randrange(40))}
     return [make[kind]() for kind in kinds.get(name, "aaaa")]
+
+
+def break_row_arguments(name: str, random_bytes: Any) -> list[Any]:
+    """Arguments whose sizes fit each other: offsets may lead astray, and what should ascend does not."""
+    import numpy as np
+
+    def numbers(kind: Any, size: int, top: int) -> Any:
+        return random_bytes.integers(0, top, size).astype(kind)
+
+    pairs, values = 6, numbers(np.uint32, 40, random_bytes.choice([4, 2**32]))
+    offsets, (a, b) = np.sort(numbers(np.int64, 5, 42)), numbers(np.int64, 2 * pairs, 5).reshape(2, pairs)
+    a.sort()
+    results = np.empty((3, pairs), np.int64)
+    if name == "count_marked":
+        return [numbers(np.uint8, 40, 2), a, b, numbers(np.int64, pairs, 44), results[0]]
+    if name == "align":
+        return [values, offsets, a, b, int(random_bytes.integers(0, 4)), int(random_bytes.integers(0, 9))]
+    if name == "count_despun":
+        return [values, offsets, a, b, *results[:2]]
+    return [values, offsets, a, b, numbers(np.uint8, 16, 2), values[:9].copy(), *results[:2]]
+
+
+def break_index_arguments(name: str, chooser: random.Random, random_bytes: Any) -> list[Any]:
+    """Arguments whose sizes fit each other: texts of some terms, of which numbers may lie out of range."""
+    import numpy as np
+
+    def numbers(kind: Any, size: int, top: int) -> Any:
+        return random_bytes.integers(0, top, size).astype(kind)
+
+    texts, places, terms, pairs = 3, chooser.choice((0, 20)), 5, chooser.choice((0, 4))
+    offsets, bounds = (np.sort([0, *random_bytes.integers(0, places + 1, texts - 1), places]) for _ in range(2))
+    offsets[chooser.randrange(texts + 1)] += chooser.choice((0, 0, 0, 1, -1))
+    codes, hashes = numbers(np.uint32, places, chooser.choice((terms, terms, terms + 1))), numbers(np.uint32, terms, 4)
+    rows = [numbers(np.int64, pairs, texts + (not chooser.randrange(4))) for _ in range(2)]
+    flags = [numbers(np.uint8, terms, 2) for _ in range(3)]
+    if name == "take_rows":
+        taken = np.empty(chooser.choice((places, int(np.diff(offsets)[rows[0] % texts].sum()))), np.uint32)
+        return [codes, 4, offsets, rows[0], taken]
+    if name == "spread":
+        return [codes, offsets, chooser.choice((1, 2, 3, 256)), np.zeros(places, np.uint8)]
+    if name == "weigh_texts":
+        tables = [*flags, random_bytes.random(terms), np.empty(places, np.uint8), np.empty(3 * texts)]
+        return [codes, offsets, numbers(np.uint8, texts, 2), *tables]
+    if name == "sign_classes":
+        return [codes, offsets, *(numbers(np.uint32, 8, 2**32) for _ in range(2)), np.empty(8 * texts, np.uint16)]
+    if name == "despin":
+        lookups = [np.full(1 << 14, 255, np.uint8), numbers(np.uint64, 2 * chooser.choice((1, 4, 5)), 9) << np.uint64(32)]
+        spans = np.arange(places), np.arange(places) + chooser.choice((0, 1, 9))
+        sizes = (places, np.uint32), (places, np.uint32), (texts + 1, np.int64), (texts, np.int64)
+        outputs = [np.empty(size, kind) for size, kind in sizes]
+        return [random_bytes.bytes(places + 8), *spans, offsets, *lookups, *lookups, *outputs]
+    index = [codes, offsets, numbers(np.uint8, places, 2), flags[0]]
+    if name == "compare_terms":
+        return [*index, random_bytes.random(terms), random_bytes.random(terms), *rows, np.empty(5 * pairs)]
+    return [*index, hashes, codes % 4, codes[::-1].copy(), bounds, *rows, np.empty(pairs, np.int64)]
 
 
 def break_text_arguments(name: str, chooser: random.Random, random_bytes: Any) -> list[Any]:

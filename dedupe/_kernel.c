@@ -84,6 +84,12 @@ static int are_offsets(const int64_t *offsets, Py_ssize_t count, int64_t limit)
     return 1;
 }
 
+/* Whether a row and its end are among the offsets, and its values among so many. */
+static inline int is_row(const int64_t *offsets, Py_ssize_t rows, int64_t limit, int64_t row)
+{
+    return row >= 0 && row < rows && offsets[row] >= 0 && offsets[row] <= offsets[row + 1] && offsets[row + 1] <= limit;
+}
+
 static void release(Py_buffer *views, int count)
 {
     for (int i = 0; i < count; i++)
@@ -146,12 +152,13 @@ static int make_room(Tokenizer *t, int64_t bytes)
     return 1;
 }
 
-static uint8_t ascii_forms[128], ascii_lower[128], is_letter[128]; /* is_letter: letters and digits */
+static uint8_t ascii_forms[128], ascii_lower[128], is_letter[128], is_capital_or_digit[128]; /* is_letter: letters and digits */
 
 static void fill_ascii_forms(void)
 {
     for (int c = 0; c < 128; c++) {
         ascii_lower[c] = (uint8_t)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+        is_capital_or_digit[c] = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
         is_letter[c] = (c >= '0' && c <= '9') || (ascii_lower[c] >= 'a' && ascii_lower[c] <= 'z');
         int word = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '_';
         ascii_forms[c] = (uint8_t)(c >= 'A' && c <= 'Z' ? c + 32 : word ? c : ' ');
@@ -1141,6 +1148,29 @@ static void digest_spans(const uint8_t *buffer, const int64_t *begins, const int
         digests[i] = (uint8_t)(h[i / 16][i / 8 % 2] >> 8 * (i % 8));
 }
 
+PyDoc_STRVAR(digest_doc, "digest(buffer, begins, lengths, digests): fills the BLAKE2b digest of 16 bytes of each span (int64 begins, lengths).");
+
+static PyObject *digest(PyObject *module, PyObject *args)
+{
+    Py_buffer v[4] = {{0}};
+    const char *error = NULL;
+    if (!PyArg_ParseTuple(args, "y*y*y*w*", &v[0], &v[1], &v[2], &v[3]))
+        return NULL;
+    const int64_t *begins = v[1].buf, *lengths = v[2].buf;
+    uint8_t *digests = v[3].buf;
+    Py_ssize_t count = COUNT(v[1], int64_t);
+    if (COUNT(v[2], int64_t) != count || v[3].len != 16 * count)
+        return finish(v, 4, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (begins[i] < 0 || lengths[i] < 0 || lengths[i] > v[0].len || begins[i] > v[0].len - lengths[i])
+            error = BAD_OFFSETS;
+    for (Py_ssize_t i = 0; i < count && !error; i += MESSAGES)
+        digest_spans(v[0].buf, begins + i, lengths + i, count - i < MESSAGES ? (int)(count - i) : MESSAGES, digests + 16 * i);
+    Py_END_ALLOW_THREADS
+    return finish(v, 4, count, error);
+}
+
 /* ---- all of it at once: detect/profile.py, Profiler ------------------------------------------------------------------------ */
 
 PyDoc_STRVAR(profile_doc, "profile(texts, forms, words, a, b, digests, counts, offsets, signatures): what tokenize, digest_texts, shingle, collect\n"
@@ -1301,7 +1331,88 @@ static PyObject *winnow(PyObject *module, PyObject *args)
     return finish(v, 5, kept, error);
 }
 
+/* ---- sets that are looked up in: detect/verify.py, detect/despun.py, detect/align.py --------------------------------------- */
+
+/* An ascending array, by the upper bits of its values: those of bucket i stand from starts[i] on, one in two buckets. */
+typedef struct {
+    uint32_t *keys; /* with two more behind the last, so that two can be looked at in any bucket */
+    uint32_t *starts;
+    Py_ssize_t count, room, buckets;
+    int shift;
+} Index;
+
+static void free_index(Index *index)
+{
+    free(index->keys);
+    free(index->starts);
+}
+
+/* Room for so many keys, in buckets as their number asks for. */
+static int open_index(Index *index, Py_ssize_t count)
+{
+    Py_ssize_t buckets = 4;
+    index->shift = 30;
+    while (buckets < 2 * count && index->shift > 4) {
+        buckets *= 2;
+        index->shift--;
+    }
+    if (count + 2 > index->room) {
+        free(index->keys);
+        index->room = 2 * count + 64;
+        index->keys = malloc((size_t)index->room * sizeof *index->keys);
+    }
+    if (buckets > index->buckets) {
+        free(index->starts);
+        index->buckets = 2 * buckets;
+        index->starts = malloc(((size_t)index->buckets + 1) * sizeof *index->starts);
+    }
+    index->count = count;
+    if (index->keys && index->starts)
+        return 1;
+    index->room = index->buckets = 0; /* what there is will be freed */
+    return 0;
+}
+
+/* Tells where the buckets of the keys begin, which ascend. */
+static void fill_starts(Index *index)
+{
+    uint32_t *keys = index->keys, next = 0;
+    for (Py_ssize_t i = 0; i < index->count; i++)
+        for (uint32_t bucket = keys[i] >> index->shift; next <= bucket; next++)
+            index->starts[next] = (uint32_t)i;
+    for (; next <= UINT32_MAX >> index->shift; next++)
+        index->starts[next] = (uint32_t)index->count;
+    index->starts[next] = (uint32_t)index->count;
+    keys[index->count] = keys[index->count + 1] = index->count ? keys[index->count - 1] : 0;
+}
+
+/* Where the first key of at least `value` stands in a bucket of many. */
+static Py_ssize_t bisect(const uint32_t *keys, Py_ssize_t low, Py_ssize_t high, uint32_t value)
+{
+    while (low < high) {
+        Py_ssize_t middle = low + (high - low) / 2;
+        if (keys[middle] < value)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Where a value first stands among the keys, -1 for nowhere. */
+static inline Py_ssize_t look_up(const Index *index, uint32_t value)
+{
+    Py_ssize_t low = index->starts[value >> index->shift], high = index->starts[(value >> index->shift) + 1];
+    if (high - low > 8)
+        low = bisect(index->keys, low, high, value);
+    while (low < high && index->keys[low] < value)
+        low++;
+    return low < high && index->keys[low] == value ? low : -1;
+}
+
 /* ---- verification: detect/verify.py, count_shared ------------------------------------------------------------------------ */
+
+#define UNEVEN 32 /* times as large as the other: then the smaller set is looked up */
 
 typedef struct {
     const uint8_t *table; /* by the upper bits of a hash: whether it may be left out */
@@ -1314,14 +1425,7 @@ static int is_left_out(const LeftOut *out, uint32_t hash)
 {
     if (!out->table[hash >> out->shift])
         return 0;
-    Py_ssize_t low = 0, high = out->count;
-    while (low < high) {
-        Py_ssize_t middle = low + (high - low) / 2;
-        if (out->hashes[middle] < hash)
-            low = middle + 1;
-        else
-            high = middle;
-    }
+    Py_ssize_t low = bisect(out->hashes, 0, out->count, hash);
     return low < out->count && out->hashes[low] == hash;
 }
 
@@ -1334,82 +1438,667 @@ static Py_ssize_t gallop(const uint32_t *values, Py_ssize_t low, Py_ssize_t coun
         high += step;
         step *= 2;
     }
-    high = high < count ? high : count;
-    while (low < high) {
-        Py_ssize_t middle = low + (high - low) / 2;
-        if (values[middle] < value)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return bisect(values, low, high < count ? high : count, value);
 }
 
-static int64_t count_common(const uint32_t *a, Py_ssize_t size_a, const uint32_t *b, Py_ssize_t size_b, const LeftOut *out)
+/* How many values two ascending sets share; and of those, into `own`, how many are not left out. */
+static int64_t count_common(const uint32_t *a, Py_ssize_t size_a, const uint32_t *b, Py_ssize_t size_b, const LeftOut *out, int64_t *own)
 {
-    int64_t shared = 0;
+    int64_t shared = 0, omitted = 0;
     if (size_a > size_b)
-        return count_common(b, size_b, a, size_a, out);
-    if (size_b > 32 * size_a) {
+        return count_common(b, size_b, a, size_a, out, own);
+    if (size_b > UNEVEN * size_a) {
         for (Py_ssize_t i = 0, j = 0; i < size_a; i++) {
             j = gallop(b, j, size_b, a[i]);
-            if (j < size_b && b[j] == a[i])
-                shared += !out->table || !is_left_out(out, a[i]);
+            if (j < size_b && b[j] == a[i]) {
+                shared++;
+                omitted += out->table && is_left_out(out, a[i]);
+            }
         }
-        return shared;
-    }
-    Py_ssize_t i = 0, j = 0;
-    if (!out->table) {
-        while (i < size_a && j < size_b) {
+    } else if (!out->table) {
+        for (Py_ssize_t i = 0, j = 0; i < size_a && j < size_b;) {
             uint32_t x = a[i], y = b[j];
             shared += x == y;
             i += x <= y;
             j += y <= x;
         }
-        return shared;
+    } else {
+        for (Py_ssize_t i = 0, j = 0; i < size_a && j < size_b;) {
+            uint32_t x = a[i], y = b[j];
+            if (x == y) {
+                shared++;
+                omitted += is_left_out(out, x);
+            }
+            i += x <= y;
+            j += y <= x;
+        }
     }
-    while (i < size_a && j < size_b) {
-        uint32_t x = a[i], y = b[j];
-        if (x == y)
-            shared += !is_left_out(out, x);
-        i += x <= y;
-        j += y <= x;
-    }
+    *own = shared - omitted;
     return shared;
 }
 
-PyDoc_STRVAR(count_doc, "count_shared(hashes, offsets, a, b, table, left_out, shared): fills how many hashes rows a[i] and b[i] share (int64).\n\n"
+/* The same, one set being indexed, with which of its values are not left out. No step depends on the one before. */
+static int64_t count_indexed(const Index *index, const uint8_t *kept, const uint32_t *values, Py_ssize_t count, int64_t *own)
+{
+    const uint32_t *keys = index->keys, *starts = index->starts;
+    int64_t shared = 0, rest = 0;
+    for (Py_ssize_t i = 0; i < count && index->count; i++) {
+        uint32_t value = values[i], bucket = value >> index->shift, place = starts[bucket];
+        uint32_t first = keys[place] == value, second = keys[place + 1] == value;
+        if (starts[bucket + 1] - place > 2) {
+            Py_ssize_t found = look_up(index, value);
+            first = found >= 0;
+            second = 0;
+            place = first ? (uint32_t)found : place;
+        }
+        shared += first | second;
+        rest += (first & kept[place]) | (second & kept[place + 1]);
+    }
+    *own = rest;
+    return shared;
+}
+
+PyDoc_STRVAR(count_doc, "count_shared(hashes, offsets, a, b, table, left_out, shared, own): fills how many hashes rows a[i] and b[i] share (int64),\n"
+                        "and how many of those are not left out. Faster where many a[i] in a row are the same.\n\n"
                         "left_out: uint32, ascending, hashes that do not count; table: bytes, a power of two of them, 1 where a hash\n"
                         "of these upper bits is among them; empty for none.");
 
 static PyObject *count_shared(PyObject *module, PyObject *args)
 {
-    Py_buffer v[7] = {{0}};
+    Py_buffer v[8] = {{0}};
     const char *error = NULL;
-    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*w*", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6]))
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*w*w*", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]))
         return NULL;
     const uint32_t *hashes = v[0].buf;
     const int64_t *offsets = v[1].buf, *a = v[2].buf, *b = v[3].buf;
-    int64_t *shared = v[6].buf;
+    int64_t *shared = v[6].buf, *own = v[7].buf, indexed = -1;
     Py_ssize_t rows = COUNT(v[1], int64_t) - 1, pairs = COUNT(v[2], int64_t);
     LeftOut out = {v[4].len ? v[4].buf : NULL, v[5].buf, COUNT(v[5], uint32_t), 32};
     for (Py_ssize_t size = v[4].len; size > 1; size >>= 1)
         out.shift--;
-    if (rows < 0 || COUNT(v[3], int64_t) != pairs || COUNT(v[6], int64_t) != pairs || out.shift < 1 || out.shift > 31 + !v[4].len
-        || (v[4].len && v[4].len != (Py_ssize_t)1 << (32 - out.shift)))
-        return finish(v, 7, 0, BAD_SIZES);
+    if (rows < 0 || COUNT(v[3], int64_t) != pairs || COUNT(v[6], int64_t) != pairs || COUNT(v[7], int64_t) != pairs || out.shift < 1
+        || out.shift > 31 + !v[4].len || (v[4].len && v[4].len != (Py_ssize_t)1 << (32 - out.shift)))
+        return finish(v, 8, 0, BAD_SIZES);
     Py_BEGIN_ALLOW_THREADS
-    if (!are_offsets(offsets, rows + 1, COUNT(v[0], uint32_t)))
-        error = BAD_OFFSETS;
+    Index index = {0};
+    uint8_t *kept = NULL;
+    Py_ssize_t room = 0;
     for (Py_ssize_t i = 0; i < pairs && !error; i++) {
-        if (a[i] < 0 || a[i] >= rows || b[i] < 0 || b[i] >= rows)
+        if (!is_row(offsets, rows, COUNT(v[0], uint32_t), a[i]) || !is_row(offsets, rows, COUNT(v[0], uint32_t), b[i])) {
             error = BAD_OFFSETS;
+            break;
+        }
+        const uint32_t *left = hashes + offsets[a[i]], *right = hashes + offsets[b[i]];
+        Py_ssize_t size_a = (Py_ssize_t)(offsets[a[i] + 1] - offsets[a[i]]), size_b = (Py_ssize_t)(offsets[b[i] + 1] - offsets[b[i]]);
+        if (indexed != a[i] && i + 1 < pairs && a[i + 1] == a[i] && size_a < UINT32_MAX - 2) {
+            indexed = a[i];
+            if (size_a + 2 > room) {
+                free(kept);
+                room = 2 * size_a + 64;
+                kept = malloc((size_t)room);
+            }
+            if (!kept || !open_index(&index, size_a)) {
+                error = NO_MEMORY;
+                break;
+            }
+            memcpy(index.keys, left, (size_t)size_a * sizeof *left);
+            fill_starts(&index);
+            for (Py_ssize_t j = 0; j < size_a; j++)
+                kept[j] = !out.table || !is_left_out(&out, left[j]);
+            kept[size_a] = kept[size_a + 1] = size_a ? kept[size_a - 1] : 0; /* beside the keys behind the last */
+        }
+        if (indexed == a[i] && size_b <= UNEVEN * size_a)
+            shared[i] = count_indexed(&index, kept, right, size_b, &own[i]);
         else
-            shared[i] = count_common(hashes + offsets[a[i]], (Py_ssize_t)(offsets[a[i] + 1] - offsets[a[i]]),
-                                     hashes + offsets[b[i]], (Py_ssize_t)(offsets[b[i] + 1] - offsets[b[i]]), &out);
+            shared[i] = count_common(left, size_a, right, size_b, &out, &own[i]);
+    }
+    free_index(&index);
+    free(kept);
+    Py_END_ALLOW_THREADS
+    return finish(v, 8, pairs, error);
+}
+
+/* ---- despun similarity: detect/despun.py, _count ---------------------------------------------------------------------- */
+
+/* A hash of two class tokens that follow each other. */
+static inline uint32_t join_codes(uint32_t one, uint32_t other)
+{
+    uint32_t mixed = one * 0x9E3779B1u;
+    mixed = ((mixed ^ mixed >> 15) + other) * 0x85EBCA77u;
+    return mixed ^ mixed >> 13;
+}
+
+/* The distinct shingles of so many tokens, ascending, into `sorted`, which has room for twice as many; their number. */
+static Py_ssize_t collect_codes(const uint32_t *codes, int64_t tokens, uint32_t *sorted)
+{
+    Py_ssize_t count = tokens > 1 ? (Py_ssize_t)tokens - 1 : 0;
+    for (Py_ssize_t i = 0; i < count; i++)
+        sorted[i] = join_codes(codes[i], codes[i + 1]);
+    sort32(sorted, sorted + count, count);
+    return drop_repeated(sorted, count, sorted);
+}
+
+/* How many of the indexed shingles so many tokens hold; the stamps tell what was met already: `pair` is another one each time. */
+static int64_t count_codes(const Index *index, const uint32_t *codes, int64_t tokens, uint32_t *stamps, uint32_t pair)
+{
+    int64_t shared = 0;
+    for (int64_t i = 0; i + 1 < tokens && index->count; i++) {
+        uint32_t value = join_codes(codes[i], codes[i + 1]), bucket = value >> index->shift, place = index->starts[bucket];
+        if (index->starts[bucket + 1] - place > 2) {
+            Py_ssize_t found = look_up(index, value);
+            if (found < 0)
+                continue;
+            place = (uint32_t)found;
+        } else if (index->keys[place] != value) {
+            place++;
+            if (index->keys[place] != value || place >= index->count)
+                continue;
+        }
+        shared += stamps[place] != pair;
+        stamps[place] = pair;
+    }
+    return shared;
+}
+
+PyDoc_STRVAR(count_despun_doc, "count_despun(codes, documents, a, b, common, joined): fills for the rows a[i] and b[i] of tokens the numbers (int64) of the\n"
+                               "shingles that both hold, and that one of them holds. Faster where many a[i] in a row are the same.");
+
+static PyObject *count_despun(PyObject *module, PyObject *args)
+{
+    Py_buffer v[6] = {{0}};
+    const char *error = NULL;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*w*w*", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5]))
+        return NULL;
+    const uint32_t *codes = v[0].buf;
+    const int64_t *documents = v[1].buf, *a = v[2].buf, *b = v[3].buf;
+    int64_t *common = v[4].buf, *joined = v[5].buf, indexed = -1;
+    Py_ssize_t rows = COUNT(v[1], int64_t) - 1, pairs = COUNT(v[2], int64_t), tokens = COUNT(v[0], uint32_t);
+    int fits = rows >= 0 && pairs < UINT32_MAX - 1;
+    for (int i = 3; i < 6; i++)
+        fits &= COUNT(v[i], int64_t) == pairs;
+    if (!fits)
+        return finish(v, 6, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    Index index = {0};
+    uint32_t *stamps = NULL, *spare = NULL, *sizes = calloc((size_t)rows + 1, sizeof *sizes); /* of sets, and one more */
+    int64_t room = 0;
+    error = sizes ? NULL : NO_MEMORY;
+    for (Py_ssize_t i = 0; i < pairs && !error; i++) {
+        if (!is_row(documents, rows, tokens, a[i]) || !is_row(documents, rows, tokens, b[i])) {
+            error = BAD_OFFSETS;
+            break;
+        }
+        const uint32_t *left = codes + documents[a[i]], *right = codes + documents[b[i]];
+        int64_t size_a = documents[a[i] + 1] - documents[a[i]], size_b = documents[b[i] + 1] - documents[b[i]];
+        int64_t most = size_a > size_b ? size_a : size_b;
+        if (most + 2 > room) {
+            room = 2 * most + 64;
+            free(spare);
+            free(stamps);
+            spare = malloc(2 * (size_t)room * sizeof *spare);
+            stamps = calloc((size_t)room, sizeof *stamps);
+        }
+        if (!spare || !stamps || most > UINT32_MAX - 2) {
+            error = NO_MEMORY;
+            break;
+        }
+        if (indexed != a[i]) {
+            Py_ssize_t count = collect_codes(left, size_a, spare);
+            if (!open_index(&index, count)) {
+                error = NO_MEMORY;
+                break;
+            }
+            memcpy(index.keys, spare, (size_t)count * sizeof *spare);
+            fill_starts(&index);
+            sizes[a[i]] = 1 + (uint32_t)count;
+            indexed = a[i];
+        }
+        if (!sizes[b[i]])
+            sizes[b[i]] = 1 + (uint32_t)collect_codes(right, size_b, spare);
+        common[i] = count_codes(&index, right, size_b, stamps, (uint32_t)i + 1);
+        joined[i] = index.count + (int64_t)sizes[b[i]] - 1 - common[i];
+    }
+    free_index(&index);
+    free(stamps);
+    free(sizes);
+    free(spare);
+    Py_END_ALLOW_THREADS
+    return finish(v, 6, pairs, error);
+}
+
+/* ---- shared runs: detect/align.py, align_pairs ----------------------------------------------------------------------------------- */
+
+typedef struct {
+    int64_t pair, a, b, words;
+} Run;
+
+static int compare64(const void *one, const void *other)
+{
+    const uint64_t x = *(const uint64_t *)one, y = *(const uint64_t *)other;
+    return (x > y) - (x < y);
+}
+
+#define REPEATS 4 /* places of a shingle that are looked at; detect/align.py */
+
+/* A text whose shingles are looked up: the places of each, in the order of the index. */
+typedef struct {
+    Index index;
+    const uint32_t *hashes;
+    uint32_t *places;
+    uint64_t *spare;
+    int64_t room;
+    Py_ssize_t count;
+} Sought;
+
+/* What the texts of a pair have in common so far. */
+typedef struct {
+    Run *runs;
+    int64_t used, room;
+    uint32_t *reached;  /* by the difference of places: pair and, in it, up to which place runs are known */
+    uint8_t *taken[2];  /* of the words of each text */
+    int64_t diagonals, words;
+} Aligned;
+
+static int order_shingles(Sought *sought, const uint32_t *hashes, Py_ssize_t count)
+{
+    if (count >= UINT32_MAX - 2 || !open_index(&sought->index, count))
+        return 0;
+    if (count > sought->room) {
+        free(sought->places);
+        free(sought->spare);
+        sought->room = 2 * (int64_t)count;
+        sought->places = malloc((size_t)sought->room * sizeof *sought->places);
+        sought->spare = malloc((size_t)sought->room * sizeof *sought->spare);
+    }
+    if (count && (!sought->places || !sought->spare))
+        return 0;
+    sought->hashes = hashes;
+    sought->count = count;
+    uint32_t *starts = sought->index.starts, *keys = sought->index.keys, most = 0;
+    const int shift = sought->index.shift;
+    const uint32_t last = UINT32_MAX >> shift;
+    memset(starts, 0, ((size_t)last + 2) * sizeof *starts);
+    for (Py_ssize_t i = 0; i < count; i++) {
+        uint32_t here = ++starts[(hashes[i] >> shift) + 1];
+        most = here > most ? here : most;
+    }
+    for (uint32_t bucket = 0; bucket <= last; bucket++)
+        starts[bucket + 1] += starts[bucket];
+    for (Py_ssize_t i = 0; i < count; i++)
+        sought->spare[starts[hashes[i] >> shift]++] = (uint64_t)hashes[i] << 32 | (uint64_t)i;
+    for (uint32_t bucket = last + 1; bucket > 0; bucket--)
+        starts[bucket] = starts[bucket - 1];
+    starts[0] = 0;
+    uint64_t *ordered = sought->spare;
+    for (uint32_t bucket = 0; most > 1 && bucket <= last; bucket++) {
+        if (starts[bucket + 1] - starts[bucket] > CROWDED) {
+            qsort(ordered + starts[bucket], starts[bucket + 1] - starts[bucket], sizeof *ordered, compare64);
+            continue;
+        }
+        for (uint32_t i = starts[bucket] + 1; i < starts[bucket + 1]; i++) {
+            uint64_t value = ordered[i];
+            uint32_t j = i;
+            for (; j > starts[bucket] && ordered[j - 1] > value; j--)
+                ordered[j] = ordered[j - 1];
+            ordered[j] = value;
+        }
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        keys[i] = (uint32_t)(ordered[i] >> 32);
+        sought->places[i] = (uint32_t)ordered[i];
+    }
+    return 1;
+}
+
+static int make_room_for_pair(Aligned *aligned, int64_t a, int64_t b, int64_t more)
+{
+    int64_t words = (a > b ? a : b) + more;
+    if (a + b + 1 > aligned->diagonals) {
+        free(aligned->reached);
+        aligned->diagonals = 2 * (a + b) + 64;
+        aligned->reached = calloc(2 * (size_t)aligned->diagonals, sizeof *aligned->reached);
+    }
+    if (words > aligned->words) {
+        aligned->words = 2 * words;
+        for (int side = 0; side < 2; side++) {
+            free(aligned->taken[side]);
+            aligned->taken[side] = calloc((size_t)aligned->words, 1);
+        }
+    }
+    return aligned->reached && (!aligned->words || (aligned->taken[0] && aligned->taken[1]));
+}
+
+static int add_run(Aligned *aligned, Run run)
+{
+    if (aligned->used == aligned->room) {
+        int64_t room = 2 * aligned->room + 256;
+        Run *runs = realloc(aligned->runs, (size_t)room * sizeof *runs);
+        if (!runs)
+            return 0;
+        aligned->runs = runs;
+        aligned->room = room;
+    }
+    aligned->runs[aligned->used++] = run;
+    return 1;
+}
+
+static Py_ssize_t count_same(const uint32_t *one, const uint32_t *other, Py_ssize_t most)
+{
+    Py_ssize_t same = 0;
+    while (most - same >= 16 && !memcmp(one + same, other + same, 16 * sizeof *one))
+        same += 16;
+    while (same < most && one[same] == other[same])
+        same++;
+    return same;
+}
+
+/* Adds the whole runs of at least `least` shingles that go through a place that is looked at. `pair` is never 0. */
+static int find_runs(Aligned *aligned, const Sought *sought, const uint32_t *other, Py_ssize_t count, int64_t least, uint32_t pair)
+{
+    const uint32_t *keys = sought->index.keys;
+    for (Py_ssize_t j = 0; j < count; j++) {
+        Py_ssize_t at = look_up(&sought->index, other[j]);
+        for (int n = 0; at >= 0 && n < REPEATS && at < sought->count && keys[at] == other[j]; n++, at++) {
+            Py_ssize_t i = sought->places[at], before = 0;
+            uint32_t *reached = aligned->reached + 2 * (i - j + count);
+            if (reached[0] == pair && j < (Py_ssize_t)reached[1])
+                continue;
+            while (i > before && j > before && sought->hashes[i - before - 1] == other[j - before - 1])
+                before++;
+            Py_ssize_t most = sought->count - i < count - j ? sought->count - i : count - j;
+            Py_ssize_t after = 1 + count_same(sought->hashes + i + 1, other + j + 1, most - 1);
+            reached[0] = pair;
+            reached[1] = (uint32_t)(j + after);
+            if (before + after >= least && !add_run(aligned, (Run){0, i - before, j - before, before + after}))
+                return 0;
+        }
+    }
+    return 1;
+}
+
+static int compare_runs(const void *one, const void *other)
+{
+    const Run *x = one, *y = other;
+    if (x->words != y->words)
+        return x->words < y->words ? 1 : -1;
+    if (x->b != y->b)
+        return x->b < y->b ? -1 : 1;
+    return (x->a > y->a) - (x->a < y->a);
+}
+
+static int compare_places(const void *one, const void *other)
+{
+    const Run *x = one, *y = other;
+    return (x->b > y->b) - (x->b < y->b);
+}
+
+/* Makes runs of shingles runs of words: the longest first, cut down to what no longer one covers in either text. */
+static int64_t separate_runs(Run *runs, int64_t count, int64_t more, int64_t least, uint8_t *taken_a, uint8_t *taken_b)
+{
+    if (count == 1)
+        runs[0].words += more;
+    if (count <= 1)
+        return count;
+    int64_t kept = 0;
+    qsort(runs, (size_t)count, sizeof *runs, compare_runs);
+    for (int64_t at = 0; at < count; at++) {
+        Run run = runs[at];
+        const uint8_t *a = taken_a + run.a, *b = taken_b + run.b;
+        int64_t begin = 0, longest = 0;
+        for (int64_t i = 0, free_words = 0; i < run.words + more; i++) {
+            free_words = a[i] | b[i] ? 0 : free_words + 1;
+            if (free_words > longest) {
+                longest = free_words;
+                begin = i + 1 - free_words;
+            }
+        }
+        if (longest < least)
+            continue;
+        memset(taken_a + run.a + begin, 1, (size_t)longest);
+        memset(taken_b + run.b + begin, 1, (size_t)longest);
+        runs[kept++] = (Run){0, run.a + begin, run.b + begin, longest};
+    }
+    for (int64_t at = 0; at < kept; at++) {
+        memset(taken_a + runs[at].a, 0, (size_t)runs[at].words);
+        memset(taken_b + runs[at].b, 0, (size_t)runs[at].words);
+    }
+    qsort(runs, (size_t)kept, sizeof *runs, compare_places);
+    return kept;
+}
+
+PyDoc_STRVAR(align_doc, "align(hashes, offsets, a, b, more, least): the disjoint runs of at least `least` words that rows a[i] and b[i] share, given\n"
+                        "by the hashes (uint32) of their shingles of `more` + 1 words in order; a bytearray of four int64 a run: i, the places of\n"
+                        "its first word, and its words; ordered by i and the place in b[i]. Faster where many a[i] in a row are the same.");
+
+static PyObject *align(PyObject *module, PyObject *args)
+{
+    Py_buffer v[4] = {{0}};
+    const char *error = NULL;
+    Py_ssize_t more, least;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*nn", &v[0], &v[1], &v[2], &v[3], &more, &least))
+        return NULL;
+    const uint32_t *hashes = v[0].buf;
+    const int64_t *offsets = v[1].buf, *a = v[2].buf, *b = v[3].buf;
+    Py_ssize_t rows = COUNT(v[1], int64_t) - 1, pairs = COUNT(v[2], int64_t), total = COUNT(v[0], uint32_t);
+    Sought sought = {{0}};
+    Aligned aligned = {0};
+    if (rows < 0 || COUNT(v[3], int64_t) != pairs || pairs >= UINT32_MAX || more < 0 || more > INT32_MAX || least < 1)
+        return finish(v, 4, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    int64_t sorted = -1;
+    for (Py_ssize_t i = 0; i < pairs && !error; i++) {
+        if (!is_row(offsets, rows, total, a[i]) || !is_row(offsets, rows, total, b[i])) {
+            error = BAD_OFFSETS;
+            break;
+        }
+        const uint32_t *other = hashes + offsets[b[i]];
+        Py_ssize_t size_a = (Py_ssize_t)(offsets[a[i] + 1] - offsets[a[i]]), size_b = (Py_ssize_t)(offsets[b[i] + 1] - offsets[b[i]]);
+        int fits = size_b < UINT32_MAX && make_room_for_pair(&aligned, size_a, size_b, more);
+        if (fits && sorted != a[i])
+            fits = order_shingles(&sought, hashes + offsets[a[i]], size_a);
+        sorted = a[i];
+        int64_t before = aligned.used;
+        if (!fits || !find_runs(&aligned, &sought, other, size_b, least - more, (uint32_t)i + 1)) {
+            error = NO_MEMORY;
+            break;
+        }
+        aligned.used = before + separate_runs(aligned.runs + before, aligned.used - before, more, least, aligned.taken[0], aligned.taken[1]);
+        for (int64_t at = before; at < aligned.used; at++)
+            aligned.runs[at].pair = i;
+    }
+    free_index(&sought.index);
+    free(sought.places);
+    free(sought.spare);
+    free(aligned.reached);
+    free(aligned.taken[0]);
+    free(aligned.taken[1]);
+    Py_END_ALLOW_THREADS
+    PyObject *result = error ? NULL : bytearray_of(aligned.runs ? (void *)aligned.runs : "", aligned.used * (int64_t)sizeof *aligned.runs);
+    free(aligned.runs);
+    Py_XDECREF(finish(v, 4, 0, error));
+    return result;
+}
+
+PyDoc_STRVAR(count_marked_doc, "count_marked(flags, a, b, words, counts): fills in how many of words[i] places from a[i] and from b[i] on a flag (bytes of 0\n"
+                               "and 1) is set, here or there (int64).");
+
+static PyObject *count_marked(PyObject *module, PyObject *args)
+{
+    Py_buffer v[5] = {{0}};
+    const char *error = NULL;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*w*", &v[0], &v[1], &v[2], &v[3], &v[4]))
+        return NULL;
+    const uint8_t *flags = v[0].buf;
+    const int64_t *a = v[1].buf, *b = v[2].buf, *words = v[3].buf;
+    int64_t *counts = v[4].buf;
+    Py_ssize_t runs = COUNT(v[1], int64_t), total = v[0].len;
+    if (COUNT(v[2], int64_t) != runs || COUNT(v[3], int64_t) != runs || COUNT(v[4], int64_t) != runs)
+        return finish(v, 5, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < runs && !error; i++) {
+        if (words[i] < 0 || words[i] > total || a[i] < 0 || a[i] > total - words[i] || b[i] < 0 || b[i] > total - words[i]) {
+            error = BAD_OFFSETS;
+            break;
+        }
+        counts[i] = 0;
+        for (int64_t word = 0; word < words[i]; word++)
+            counts[i] += (flags[a[i] + word] | flags[b[i] + word]) & 1;
     }
     Py_END_ALLOW_THREADS
-    return finish(v, 7, pairs, error);
+    return finish(v, 5, runs, error);
+}
+
+/* ---- places of words: text/locate.py, locate_words ------------------------------------------------------------------------------- */
+
+/* A word that is being read: its number, where it begins and where it ends so far, and its code points. */
+typedef struct {
+    int64_t number, begin, end;
+    int points;
+} Word;
+
+/* The places of the words asked for that are told by now. */
+typedef struct {
+    const int64_t *asked, *last;
+    int64_t *begins, *ends;
+} Answers;
+
+static inline void close_word(Word *word, Answers *answers)
+{
+    if (word->points && answers->asked < answers->last && *answers->asked == word->number) {
+        *answers->begins++ = word->begin;
+        *answers->ends++ = word->end;
+        answers->asked++;
+    }
+    word->number += word->points > 0;
+    word->points = 0;
+}
+
+/* A byte of the folded text that comes from the character at `place`. */
+static inline void read_folded(Word *word, Answers *answers, uint8_t byte, int64_t place)
+{
+    if (byte <= ' ') {
+        close_word(word, answers);
+        return;
+    }
+    int begins = (byte & 0xC0) != 0x80;
+    if (begins && word->points == LONGEST_WORD)
+        close_word(word, answers);
+    if (!word->points)
+        word->begin = place;
+    word->points += begins;
+    word->end = place + 1;
+}
+
+/* Whether all words asked for, in ascending order, are in the text. Its characters fold apart. */
+static int locate_in_text(const Source *source, const uint8_t **forms, Answers answers)
+{
+    Word word = {0};
+    int64_t place = 0;
+    for (const uint8_t *p = source->text, *end = p + source->size; p < end && answers.asked < answers.last; place++) {
+        if (*p < 0x80) {
+            read_folded(&word, &answers, ascii_forms[*p++], place);
+            continue;
+        }
+        int size;
+        uint32_t code = read_code(p, &size);
+        const uint8_t *block = code / BLOCK < BLOCKS ? forms[code / BLOCK] : NULL;
+        if (!block)
+            return 0;
+        for (uint32_t i = offset_of(block, code % BLOCK), high = offset_of(block, code % BLOCK + 1); i < high; i++)
+            read_folded(&word, &answers, block[HEAD + i], place);
+        p += size;
+    }
+    close_word(&word, &answers);
+    return answers.asked == answers.last;
+}
+
+PyDoc_STRVAR(locate_doc, "locate(texts, forms, words, bounds, begins, ends): fills the places (int64, in code points) of words of each text's normal\n"
+                         "form: of text d those numbered words[bounds[d]:bounds[d + 1]] (int64, ascending). The characters of the texts must fold\n"
+                         "apart (see combining).");
+
+static PyObject *locate(PyObject *module, PyObject *args)
+{
+    PyObject *texts, *blocks;
+    Py_buffer v[4] = {{0}};
+    const char *error = NULL;
+    if (!PyArg_ParseTuple(args, "O!O!y*y*w*w*", &PyTuple_Type, &texts, &PyDict_Type, &blocks, &v[0], &v[1], &v[2], &v[3]))
+        return NULL;
+    const int64_t *words = v[0].buf, *bounds = v[1].buf;
+    int64_t *begins = v[2].buf, *ends = v[3].buf;
+    Py_ssize_t count = PyTuple_Size(texts), asked = COUNT(v[0], int64_t);
+    if (COUNT(v[1], int64_t) != count + 1 || COUNT(v[2], int64_t) != asked || COUNT(v[3], int64_t) != asked)
+        return finish(v, 4, 0, BAD_SIZES);
+    const uint8_t **forms = gather_forms(blocks);
+    Source *sources = forms ? gather_texts(texts, count) : NULL;
+    if (!sources) {
+        free(forms);
+        release(v, 4);
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    if (!are_offsets(bounds, count + 1, asked))
+        error = BAD_OFFSETS;
+    for (Py_ssize_t d = 0; d < count && !error; d++) {
+        int64_t low = bounds[d];
+        if (!locate_in_text(&sources[d], forms, (Answers){words + low, words + bounds[d + 1], begins + low, ends + low}))
+            error = UNFOLDED;
+    }
+    Py_END_ALLOW_THREADS
+    free(sources);
+    free(forms);
+    return finish(v, 4, count, error);
+}
+
+/* ---- hashes that many texts hold: detect/boilerplate.py, _find_repeated ------------------------------------------------------------ */
+
+PyDoc_STRVAR(frequent_doc, "frequent(hashes, part, bits, most): those hashes (uint32) with the number `part` in their upper bits that may stand there\n"
+                           "more than `most` times, in their order: a bytearray. All that do are among them.");
+
+static PyObject *frequent(PyObject *module, PyObject *args)
+{
+    Py_buffer v[1] = {{0}};
+    const char *error = NULL;
+    Py_ssize_t part, bits, most;
+    if (!PyArg_ParseTuple(args, "y*nnn", &v[0], &part, &bits, &most))
+        return NULL;
+    const uint32_t *hashes = v[0].buf;
+    Py_ssize_t total = COUNT(v[0], uint32_t), kept = 0, room = 0;
+    if (bits < 0 || bits > 8 || part < 0 || part >> bits)
+        return finish(v, 1, 0, BAD_SIZES);
+    uint32_t *found = NULL;
+    Py_BEGIN_ALLOW_THREADS
+    int shift = 31 - (int)bits; /* what is left of a hash, less the upper bits, says where it is counted: 2^24 places at most */
+    while (shift > 0 && 32 - (int)bits - shift < 24 && (Py_ssize_t)2 << (32 - (int)bits - shift) < total)
+        shift--;
+    const uint32_t mask = (uint32_t)(((uint64_t)1 << (32 - (int)bits - shift)) - 1);
+    const uint8_t limit = (uint8_t)(most < 0 ? 0 : most > 254 ? 254 : most);
+    uint8_t *counts = calloc((size_t)mask + 1, 1);
+    error = counts ? NULL : NO_MEMORY;
+    for (Py_ssize_t i = 0; i < total && !error; i++)
+        if ((uint64_t)hashes[i] >> (32 - bits) == (uint64_t)part) {
+            uint8_t *count = &counts[hashes[i] >> shift & mask];
+            *count = (uint8_t)(*count + (*count < 255));
+        }
+    for (Py_ssize_t i = 0; i < total && !error; i++) {
+        if ((uint64_t)hashes[i] >> (32 - bits) != (uint64_t)part || counts[hashes[i] >> shift & mask] <= limit)
+            continue;
+        if (kept == room) {
+            room = 2 * room + 4096;
+            uint32_t *more = realloc(found, (size_t)room * sizeof *found);
+            if (!more) {
+                error = NO_MEMORY;
+                break;
+            }
+            found = more;
+        }
+        found[kept++] = hashes[i];
+    }
+    free(counts);
+    Py_END_ALLOW_THREADS
+    PyObject *result = error ? NULL : bytearray_of(found ? (void *)found : "", kept * (int64_t)sizeof *found);
+    free(found);
+    Py_XDECREF(finish(v, 1, 0, error));
+    return result;
 }
 
 /* ---- bands: detect/lsh.py, band_keys -------------------------------------------------------------------------------------- */
@@ -1509,37 +2198,37 @@ static PyObject *repeated(PyObject *module, PyObject *args)
 
 /* ---- class tokens: text/classes.py, ClassMap.despin ------------------------------------------------------------------------ */
 
+#define FILTER_BITS 17 /* of a hash: text/classes.py */
+/* What is known of a hash: the code of its class, below these bits and one that is always set. */
+#define ENDS ((uint64_t)1 << 32)
+#define DROPPED ((uint64_t)1 << 33)
+#define REPLACEMENT ((uint64_t)1 << 34)
+#define GOES_ON ((uint64_t)1 << 35)
+
 typedef struct {
-    const uint64_t *keys;
-    const int32_t *slots;
-    const uint32_t *codes;
-    const uint8_t *ends, *dropped, *replacement, *goes_on;
-    Py_ssize_t count, tables;
-    int bits;
+    const uint8_t *filter;
+    const uint64_t *table;
+    uint64_t last;
 } Lookup;
 
-static int make_lookup(const Py_buffer *v, int bits, Lookup *lookup)
+static int make_lookup(const Py_buffer *v, Lookup *lookup)
 {
-    *lookup = (Lookup){v[0].buf, v[1].buf, v[2].buf, v[3].buf, v[4].buf, v[5].buf, v[6].buf, COUNT(v[0], uint64_t), 0, bits};
-    if (bits < 1 || bits > 24 || lookup->count < 1 || lookup->count > INT32_MAX || COUNT(v[1], int32_t) % ((Py_ssize_t)1 << bits))
-        return 0;
-    lookup->tables = COUNT(v[1], int32_t) >> bits;
-    return COUNT(v[2], uint32_t) == lookup->count && v[3].len == lookup->count && v[4].len == lookup->count
-           && v[5].len == lookup->count && v[6].len == lookup->count;
+    *lookup = (Lookup){v[0].buf, v[1].buf, (uint64_t)(COUNT(v[1], uint64_t) / 2 - 1)};
+    return v[0].len == 1 << (FILTER_BITS - 3) && COUNT(v[1], uint64_t) % 2 == 0 && is_power_of_two(COUNT(v[1], uint64_t) / 2);
 }
 
-static inline int32_t find_entry(const Lookup *lookup, uint64_t hash)
+/* What is known of a hash, 0 if nothing is. */
+static inline uint64_t find_known(const Lookup *lookup, uint64_t hash)
 {
-    const int32_t none = (int32_t)lookup->count - 1;
-    for (Py_ssize_t table = 0; table < lookup->tables; table++) {
-        uint64_t slot = hash >> (16 * table % 48) & (((uint64_t)1 << lookup->bits) - 1);
-        int32_t entry = lookup->slots[(table << lookup->bits) + (Py_ssize_t)slot];
-        if (entry < 0 || entry >= none)
-            break;
-        if (lookup->keys[entry] == hash)
-            return entry;
+    const uint64_t bit = hash >> (64 - FILTER_BITS);
+    if (!(lookup->filter[bit >> 3] >> (bit & 7) & 1))
+        return 0;
+    for (uint64_t slot = hash & lookup->last, tried = 0; tried <= lookup->last && lookup->table[2 * slot + 1]; tried++) {
+        if (lookup->table[2 * slot] == hash)
+            return lookup->table[2 * slot + 1];
+        slot = (slot + 1) & lookup->last;
     }
-    return none;
+    return 0;
 }
 
 static inline uint64_t join64(uint64_t left, uint64_t right) { return mix64(left * 0x9E3779B97F4A7C15u ^ right); }
@@ -1561,34 +2250,30 @@ static inline uint64_t hash_token(const uint8_t *p, int64_t size, const uint8_t 
     return hash;
 }
 
-PyDoc_STRVAR(despin_doc, "despin(buffer, starts, ends, documents, bits, *words, *phrases, classes, surfaces, bounds, replacements): fills the class\n"
-                         "tokens of the texts; gives back how many there are. words, phrases: the columns of two look-up tables.");
+PyDoc_STRVAR(despin_doc, "despin(buffer, starts, ends, documents, *words, *phrases, classes, surfaces, bounds, replacements): fills the class\n"
+                         "tokens of the texts; gives back how many there are. words, phrases: the filters and tables of two look-ups.");
 
 static PyObject *despin(PyObject *module, PyObject *args)
 {
-    Py_buffer v[22] = {{0}};
+    Py_buffer v[12] = {{0}};
     const char *error = NULL;
-    int bits;
     /* no tuples in the format: CPython makes room for the views of the outermost arguments only */
-    if (!PyArg_ParseTuple(args, "y*y*y*y*iy*y*y*y*y*y*y*y*y*y*y*y*y*y*w*w*w*w*", &v[0], &v[1], &v[2], &v[3], &bits, &v[4],
-                          &v[5], &v[6], &v[7], &v[8], &v[9], &v[10], &v[11], &v[12], &v[13], &v[14], &v[15], &v[16], &v[17],
-                          &v[18], &v[19], &v[20], &v[21]))
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*y*y*w*w*w*w*", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7], &v[8], &v[9], &v[10], &v[11]))
         return NULL;
     const uint8_t *buffer = v[0].buf;
     const int64_t *starts = v[1].buf, *ends = v[2].buf, *documents = v[3].buf;
-    uint32_t *classes = v[18].buf, *surfaces = v[19].buf;
-    int64_t *bounds = v[20].buf, *replacements = v[21].buf;
+    uint32_t *classes = v[8].buf, *surfaces = v[9].buf;
+    int64_t *bounds = v[10].buf, *replacements = v[11].buf;
     Py_ssize_t tokens = COUNT(v[1], int64_t), texts = COUNT(v[3], int64_t) - 1, kept = 0;
-    Lookup words, phrases;
-    if (texts < 0 || COUNT(v[2], int64_t) != tokens || COUNT(v[18], uint32_t) < tokens || COUNT(v[19], uint32_t) < tokens
-        || COUNT(v[20], int64_t) != texts + 1 || COUNT(v[21], int64_t) != texts)
-        return finish(v, 22, 0, BAD_SIZES);
+    Lookup words = {0}, phrases = {0};
+    if (texts < 0 || COUNT(v[2], int64_t) != tokens || COUNT(v[8], uint32_t) < tokens || COUNT(v[9], uint32_t) < tokens
+        || COUNT(v[10], int64_t) != texts + 1 || COUNT(v[11], int64_t) != texts)
+        return finish(v, 12, 0, BAD_SIZES);
     Py_BEGIN_ALLOW_THREADS
-    uint64_t *hashes = malloc(((size_t)tokens + 1) * sizeof *hashes);
-    int32_t *entries = malloc(((size_t)tokens + 1) * sizeof *entries);
-    if (!hashes || !entries)
+    uint64_t *hashes = malloc((2 * (size_t)tokens + 1) * sizeof *hashes), *known = hashes + tokens;
+    if (!hashes)
         error = NO_MEMORY;
-    else if (!make_lookup(v + 4, bits, &words) || !make_lookup(v + 11, bits, &phrases))
+    else if (!make_lookup(v + 4, &words) || !make_lookup(v + 6, &phrases))
         error = BAD_SIZES;
     else if (!are_offsets(documents, texts + 1, tokens))
         error = BAD_OFFSETS;
@@ -1600,38 +2285,1085 @@ static PyObject *despin(PyObject *module, PyObject *args)
     }
     /* all at once, for then the loads do not wait for each other */
     for (Py_ssize_t i = 0; i < tokens && !error; i++)
-        entries[i] = find_entry(&words, hashes[i]);
+        known[i] = find_known(&words, hashes[i]);
     if (!error)
         bounds[0] = 0;
     for (Py_ssize_t d = 0; d < texts && !error; d++) {
         int64_t written = 0;
         for (Py_ssize_t i = (Py_ssize_t)documents[d], last = (Py_ssize_t)documents[d + 1]; i < last;) {
-            int32_t entry = entries[i];
             Py_ssize_t length = 1;
-            const Lookup *found = &words;
-            uint64_t surface = hashes[i], key = hashes[i];
+            uint64_t found = known[i], surface = hashes[i], key = hashes[i], goes_on = known[i] & GOES_ON;
             int number = starts[i] < ends[i] && buffer[starts[i]] >= '0' && buffer[starts[i]] <= '9';
-            int goes_on = words.goes_on[entry];
             for (Py_ssize_t tried = 2; goes_on && tried <= LONGEST_FORM && i + tried <= last; tried++) {
                 key = join64(key, hashes[i + tried - 1]);
-                int32_t phrase = find_entry(&phrases, key);
-                if (phrases.ends[phrase])
-                    found = &phrases, entry = phrase, length = tried, surface = key, number = 0;
-                goes_on = phrases.goes_on[phrase];
+                const uint64_t phrase = find_known(&phrases, key);
+                if (phrase & ENDS)
+                    found = phrase, length = tried, surface = key, number = 0;
+                goes_on = phrase & GOES_ON;
             }
-            written += found->replacement[entry] != 0;
-            classes[kept] = ((found->ends[entry] ? found->codes[entry] : (uint32_t)surface) & ~1u) | (uint32_t)number;
+            written += (found & REPLACEMENT) != 0;
+            classes[kept] = ((uint32_t)(found & ENDS ? found : surface) & ~1u) | (uint32_t)number;
             surfaces[kept] = (uint32_t)surface;
-            kept += !(found->ends[entry] && found->dropped[entry]);
+            kept += !(found & ENDS && found & DROPPED);
             i += length;
         }
         bounds[d + 1] = kept;
         replacements[d] = written;
     }
     free(hashes);
-    free(entries);
     Py_END_ALLOW_THREADS
-    return finish(v, 22, kept, error);
+    return finish(v, 12, kept, error);
+}
+
+PyDoc_STRVAR(sign_classes_doc, "sign_classes(classes, documents, a, b, halves): fills the signature of the shingles of two class tokens (uint32) of each\n"
+                               "text, the lower half of each value (uint16). a, b: as for sign.");
+
+/* detect/despun.py, profile_despun */
+static PyObject *sign_classes(PyObject *module, PyObject *args)
+{
+    Py_buffer v[5] = {{0}};
+    const char *error = NULL;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*w*", &v[0], &v[1], &v[2], &v[3], &v[4]))
+        return NULL;
+    const uint32_t *classes = v[0].buf, *a = v[2].buf, *b = v[3].buf;
+    const int64_t *documents = v[1].buf;
+    uint16_t *halves = v[4].buf;
+    Py_ssize_t texts = COUNT(v[1], int64_t) - 1, permutations = COUNT(v[2], uint32_t);
+    if (COUNT(v[3], uint32_t) != permutations || permutations % 4 || texts < 0 || COUNT(v[4], uint16_t) != texts * permutations)
+        return finish(v, 5, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    int64_t most = 0;
+    if (!are_offsets(documents, texts + 1, COUNT(v[0], uint32_t)))
+        error = BAD_OFFSETS;
+    for (Py_ssize_t d = 0; d < texts && !error; d++)
+        most = documents[d + 1] - documents[d] > most ? documents[d + 1] - documents[d] : most;
+    uint32_t *row = error ? NULL : malloc((2 * ((size_t)most + LANES) + (size_t)permutations) * sizeof *row);
+    if (!error && !row)
+        error = NO_MEMORY;
+    for (Py_ssize_t d = 0; d < texts && !error; d++) {
+        uint32_t *shingles = row + permutations, *mixed = shingles + most + LANES;
+        const uint32_t *first = classes + documents[d];
+        Py_ssize_t count = documents[d + 1] - documents[d] > 1 ? (Py_ssize_t)(documents[d + 1] - documents[d] - 1) : 0;
+        for (Py_ssize_t i = 0; i < count; i++) {
+            uint32_t x = first[i] * P1;
+            x = ((x ^ x >> 15) + first[i + 1]) * P2;
+            shingles[i] = x ^ x >> 13;
+        }
+        sign_row(shingles, count, a, b, permutations, mixed, row);
+        for (Py_ssize_t k = 0; k < permutations; k++)
+            halves[d * permutations + k] = (uint16_t)row[k];
+    }
+    free(row);
+    Py_END_ALLOW_THREADS
+    return finish(v, 5, texts, error);
+}
+
+/* ---- terms: detect/terms.py, extract_terms ------------------------------------------------------------------------------------ */
+
+/* Of a character: `_describe_characters`. */
+#define IS_DECIMAL 1
+#define IS_WORDY 2
+#define IS_CAPITAL 4
+
+/* Marks of terms, the bit of a figure that tells a date, the share of capitals in a text whose capitals tell names, and the tokens
+   on either side of an occurrence that belong to its context: detect/terms.py */
+enum { TERM_OTHER, TERM_NUMBER, TERM_CAPITAL };
+#define CALENDAR 1
+#define NO_CAPITALS 0.005
+#define FULL_OF_CAPITALS 0.27
+#define AROUND 2
+
+/* An array that grows at its end. */
+typedef struct {
+    uint8_t *data;
+    size_t used, room;
+} Grown;
+
+/* The place of so many bytes more, which count from now on; NULL if there is no memory. */
+static void *grow(Grown *grown, size_t bytes)
+{
+    if (!grown->data || grown->room - grown->used < bytes) {
+        size_t room = grown->used + bytes + grown->used / 2 + 4096;
+        uint8_t *data = realloc(grown->data, room);
+        if (!data)
+            return NULL;
+        grown->data = data;
+        grown->room = room;
+    }
+    grown->used += bytes;
+    return grown->data + grown->used - bytes;
+}
+
+/* What is known of the characters of the blocks that a batch has; blocks that are missing hold nothing of note. */
+typedef struct {
+    const uint8_t *blocks[BLOCKS];
+} Kinds;
+
+static int gather_kinds(PyObject *blocks, Kinds *kinds)
+{
+    static const uint8_t none[BLOCK];
+    Py_ssize_t place = 0;
+    PyObject *key, *value;
+    for (int block = 0; block < BLOCKS; block++)
+        kinds->blocks[block] = none;
+    while (PyDict_Next(blocks, &place, &key, &value)) {
+        long block = PyLong_AsLong(key);
+        char *bytes = NULL;
+        Py_ssize_t size = 0;
+        if ((block == -1 && PyErr_Occurred()) || PyBytes_AsStringAndSize(value, &bytes, &size) < 0)
+            return 0;
+        if (block < 0 || block >= BLOCKS || size != BLOCK) {
+            PyErr_SetString(PyExc_ValueError, "not a block of characters");
+            return 0;
+        }
+        kinds->blocks[block] = (const uint8_t *)bytes;
+    }
+    return 1;
+}
+
+/* The character at p, 0 at the end, and where the next begins. */
+static inline uint32_t next_code(const uint8_t *p, const uint8_t *end, const uint8_t **next)
+{
+    int size = 1;
+    uint32_t code = p == end ? 0 : *p < 0x80 ? *p : read_code(p, &size);
+    *next = p == end ? end : p + size;
+    return code;
+}
+
+/* The character before p, 0 at the beginning, and where it begins. */
+static inline uint32_t code_before(const uint8_t *begin, const uint8_t *p, const uint8_t **at)
+{
+    const uint8_t *end = p;
+    if (p == begin) {
+        *at = begin;
+        return 0;
+    }
+    do
+        p--;
+    while (p > begin && (*p & 0xC0) == 0x80);
+    *at = p;
+    return next_code(p, end, &end);
+}
+
+static inline int kind_of(const Kinds *kinds, uint32_t code)
+{
+    return code / BLOCK < BLOCKS ? kinds->blocks[code / BLOCK][code % BLOCK] : 0;
+}
+
+static inline int is_letter_kind(int kind, uint32_t code) { return (kind & (IS_WORDY | IS_DECIMAL)) == IS_WORDY && code != '_'; }
+
+static inline int separates_digits(uint32_t code)
+{
+    return code == '.' || code == ',' || code == ':' || code == '\'' || code == '-' || code == 0x2009 || code == 0x202F || code == 0x2019
+           || code == 0x2013;
+}
+
+static inline int is_gap(uint32_t code) { return code == ' ' || code == 0xA0; }
+
+static inline int goes_on_after(const Kinds *kinds, uint32_t code)
+{
+    return code == ',' || code == ';' || kind_of(kinds, code) & IS_WORDY;
+}
+
+/* Whether what stands before p is inside a sentence: a word, a comma or a semicolon, a space, perhaps an opening mark. */
+static int is_inside_sentence(const Kinds *kinds, const uint8_t *begin, const uint8_t *p)
+{
+    uint32_t code = code_before(begin, p, &p);
+    if (is_gap(code)) {
+        if (goes_on_after(kinds, code_before(begin, p, &p)))
+            return 1;
+        return 0;
+    }
+    if (code != '(' && code != '"' && code != 0x201C && code != 0x2018 && code != '\'')
+        return 0;
+    return is_gap(code_before(begin, p, &p)) && goes_on_after(kinds, code_before(begin, p, &p));
+}
+
+#ifdef AVX2
+
+AVX2 static const uint8_t *skip_lower_wide(const uint8_t *p, const uint8_t *end)
+{
+    for (; end - p >= 32; p += 32) {
+        __m256i bytes = _mm256_loadu_si256((const __m256i *)p);
+        __m256i capital = _mm256_and_si256(_mm256_cmpgt_epi8(bytes, _mm256_set1_epi8('A' - 1)), _mm256_cmpgt_epi8(_mm256_set1_epi8('Z' + 1), bytes));
+        __m256i digit = _mm256_and_si256(_mm256_cmpgt_epi8(bytes, _mm256_set1_epi8('0' - 1)), _mm256_cmpgt_epi8(_mm256_set1_epi8('9' + 1), bytes));
+        uint32_t found = (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(_mm256_or_si256(capital, digit), bytes));
+        if (found)
+            return p + __builtin_ctz(found);
+    }
+    return p;
+}
+
+#endif
+
+/* The next digit, capital or byte beyond ASCII, or the end. */
+static inline const uint8_t *skip_lower(const uint8_t *p, const uint8_t *end)
+{
+#ifdef AVX2
+    if (has_avx2)
+        p = skip_lower_wide(p, end);
+#endif
+    while (p < end && *p < 0x80 && !is_capital_or_digit[*p])
+        p++;
+    return p;
+}
+
+/* Reads a text once: into `plain` the text with each number as one word, into `capitals` the words that have a capital inside a
+   sentence, each before a space. Both have room: twice and one and a half times the size of the text. */
+static void read_marks(const Kinds *kinds, const Source *source, Source *plain, uint8_t *out, Source *capitals, uint8_t *names)
+{
+    const uint8_t *begin = source->text, *p = begin, *end = begin + source->size, *copied = begin, *taken = begin;
+    plain->text = out;
+    capitals->text = names;
+    while ((p = skip_lower(p, end)) < end) {
+        const uint8_t *next, *after;
+        int kind = kind_of(kinds, next_code(p, end, &next));
+        if (kind & IS_DECIMAL) {
+            uint32_t code = next_code(next, end, &after);
+            int follows = kind_of(kinds, code), joins = separates_digits(code) && kind_of(kinds, next_code(after, end, &after)) & IS_DECIMAL;
+            if (joins || is_letter_kind(follows, code)) {
+                memcpy(out, copied, (size_t)(next - copied));
+                out += next - copied;
+                *out++ = joins ? '_' : ' ';
+                if (joins)
+                    next_code(next, end, &next);
+                copied = next;
+            }
+        } else if (kind & IS_CAPITAL && p >= taken && is_inside_sentence(kinds, begin, p)) {
+            const uint8_t *stop = next;
+            for (uint32_t code = next_code(stop, end, &after); stop < end && is_letter_kind(kind_of(kinds, code), code); code = next_code(stop, end, &after))
+                stop = after;
+            if (stop > next) {
+                memcpy(names, p, (size_t)(stop - p));
+                names += stop - p;
+                *names++ = ' ';
+                taken = stop;
+            }
+        }
+        p = next;
+    }
+    memcpy(out, copied, (size_t)(end - copied));
+    plain->size = out + (end - copied) - plain->text;
+    capitals->size = names - capitals->text;
+}
+
+/* A set of hashes, a power of two slots of them; a slot holds a hash and the bit above it, or 0. */
+typedef struct {
+    uint64_t *slots;
+    size_t last;
+} HashSet;
+
+/* A set with room for so many hashes, none of them in it; 0 if there is no memory. */
+static int clear_set(HashSet *set, Grown *room, int64_t count)
+{
+    set->last = 15;
+    while ((int64_t)set->last < 2 * count)
+        set->last = 2 * set->last + 1;
+    room->used = 0;
+    set->slots = grow(room, (set->last + 1) * sizeof *set->slots);
+    if (set->slots)
+        memset(set->slots, 0, (set->last + 1) * sizeof *set->slots);
+    return set->slots != NULL;
+}
+
+static inline int holds(const HashSet *set, uint32_t hash)
+{
+    size_t slot = hash & set->last;
+    while (set->slots[slot]) {
+        if ((uint32_t)set->slots[slot] == hash)
+            return 1;
+        slot = (slot + 1) & set->last;
+    }
+    return 0;
+}
+
+static void add_hash(HashSet *set, uint32_t hash)
+{
+    size_t slot = hash & set->last;
+    while (set->slots[slot] && (uint32_t)set->slots[slot] != hash)
+        slot = (slot + 1) & set->last;
+    set->slots[slot] = (uint64_t)1 << 32 | hash;
+}
+
+/* The tokens of a text, one by one: where they begin, the hash of the term there, 0 if it is none (1, or its mark and 1, if it is).
+   Arrays with room for `space`. */
+typedef struct {
+    Tokenizer t;
+    int64_t *starts, *reach;
+    uint32_t *hashes;
+    uint8_t *useful;
+    int64_t space;
+} Words;
+
+static void free_words(Words *words)
+{
+    free(words->t.buffer);
+    free(words->t.ends);
+    free(words->starts);
+    free(words->reach);
+    free(words->hashes);
+    free(words->useful);
+}
+
+static inline int begins_with_digit(const Words *words, int64_t i)
+{
+    uint8_t lead = words->t.buffer[words->starts[i]];
+    return lead >= '0' && lead <= '9';
+}
+
+/* hash_terms of one text. 1: done. 0 and -1: as tokenize_text. */
+static int hash_words(Words *words, const Source *source)
+{
+    Tokenizer *t = &words->t;
+    t->used = t->tokens = 0;
+    int state = source->refused ? 0 : tokenize_text(t, source);
+    if (state != 1)
+        return state;
+    if (t->tokens > words->space) {
+        free(words->starts);
+        free(words->reach);
+        free(words->hashes);
+        free(words->useful);
+        words->space = 2 * t->tokens;
+        words->starts = malloc((size_t)words->space * sizeof *words->starts);
+        words->reach = malloc((size_t)words->space * sizeof *words->reach);
+        words->hashes = malloc((size_t)words->space * sizeof *words->hashes);
+        words->useful = malloc((size_t)words->space);
+        if (!words->starts || !words->reach || !words->hashes || !words->useful)
+            return -1;
+    }
+    int before = 0; /* whether the last token was a sign, which may begin a pair */
+    for (int64_t i = 0, start = 0; i < t->tokens; start = t->ends[i++] + 1) {
+        int64_t length = t->ends[i] - start;
+        uint8_t lead = t->buffer[start];
+        int sign = (lead >= 0xE0 && length == 3) || (lead >= 0xF0 && length == 4);
+        words->starts[i] = start;
+        words->reach[i] = length;
+        words->useful[i] = !sign && (length > 1 || (lead >= '0' && lead <= '9'));
+        if (sign && before) {
+            words->reach[i - 1] = t->ends[i] - words->starts[i - 1];
+            words->useful[i - 1] = 1;
+        }
+        before = sign;
+    }
+    hash_spans(t->buffer, (Py_ssize_t)t->room, words->starts, words->reach, (Py_ssize_t)t->tokens, words->hashes);
+    return 1;
+}
+
+/* _read_figures of one word. */
+static uint32_t read_figure(const uint8_t *word, int64_t size)
+{
+    int64_t first = -1, last = -1, digits = 0;
+    for (int64_t i = 0; i < size; i++) {
+        int digit = word[i] >= '0' && word[i] <= '9';
+        digits += digit;
+        if (digit && word[i] != '0') {
+            first = first < 0 ? i : first;
+            last = i;
+        }
+    }
+    uint32_t value = first < 0, taken = 0;
+    for (int64_t i = first; first >= 0 && i <= last && taken < 6; i++)
+        if (word[i] >= '0' && word[i] <= '9') {
+            value = 10 * value + (uint32_t)(word[i] - '0');
+            taken++;
+        }
+    int day = size == 1 || (size == 2 && 10 * (word[0] - '0') + word[1] - '0' <= 31);
+    int year = size == 4 && ((word[0] == '1' && word[1] == '9') || (word[0] == '2' && word[1] == '0'));
+    return value << 1 | (digits == size && (day || year) ? CALENDAR : 0);
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+enum { TERMS, MARKS, OFFSETS, SIGHTINGS, CONTEXTS, BOUNDS, FIGURES, FIGURE_BOUNDS, CASED, TERM_COLUMNS };
+
+/* What one text after the other leaves, and the room it is worked in. */
+typedef struct {
+    Grown columns[TERM_COLUMNS];
+    Words words, names;
+    Grown plain, capitals, slots, distinct, numbers, spare;
+} TermWork;
+
+static int push_offset(Grown *column, size_t value)
+{
+    int64_t *place = grow(column, sizeof *place);
+    if (place)
+        *place = (int64_t)value;
+    return place != NULL;
+}
+
+/* Where a term stands in a table of the distinct ones, hashes with their marks and 1 above them, or would stand: a number and a word of
+   one hash are two. */
+static inline uint64_t *find_term(const HashSet *set, uint32_t hash, int number)
+{
+    size_t slot = hash & set->last;
+    while (set->slots[slot] && ((uint32_t)set->slots[slot] != hash || (set->slots[slot] >> 32 == TERM_NUMBER + 1) != (uint64_t)number))
+        slot = (slot + 1) & set->last;
+    return &set->slots[slot];
+}
+
+/* The distinct terms of a text, ascending, with their marks and figures; each token gets the mark of its term. */
+static int push_terms(TermWork *work, const HashSet *capitals, int cased)
+{
+    const Words *words = &work->words;
+    const int64_t count = words->t.tokens;
+    HashSet distinct;
+    work->spare.used = work->numbers.used = 0;
+    uint32_t *others = grow(&work->spare, 2 * (size_t)count * sizeof *others);
+    uint64_t *numbers = grow(&work->numbers, (size_t)count * sizeof *numbers);
+    uint32_t *terms = grow(&work->columns[TERMS], (size_t)count * sizeof *terms);
+    uint8_t *marks = grow(&work->columns[MARKS], (size_t)count);
+    uint32_t *figures = grow(&work->columns[FIGURES], (size_t)count * sizeof *figures);
+    Py_ssize_t some = 0, kept = 0, counted = 0;
+    if (!others || !numbers || !terms || !marks || !figures || !clear_set(&distinct, &work->distinct, count))
+        return 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (!words->useful[i])
+            continue;
+        const uint32_t hash = words->hashes[i];
+        const int number = begins_with_digit(words, i);
+        uint64_t *slot = find_term(&distinct, hash, number);
+        if (!*slot) {
+            int mark = number ? TERM_NUMBER : cased && holds(capitals, hash) ? TERM_CAPITAL : TERM_OTHER;
+            *slot = (uint64_t)(mark + 1) << 32 | hash;
+            if (number)
+                numbers[counted++] = (uint64_t)hash << 32 | read_figure(words->t.buffer + words->starts[i], words->t.ends[i] - words->starts[i]);
+            else
+                others[some++] = hash;
+        }
+        words->useful[i] = (uint8_t)(*slot >> 32);
+    }
+    sort32(others, others + some, some);
+    qsort(numbers, (size_t)counted, sizeof *numbers, compare_numbers);
+    for (Py_ssize_t i = 0, j = 0; i < some || j < counted; kept++) {
+        const uint64_t number = j < counted ? numbers[j] >> 32 : UINT64_MAX, other = i < some ? others[i] : UINT64_MAX;
+        const uint8_t mark = i < some ? (uint8_t)(*find_term(&distinct, others[i], 0) >> 32) - 1 : 0;
+        if (other < number || (other == number && mark < TERM_NUMBER)) {
+            terms[kept] = others[i++];
+            marks[kept] = mark;
+        } else {
+            figures[j] = (uint32_t)numbers[j];
+            terms[kept] = (uint32_t)(numbers[j++] >> 32);
+            marks[kept] = TERM_NUMBER;
+        }
+    }
+    work->columns[TERMS].used -= (size_t)(count - kept) * sizeof *terms;
+    work->columns[MARKS].used -= (size_t)(count - kept);
+    work->columns[FIGURES].used -= (size_t)(count - counted) * sizeof *figures;
+    return push_offset(&work->columns[OFFSETS], work->columns[MARKS].used)
+           && push_offset(&work->columns[FIGURE_BOUNDS], work->columns[FIGURES].used / sizeof *figures);
+}
+
+/* The occurrences of numbers and capitals, of any term of a text that is not cased, with their contexts. */
+static int push_sightings(TermWork *work, int cased)
+{
+    const Words *words = &work->words;
+    const int64_t count = words->t.tokens;
+    uint32_t *sightings = grow(&work->columns[SIGHTINGS], (size_t)count * sizeof *sightings);
+    uint32_t *contexts = grow(&work->columns[CONTEXTS], (size_t)count * sizeof *contexts);
+    work->spare.used = 0;
+    int64_t *begins = grow(&work->spare, 2 * (size_t)count * sizeof *begins), *lengths = begins + count;
+    Py_ssize_t seen = 0;
+    if (!sightings || !contexts || !begins)
+        return 0;
+    const uint8_t *marks = words->useful; /* and 1 */
+    for (int64_t i = 0; i < count; i++) {
+        if (!marks[i] || (cased && marks[i] == TERM_OTHER + 1))
+            continue;
+        if (marks[i] == TERM_NUMBER + 1 && ((i && marks[i - 1] == TERM_NUMBER + 1) || (i + 1 < count && marks[i + 1] == TERM_NUMBER + 1)))
+            continue;
+        int64_t first = i > AROUND ? i - AROUND : 0, last = i + AROUND < count ? i + AROUND : count - 1;
+        sightings[seen] = words->hashes[i];
+        begins[seen] = words->starts[first];
+        lengths[seen++] = words->t.ends[last] - words->starts[first];
+    }
+    hash_spans(words->t.buffer, (Py_ssize_t)words->t.room, begins, lengths, seen, contexts);
+    work->columns[SIGHTINGS].used -= (size_t)(count - seen) * sizeof *sightings;
+    work->columns[CONTEXTS].used -= (size_t)(count - seen) * sizeof *contexts;
+    return push_offset(&work->columns[BOUNDS], work->columns[SIGHTINGS].used / sizeof *sightings);
+}
+
+/* The terms of one text; `capitals` are those of a text that is folded. 1: done. 0 and -1: as tokenize_text. */
+static int push_text(TermWork *work, const Kinds *kinds, const Source *source, const Source *folded_capitals)
+{
+    Source plain = *source, capitals = *folded_capitals;
+    work->plain.used = work->capitals.used = 0;
+    if (!source->folded && !source->refused) {
+        uint8_t *out = grow(&work->plain, 2 * (size_t)source->size + 1), *names = grow(&work->capitals, 3 * (size_t)source->size / 2 + 1);
+        if (!out || !names)
+            return -1;
+        read_marks(kinds, source, &plain, out, &capitals, names);
+    }
+    int state = hash_words(&work->words, &plain);
+    if (state == 1)
+        state = hash_words(&work->names, &capitals);
+    if (state != 1)
+        return state;
+    const int64_t found = work->names.t.tokens, count = work->words.t.tokens;
+    HashSet set;
+    uint8_t *cased = grow(&work->columns[CASED], 1);
+    if (!cased || !clear_set(&set, &work->slots, found))
+        return -1;
+    for (int64_t i = 0; i < found; i++)
+        if (work->names.useful[i])
+            add_hash(&set, work->names.hashes[i]);
+    *cased = (double)found >= NO_CAPITALS * (double)count && (double)found <= FULL_OF_CAPITALS * (double)count;
+    const int is_cased = *cased;
+    return push_terms(work, &set, is_cased) && push_sightings(work, is_cased) ? 1 : -1;
+}
+
+PyDoc_STRVAR(terms_doc, "terms(texts, capitals, forms, kinds): the columns of the terms of a tuple of texts, as bytearrays.\n\n"
+                        "texts and forms: as tokenize takes them, a folded text with each number as one word, and with its words that have a capital\n"
+                        "inside a sentence in `capitals`. kinds: by number of a block of 256 code points, bytes of what is known of each.");
+
+static PyObject *terms(PyObject *module, PyObject *args)
+{
+    PyObject *texts, *names, *blocks, *characters, *result = NULL;
+    if (!PyArg_ParseTuple(args, "O!O!O!O!", &PyTuple_Type, &texts, &PyTuple_Type, &names, &PyDict_Type, &blocks, &PyDict_Type, &characters))
+        return NULL;
+    Py_ssize_t count = PyTuple_Size(texts);
+    int state = 1;
+    if (PyTuple_Size(names) != count) {
+        PyErr_SetString(PyExc_ValueError, BAD_SIZES);
+        return NULL;
+    }
+    TermWork *work = calloc(1, sizeof *work);
+    Kinds *kinds = malloc(sizeof *kinds);
+    const uint8_t **forms = gather_forms(blocks);
+    Source *sources = forms ? gather_texts(texts, count) : NULL, *capitals = sources ? gather_texts(names, count) : NULL;
+    if (!capitals || !work || !kinds || !gather_kinds(characters, kinds)) {
+        if (!PyErr_Occurred())
+            PyErr_NoMemory();
+        goto end;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    work->words.t.forms = work->names.t.forms = forms;
+    if (!push_offset(&work->columns[OFFSETS], 0) || !push_offset(&work->columns[BOUNDS], 0) || !push_offset(&work->columns[FIGURE_BOUNDS], 0))
+        state = -1;
+    for (Py_ssize_t i = 0; i < count && state == 1; i++)
+        state = push_text(work, kinds, &sources[i], &capitals[i]);
+    Py_END_ALLOW_THREADS
+    if (state < 1) {
+        state < 0 ? (void)PyErr_NoMemory() : PyErr_SetString(PyExc_ValueError, UNFOLDED);
+        goto end;
+    }
+    result = PyTuple_New(TERM_COLUMNS);
+    for (int i = 0; result && i < TERM_COLUMNS; i++) {
+        PyObject *column = bytearray_of(work->columns[i].data, (int64_t)work->columns[i].used);
+        if (!column || PyTuple_SetItem(result, i, column) < 0)
+            Py_CLEAR(result);
+    }
+end:
+    if (work) {
+        free_words(&work->words);
+        free_words(&work->names);
+        Grown *room[] = {&work->plain, &work->capitals, &work->slots, &work->distinct, &work->numbers, &work->spare};
+        for (size_t i = 0; i < sizeof room / sizeof *room; i++)
+            free(room[i]->data);
+        for (int i = 0; i < TERM_COLUMNS; i++)
+            free(work->columns[i].data);
+    }
+    free(work);
+    free(kinds);
+    free(forms);
+    free(sources);
+    free(capitals);
+    return result;
+}
+
+/* Where the word at p ends: a number as it is written, with its separators, or letters; p itself if none begins there. */
+static const uint8_t *end_word(const Kinds *kinds, const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *next, *after;
+    uint32_t code = next_code(p, end, &next);
+    int is_number = kind_of(kinds, code) & IS_DECIMAL;
+    while (p < end) {
+        const int kind = kind_of(kinds, code);
+        const int joins = is_number && separates_digits(code) && kind_of(kinds, next_code(next, end, &after)) & IS_DECIMAL;
+        if (is_number ? !(kind & IS_DECIMAL) && !joins : (kind & (IS_WORDY | IS_DECIMAL)) != IS_WORDY)
+            break;
+        p = next;
+        code = next_code(p, end, &next);
+    }
+    return p;
+}
+
+PyDoc_STRVAR(sieve_words_doc, "sieve_words(text, wanted, kinds): the words of a str, a list in their order, without most whose term has none of the hashes\n"
+                              "wanted (uint32); None if the text has no UTF-8. kinds: as terms takes them.");
+
+/* detect/terms.py, _find_words. Words in ASCII fold to one term each; the others are left to the caller. */
+static PyObject *sieve_words(PyObject *module, PyObject *args)
+{
+    Py_buffer v[1] = {{0}};
+    PyObject *text, *characters, *result = NULL;
+    if (!PyArg_ParseTuple(args, "Uy*O!", &text, &v[0], &PyDict_Type, &characters))
+        return NULL;
+    const uint32_t *wanted = v[0].buf;
+    Py_ssize_t size = 0, count = COUNT(v[0], uint32_t);
+    const uint8_t *p = (const uint8_t *)PyUnicode_AsUTF8AndSize(text, &size), *end = p ? p + size : NULL;
+    if (!p && PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) {
+        PyErr_Clear();
+        release(v, 1);
+        Py_RETURN_NONE;
+    }
+    Kinds *kinds = p ? malloc(sizeof *kinds) : NULL;
+    Grown room = {0};
+    HashSet set;
+    if (!kinds || !clear_set(&set, &room, count)) {
+        if (!PyErr_Occurred())
+            PyErr_NoMemory();
+        goto end;
+    }
+    for (Py_ssize_t i = 0; i < count; i++)
+        add_hash(&set, wanted[i]);
+    result = gather_kinds(characters, kinds) ? PyList_New(0) : NULL;
+    while (result && p < end) {
+        const uint8_t *stop = end_word(kinds, p, end);
+        if (stop == p) {
+            next_code(p, end, &p);
+            continue;
+        }
+        uint8_t folded[LONGEST_WORD];
+        Py_ssize_t length = stop - p, taken = 0;
+        for (; taken < length && length <= LONGEST_WORD && p[taken] < 0x80; taken++)
+            folded[taken] = ascii_forms[p[taken]] == ' ' ? '_' : ascii_forms[p[taken]];
+        if (taken < length || holds(&set, xxh32(folded, length))) {
+            PyObject *word = PyUnicode_DecodeUTF8((const char *)p, length, NULL);
+            if (!word || PyList_Append(result, word) < 0)
+                Py_CLEAR(result);
+            Py_XDECREF(word);
+        }
+        p = stop;
+    }
+end:
+    free(room.data);
+    free(kinds);
+    release(v, 1);
+    return result;
+}
+
+/* ---- rows and their values: detect/columns.py --------------------------------------------------------------------------------- */
+
+/* Whether each of these is the number of a row. */
+static int are_rows(const int64_t *rows, Py_ssize_t count, Py_ssize_t limit)
+{
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (rows[i] < 0 || rows[i] >= limit)
+            return 0;
+    return 1;
+}
+
+PyDoc_STRVAR(take_rows_doc, "take_rows(values, size, offsets, rows, taken): copies the values, of so many bytes each, of some rows one after the other.");
+
+static PyObject *take_rows(PyObject *module, PyObject *args)
+{
+    Py_buffer v[4] = {{0}};
+    const char *error = NULL;
+    Py_ssize_t size;
+    if (!PyArg_ParseTuple(args, "y*ny*y*w*", &v[0], &size, &v[1], &v[2], &v[3]))
+        return NULL;
+    const uint8_t *values = v[0].buf;
+    const int64_t *offsets = v[1].buf, *rows = v[2].buf;
+    uint8_t *taken = v[3].buf;
+    Py_ssize_t count = COUNT(v[2], int64_t), limit = COUNT(v[1], int64_t) - 1, done = 0;
+    if (size < 1 || size > 64)
+        return finish(v, 4, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    if (!are_offsets(offsets, limit + 1, v[0].len / size) || !are_rows(rows, count, limit))
+        error = BAD_OFFSETS;
+    for (Py_ssize_t i = 0; i < count && !error; i++) {
+        const Py_ssize_t bytes = (Py_ssize_t)(offsets[rows[i] + 1] - offsets[rows[i]]) * size;
+        if (bytes > v[3].len - done) {
+            error = BAD_SIZES;
+            break;
+        }
+        memcpy(taken + done, values + offsets[rows[i]] * size, (size_t)bytes);
+        done += bytes;
+    }
+    if (!error && done != v[3].len)
+        error = BAD_SIZES;
+    Py_END_ALLOW_THREADS
+    return finish(v, 4, done / size, error);
+}
+
+/* How often a value was met, and in which row last; `row` counts from 1, 0 for a slot that is free. */
+typedef struct {
+    uint32_t value, count;
+    int64_t row;
+} Met;
+
+/* The slot of a value, or the free one where it would stand. */
+static Met *find_met(Met *slots, int bits, uint32_t value)
+{
+    size_t slot = (size_t)(value * P1) >> (32 - bits);
+    while (slots[slot].row && slots[slot].value != value)
+        slot = (slot + 1) & (((size_t)1 << bits) - 1);
+    return slots + slot;
+}
+
+/* Twice the slots; 0 if there is no memory. */
+static int double_slots(Met **slots, int *bits)
+{
+    Met *wider = calloc((size_t)2 << *bits, sizeof *wider);
+    if (!wider)
+        return 0;
+    for (size_t i = 0; i < (size_t)1 << *bits; i++)
+        if ((*slots)[i].row)
+            *find_met(wider, *bits + 1, (*slots)[i].value) = (*slots)[i];
+    free(*slots);
+    *slots = wider;
+    ++*bits;
+    return 1;
+}
+
+PyDoc_STRVAR(spread_doc, "spread(values, offsets, least, flags): sets the flags (bytes, zeros) of the values (uint32) that so many rows hold at least,\n"
+                         "from 1 to 255; gives back how many are flagged.");
+
+/* Most values are rare, and a small table of counts, which values share, tells so; only the others are counted one by one. */
+static PyObject *spread(PyObject *module, PyObject *args)
+{
+    Py_buffer v[3] = {{0}};
+    const char *error = NULL;
+    Py_ssize_t least;
+    if (!PyArg_ParseTuple(args, "y*y*nw*", &v[0], &v[1], &least, &v[2]))
+        return NULL;
+    const uint32_t *values = v[0].buf;
+    const int64_t *offsets = v[1].buf;
+    uint8_t *flags = v[2].buf;
+    Py_ssize_t count = COUNT(v[0], uint32_t), rows = COUNT(v[1], int64_t) - 1, found = 0;
+    if (least < 1 || least > 255 || v[2].len != count || rows < 0)
+        return finish(v, 3, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    int wide = 12, bits = 8;
+    while (wide < 24 && (Py_ssize_t)1 << wide < 2 * count)
+        wide++;
+    uint8_t *counts = calloc((size_t)1 << wide, 1);
+    Met *slots = calloc((size_t)1 << bits, sizeof *slots);
+    size_t used = 0;
+    if (!counts || !slots)
+        error = NO_MEMORY;
+    else if (!are_offsets(offsets, rows + 1, count) || offsets[0] || offsets[rows] != count)
+        error = BAD_OFFSETS;
+    for (Py_ssize_t i = 0; i < count && !error; i++) {
+        uint8_t *shared = &counts[values[i] * P1 >> (32 - wide)];
+        *shared += *shared < least;
+    }
+    for (Py_ssize_t row = 0; row < rows && !error; row++)
+        for (Py_ssize_t i = (Py_ssize_t)offsets[row]; i < offsets[row + 1]; i++) {
+            if (counts[values[i] * P1 >> (32 - wide)] < least)
+                continue;
+            Met *met = find_met(slots, bits, values[i]);
+            if (met->row == row + 1)
+                continue;
+            if (!met->row && 2 * ++used > (size_t)1 << bits) {
+                if (bits == 31 || !double_slots(&slots, &bits)) {
+                    error = NO_MEMORY;
+                    break;
+                }
+                met = find_met(slots, bits, values[i]);
+            }
+            met->value = values[i];
+            met->count += met->count < least;
+            met->row = row + 1;
+        }
+    for (Py_ssize_t i = 0; i < count && !error; i++)
+        if (counts[values[i] * P1 >> (32 - wide)] == least) {
+            flags[i] = find_met(slots, bits, values[i])->count == least;
+            found += flags[i];
+        }
+    free(counts);
+    free(slots);
+    Py_END_ALLOW_THREADS
+    return finish(v, 3, found, error);
+}
+
+/* Sorts by the upper half, `spare` has room for as many. */
+static void sort_upper_half(uint64_t *values, uint64_t *spare, Py_ssize_t count)
+{
+    for (int shift = 32; shift < 64; shift += 8) {
+        size_t places[257] = {0};
+        for (Py_ssize_t i = 0; i < count; i++)
+            places[(values[i] >> shift & 0xFF) + 1]++;
+        for (int digit = 0; digit < 256; digit++)
+            places[digit + 1] += places[digit];
+        for (Py_ssize_t i = 0; i < count; i++)
+            spare[places[values[i] >> shift & 0xFF]++] = values[i];
+        uint64_t *other = values;
+        values = spare;
+        spare = other;
+    }
+}
+
+PyDoc_STRVAR(encode_doc, "encode(values, codes): fills the places (uint32) of the values (uint32) among the distinct ones; gives back those, ascending, and\n"
+                         "how often each occurs (bytearrays of uint32 and int64).");
+
+static PyObject *encode(PyObject *module, PyObject *args)
+{
+    Py_buffer v[2] = {{0}};
+    const char *error = NULL;
+    if (!PyArg_ParseTuple(args, "y*w*", &v[0], &v[1]))
+        return NULL;
+    const uint32_t *values = v[0].buf;
+    uint32_t *codes = v[1].buf;
+    Py_ssize_t count = COUNT(v[0], uint32_t), used = 0;
+    if (COUNT(v[1], uint32_t) != count || count >= UINT32_MAX)
+        return finish(v, 2, 0, BAD_SIZES);
+    int bits = 12;
+    uint64_t *sorted = NULL;
+    uint32_t *distinct = NULL, *ranks = NULL;
+    int64_t *counts = NULL;
+    Py_BEGIN_ALLOW_THREADS
+    Met *slots = calloc((size_t)1 << bits, sizeof *slots);
+    error = slots ? NULL : NO_MEMORY;
+    for (Py_ssize_t i = 0; i < count && !error; i++) { /* in the order they are met; `row` is the number of a value, from 1 */
+        Met *met = find_met(slots, bits, values[i]);
+        if (!met->row) {
+            if (2 * (size_t)(used + 1) > (size_t)1 << bits) {
+                if (bits == 31 || !double_slots(&slots, &bits)) {
+                    error = NO_MEMORY;
+                    break;
+                }
+                met = find_met(slots, bits, values[i]);
+            }
+            met->value = values[i];
+            met->row = ++used;
+        }
+        met->count++;
+        codes[i] = (uint32_t)(met->row - 1);
+    }
+    sorted = malloc((2 * (size_t)used + 1) * sizeof *sorted);
+    distinct = malloc(((size_t)used + 1) * sizeof *distinct);
+    ranks = malloc(((size_t)used + 1) * sizeof *ranks);
+    counts = malloc(((size_t)used + 1) * sizeof *counts);
+    if (!sorted || !distinct || !ranks || !counts)
+        error = NO_MEMORY;
+    for (size_t i = 0; i < (size_t)1 << bits && !error; i++)
+        if (slots[i].row)
+            sorted[slots[i].row - 1] = (uint64_t)slots[i].value << 32 | (uint64_t)(slots[i].row - 1);
+    if (!error)
+        sort_upper_half(sorted, sorted + used, used);
+    for (Py_ssize_t i = 0; i < used && !error; i++) {
+        distinct[i] = (uint32_t)(sorted[i] >> 32);
+        ranks[(uint32_t)sorted[i]] = (uint32_t)i;
+        counts[i] = find_met(slots, bits, distinct[i])->count;
+    }
+    for (Py_ssize_t i = 0; i < count && !error; i++)
+        codes[i] = ranks[codes[i]];
+    free(slots);
+    free(sorted);
+    free(ranks);
+    Py_END_ALLOW_THREADS
+    PyObject *result = NULL, *parts[2] = {NULL, NULL};
+    if (!error) {
+        parts[0] = bytearray_of(distinct, used * (int64_t)sizeof *distinct);
+        parts[1] = bytearray_of(counts, used * (int64_t)sizeof *counts);
+        if (parts[0] && parts[1])
+            result = PyTuple_Pack(2, parts[0], parts[1]);
+        Py_XDECREF(parts[0]);
+        Py_XDECREF(parts[1]);
+    }
+    free(distinct);
+    free(counts);
+    if (error)
+        return finish(v, 2, 0, error);
+    release(v, 2);
+    return result;
+}
+
+/* ---- stories: detect/stories.py, _Index ---------------------------------------------------------------------------------------- */
+
+/* The weighted terms of texts, as `_Index` has them. */
+typedef struct {
+    const uint32_t *codes;
+    const int64_t *offsets;
+    const uint8_t *naming, *numeric; /* by place, by code */
+    Py_ssize_t texts, terms;
+} TermIndex;
+
+/* From codes, offsets, naming, numeric. */
+static const char *make_term_index(const Py_buffer *v, TermIndex *index)
+{
+    *index = (TermIndex){v[0].buf, v[1].buf, v[2].buf, v[3].buf, COUNT(v[1], int64_t) - 1, v[3].len};
+    Py_ssize_t places = COUNT(v[0], uint32_t);
+    if (v[2].len != places)
+        return BAD_SIZES;
+    return are_offsets(index->offsets, index->texts + 1, places) ? NULL : BAD_OFFSETS;
+}
+
+/* The next code that both texts hold, and where it stands in each; 0 at the end. */
+static inline int next_common(const TermIndex *index, int64_t *i, int64_t last_i, int64_t *j, int64_t last_j)
+{
+    while (*i < last_i && *j < last_j) {
+        uint32_t x = index->codes[*i], y = index->codes[*j];
+        if (x == y)
+            return 1;
+        *i += x < y;
+        *j += y < x;
+    }
+    return 0;
+}
+
+#define SUMS 5 /* of a pair: squares of all shared terms, of names, of numbers; weights of numbers, of names */
+
+PyDoc_STRVAR(compare_terms_doc, "compare_terms(codes, offsets, naming, numeric, weights, squares, a, b, sums): fills five sums (float64) over the terms that\n"
+                                "texts a[i] and b[i] share: the squares of all, of names, of numbers, the weights of numbers, of names.");
+
+static PyObject *compare_terms(PyObject *module, PyObject *args)
+{
+    Py_buffer v[9] = {{0}};
+    TermIndex index;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*y*y*w*", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7], &v[8]))
+        return NULL;
+    const double *weights = v[4].buf, *squares = v[5].buf;
+    const int64_t *a = v[6].buf, *b = v[7].buf;
+    double *sums = v[8].buf;
+    Py_ssize_t pairs = COUNT(v[6], int64_t);
+    const char *error = make_term_index(v, &index);
+    if (!error && (COUNT(v[4], double) != index.terms || COUNT(v[5], double) != index.terms || COUNT(v[7], int64_t) != pairs || COUNT(v[8], double) != SUMS * pairs))
+        error = BAD_SIZES;
+    Py_BEGIN_ALLOW_THREADS
+    if (!error && (!are_rows(a, pairs, index.texts) || !are_rows(b, pairs, index.texts)))
+        error = BAD_OFFSETS;
+    for (Py_ssize_t p = 0; p < pairs && !error; p++) {
+        double sum[SUMS] = {0};
+        int64_t i = index.offsets[a[p]], j = index.offsets[b[p]];
+        for (; next_common(&index, &i, index.offsets[a[p] + 1], &j, index.offsets[b[p] + 1]); i++, j++) {
+            uint32_t code = index.codes[i];
+            if (code >= index.terms) {
+                error = BAD_OFFSETS;
+                break;
+            }
+            sum[0] += squares[code];
+            if (index.naming[i] & index.naming[j]) {
+                sum[1] += squares[code];
+                sum[4] += weights[code];
+            }
+            if (index.numeric[code]) {
+                sum[2] += squares[code];
+                sum[3] += weights[code];
+            }
+        }
+        memcpy(sums + SUMS * p, sum, sizeof sum);
+    }
+    Py_END_ALLOW_THREADS
+    return finish(v, 9, pairs, error);
+}
+
+/* The occurrences of names and numbers of texts. */
+typedef struct {
+    const uint32_t *sightings, *contexts;
+    const int64_t *bounds;
+} Sightings;
+
+/* The terms that `text` has in words of its own. */
+static int gather_own(const Sightings *seen, int64_t text, int64_t other, HashSet *contexts, Grown *room, HashSet *own, Grown *own_room)
+{
+    const int64_t first = seen->bounds[text], last = seen->bounds[text + 1], from = seen->bounds[other], to = seen->bounds[other + 1];
+    if (!clear_set(contexts, room, to - from) || !clear_set(own, own_room, last - first))
+        return 0;
+    for (int64_t i = from; i < to; i++)
+        add_hash(contexts, seen->contexts[i]);
+    for (int64_t i = first; i < last; i++)
+        if (!holds(contexts, seen->contexts[i]))
+            add_hash(own, seen->sightings[i]);
+    return 1;
+}
+
+PyDoc_STRVAR(find_evidence_doc, "find_evidence(codes, offsets, naming, numeric, hashes, sightings, contexts, bounds, a, b, counts): the codes of the names and\n"
+                                "numbers that texts a[i] and b[i] share and both found out (a bytearray of uint32), and how many each pair has (int64).");
+
+static PyObject *find_evidence(PyObject *module, PyObject *args)
+{
+    Py_buffer v[11] = {{0}};
+    TermIndex index;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*y*y*y*y*w*", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7], &v[8], &v[9], &v[10]))
+        return NULL;
+    const uint32_t *hashes = v[4].buf;
+    const Sightings seen = {v[5].buf, v[6].buf, v[7].buf};
+    const int64_t *a = v[8].buf, *b = v[9].buf;
+    int64_t *counts = v[10].buf;
+    Py_ssize_t pairs = COUNT(v[8], int64_t);
+    const char *error = make_term_index(v, &index);
+    if (!error && (COUNT(v[4], uint32_t) != index.terms || v[5].len != v[6].len || COUNT(v[7], int64_t) != index.texts + 1 || v[9].len != v[8].len || v[10].len != v[8].len))
+        error = BAD_SIZES;
+    Grown found = {0}, room[3] = {{0}};
+    HashSet contexts, ours, theirs;
+    Py_BEGIN_ALLOW_THREADS
+    if (!error && (!are_rows(a, pairs, index.texts) || !are_rows(b, pairs, index.texts) || !are_offsets(seen.bounds, index.texts + 1, COUNT(v[5], uint32_t))))
+        error = BAD_OFFSETS;
+    for (Py_ssize_t p = 0; p < pairs && !error; p++) {
+        int64_t i = index.offsets[a[p]], j = index.offsets[b[p]];
+        counts[p] = 0;
+        if (!gather_own(&seen, a[p], b[p], &contexts, &room[0], &ours, &room[1]) || !gather_own(&seen, b[p], a[p], &contexts, &room[0], &theirs, &room[2]))
+            error = NO_MEMORY;
+        for (; !error && next_common(&index, &i, index.offsets[a[p] + 1], &j, index.offsets[b[p] + 1]); i++, j++) {
+            uint32_t code = index.codes[i];
+            if (code >= index.terms) {
+                error = BAD_OFFSETS;
+                break;
+            }
+            if (!index.numeric[code] && !(index.naming[i] && index.naming[j]))
+                continue;
+            if (!holds(&ours, hashes[code]) || !holds(&theirs, hashes[code]))
+                continue;
+            uint32_t *place = grow(&found, sizeof *place);
+            if (!place) {
+                error = NO_MEMORY;
+                break;
+            }
+            *place = code;
+            counts[p]++;
+        }
+    }
+    Py_END_ALLOW_THREADS
+    PyObject *result = error ? NULL : bytearray_of(found.data, (int64_t)found.used);
+    free(found.data);
+    for (int i = 0; i < 3; i++)
+        free(room[i].data);
+    Py_XDECREF(finish(v, 11, 0, error));
+    return result;
+}
+
+PyDoc_STRVAR(weigh_texts_doc, "weigh_texts(codes, offsets, cased, named, rare, numeric, squares, naming, norms): fills whether each term of each text counts as a\n"
+                              "name there (bytes), and the sums of the squares of all its terms, of those that do, of its numbers (float64, 3 a text).");
+
+static PyObject *weigh_texts(PyObject *module, PyObject *args)
+{
+    Py_buffer v[9] = {{0}};
+    const char *error = NULL;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*y*w*w*", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7], &v[8]))
+        return NULL;
+    const uint32_t *codes = v[0].buf;
+    const int64_t *offsets = v[1].buf;
+    const uint8_t *cased = v[2].buf, *named = v[3].buf, *rare = v[4].buf, *numeric = v[5].buf;
+    const double *squares = v[6].buf;
+    uint8_t *naming = v[7].buf;
+    double *norms = v[8].buf;
+    Py_ssize_t places = COUNT(v[0], uint32_t), texts = COUNT(v[1], int64_t) - 1, terms = COUNT(v[6], double);
+    if (texts < 0 || v[2].len != texts || v[3].len != terms || v[4].len != terms || v[5].len != terms || v[7].len != places || COUNT(v[8], double) != 3 * texts)
+        return finish(v, 9, 0, BAD_SIZES);
+    Py_BEGIN_ALLOW_THREADS
+    if (!are_offsets(offsets, texts + 1, places))
+        error = BAD_OFFSETS;
+    for (Py_ssize_t i = 0; i < places && !error; i++)
+        error = codes[i] < terms ? NULL : BAD_OFFSETS;
+    for (Py_ssize_t d = 0; d < texts && !error; d++) {
+        double all = 0, names = 0, numbers = 0;
+        for (int64_t i = offsets[d]; i < offsets[d + 1]; i++) {
+            const uint32_t code = codes[i];
+            naming[i] = named[code] || (rare[code] && !cased[d]);
+            all += squares[code];
+            names += naming[i] ? squares[code] : 0;
+            numbers += numeric[code] ? squares[code] : 0;
+        }
+        norms[3 * d] = all, norms[3 * d + 1] = names, norms[3 * d + 2] = numbers;
+    }
+    Py_END_ALLOW_THREADS
+    return finish(v, 9, texts, error);
 }
 
 /* ---- words as people count them: text/words.py, count_words ------------------------------------------------------------------- */
@@ -2193,6 +3925,167 @@ static PyObject *spellings(PyObject *module, PyObject *args)
     return finish(v, 3, varies, error);
 }
 
+/* ---- words in runs: detect/templates.py, _count_shared ------------------------------------------------------------------------- */
+
+/* The words of a text between spaces, as hashes. */
+typedef struct {
+    uint64_t *hashes;
+    Py_ssize_t count, room;
+} HashedWords;
+
+static int hash_text_words(const Source *source, HashedWords *words)
+{
+    words->count = 0;
+    if (words->room < source->size / 2 + 1) {
+        free(words->hashes);
+        words->room = source->size / 2 + 1;
+        words->hashes = malloc((size_t)words->room * sizeof *words->hashes);
+        if (!words->hashes)
+            return 0;
+    }
+    Py_ssize_t at = 0;
+    while (next_word(source->text, source->size, &at, &words->hashes[words->count]))
+        words->count++;
+    return 1;
+}
+
+/* A text in which the words of others are looked up: the place of each word before which the same word stands next, counted from 1,
+   and by slots of a table the last place of a word. `runs` are the lengths of the runs that end at each word, twice. */
+typedef struct {
+    HashedWords words;
+    int32_t *before, *slots, *runs;
+    size_t last;
+} Reference;
+
+static int32_t *find_slot(const Reference *reference, uint64_t hash)
+{
+    size_t slot = (size_t)hash & reference->last;
+    while (reference->slots[slot] && reference->words.hashes[reference->slots[slot] - 1] != hash)
+        slot = (slot + 1) & reference->last;
+    return &reference->slots[slot];
+}
+
+static int make_reference(const Source *source, Reference *reference)
+{
+    if (!hash_text_words(source, &reference->words) || reference->words.count > INT32_MAX / 4)
+        return 0;
+    const size_t count = (size_t)reference->words.count;
+    for (reference->last = 15; reference->last < 2 * count;)
+        reference->last = 2 * reference->last + 1;
+    reference->slots = calloc(reference->last + 1, sizeof *reference->slots);
+    reference->before = malloc((count + 1) * sizeof *reference->before);
+    reference->runs = calloc(2 * (count + 1), sizeof *reference->runs);
+    if (!reference->slots || !reference->before || !reference->runs)
+        return 0;
+    for (size_t i = count; i-- > 0;) { /* from the end, so that the places of a word are met from the first on */
+        int32_t *slot = find_slot(reference, reference->words.hashes[i]);
+        reference->before[i] = *slot;
+        *slot = (int32_t)i + 1;
+    }
+    return 1;
+}
+
+/* Parts of two texts that may hold a run. */
+typedef struct {
+    int32_t low, high, from, to;
+} Part;
+
+/* Counts the words of the reference that stand in runs of `least` words or more of another text, as difflib's SequenceMatcher finds
+   them: the longest run, of such the first, then the same before and behind it. firsts: of each word of the other text its first place
+   in the reference, from 1; parts: as many as words, and one. */
+static void match_text(const Reference *reference, const int32_t *firsts, int32_t count, Part *parts, int32_t least, int64_t *counts)
+{
+    int32_t *runs[2] = {reference->runs, reference->runs + reference->words.count + 1};
+    Py_ssize_t open = 1;
+    parts[0] = (Part){0, count, 0, (int32_t)reference->words.count};
+    while (open) {
+        const Part part = parts[--open];
+        int32_t at = 0, place = 0, size = 0;
+        for (int32_t i = part.low; i <= part.high; i++) {
+            int32_t *here = runs[i & 1], *last = runs[~i & 1];
+            if (i < part.high)
+                for (int32_t j = firsts[i]; j && j <= part.to; j = reference->before[j - 1]) {
+                    if (j <= part.from)
+                        continue;
+                    here[j] = last[j - 1] + 1;
+                    if (here[j] > size) {
+                        size = here[j];
+                        at = i + 1 - size;
+                        place = j - size;
+                    }
+                }
+            if (i > part.low)
+                for (int32_t j = firsts[i - 1]; j && j <= part.to; j = reference->before[j - 1])
+                    last[j] = 0;
+        }
+        if (!size)
+            continue;
+        for (int32_t j = place; size >= least && j < place + size; j++)
+            counts[j]++;
+        if (part.low < at && part.from < place)
+            parts[open++] = (Part){part.low, at, part.from, place};
+        if (at + size < part.high && place + size < part.to)
+            parts[open++] = (Part){at + size, part.high, place + size, part.to};
+    }
+}
+
+PyDoc_STRVAR(match_words_doc, "match_words(texts, least): for each word of the first text (between spaces) how many of the others have it in a run of so many\n"
+                              "words, a bytearray of int64; None if a text has no UTF-8.");
+
+static PyObject *match_words(PyObject *module, PyObject *args)
+{
+    PyObject *texts, *result = NULL;
+    Py_ssize_t least;
+    if (!PyArg_ParseTuple(args, "O!n", &PyTuple_Type, &texts, &least))
+        return NULL;
+    Py_ssize_t count = PyTuple_Size(texts);
+    if (count < 1 || least < 1 || least > INT32_MAX) {
+        PyErr_SetString(PyExc_ValueError, BAD_SIZES);
+        return NULL;
+    }
+    Source *sources = gather_texts(texts, count);
+    if (!sources)
+        return NULL;
+    Reference reference = {{0}, NULL, NULL, NULL, 0};
+    HashedWords words = {0};
+    int64_t *counts = NULL;
+    int state = 1;
+    for (Py_ssize_t i = 0; i < count; i++)
+        state &= !sources[i].refused;
+    if (!state) {
+        free(sources);
+        Py_RETURN_NONE;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    state = make_reference(&sources[0], &reference);
+    counts = calloc((size_t)reference.words.count + 1, sizeof *counts);
+    for (Py_ssize_t i = 1; i < count && state && counts; i++) {
+        state = hash_text_words(&sources[i], &words) && words.count < INT32_MAX;
+        int32_t *firsts = state ? malloc(((size_t)words.count + 1) * sizeof *firsts) : NULL;
+        Part *parts = state ? malloc(((size_t)words.count + 2) * sizeof *parts) : NULL;
+        state = firsts && parts;
+        for (Py_ssize_t w = 0; state && w < words.count; w++)
+            firsts[w] = *find_slot(&reference, words.hashes[w]);
+        if (state)
+            match_text(&reference, firsts, (int32_t)words.count, parts, (int32_t)least, counts);
+        free(firsts);
+        free(parts);
+    }
+    Py_END_ALLOW_THREADS
+    if (state && counts)
+        result = bytearray_of(counts, reference.words.count * (int64_t)sizeof *counts);
+    else
+        PyErr_NoMemory();
+    free(reference.words.hashes);
+    free(reference.before);
+    free(reference.slots);
+    free(reference.runs);
+    free(words.hashes);
+    free(counts);
+    free(sources);
+    return result;
+}
+
 /* ---- lines of JSON: corpus/bulk.py, read_lines -------------------------------------------------------------------------------- */
 
 #define DEPTH 16  /* objects and lists in each other that are followed */
@@ -2542,10 +4435,26 @@ static PyMethodDef methods[] = {
     {"profile", profile, METH_VARARGS, profile_doc},
     {"winnow", winnow, METH_VARARGS, winnow_doc},
     {"count_shared", count_shared, METH_VARARGS, count_doc},
+    {"count_despun", count_despun, METH_VARARGS, count_despun_doc},
+    {"align", align, METH_VARARGS, align_doc},
+    {"count_marked", count_marked, METH_VARARGS, count_marked_doc},
+    {"locate", locate, METH_VARARGS, locate_doc},
+    {"frequent", frequent, METH_VARARGS, frequent_doc},
     {"count_equal", count_equal, METH_VARARGS, count_equal_doc},
     {"repeated", repeated, METH_VARARGS, repeated_doc},
     {"band_keys", band_keys, METH_VARARGS, band_keys_doc},
     {"despin", despin, METH_VARARGS, despin_doc},
+    {"digest", digest, METH_VARARGS, digest_doc},
+    {"sign_classes", sign_classes, METH_VARARGS, sign_classes_doc},
+    {"terms", terms, METH_VARARGS, terms_doc},
+    {"sieve_words", sieve_words, METH_VARARGS, sieve_words_doc},
+    {"take_rows", take_rows, METH_VARARGS, take_rows_doc},
+    {"spread", spread, METH_VARARGS, spread_doc},
+    {"encode", encode, METH_VARARGS, encode_doc},
+    {"weigh_texts", weigh_texts, METH_VARARGS, weigh_texts_doc},
+    {"compare_terms", compare_terms, METH_VARARGS, compare_terms_doc},
+    {"find_evidence", find_evidence, METH_VARARGS, find_evidence_doc},
+    {"match_words", match_words, METH_VARARGS, match_words_doc},
     {"count_words", count_words, METH_O, count_words_doc},
     {"file_words", file_words, METH_VARARGS, file_words_doc},
     {"find_forms", find_forms, METH_VARARGS, find_forms_doc},

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
+from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import numpy as np
 
 from dedupe.config import FindSettings, Settings
 from dedupe.corpus.joined import JoinedCorpus
@@ -26,7 +29,6 @@ from dedupe.repair.layout import count_body_words
 from dedupe.review.regroup import Grouping, part_linked, regroup
 from dedupe.standing import Earlier, add_copies, describe_copies, find_reference_copies
 from dedupe.text.lexicon import load_classes
-from dedupe.text.normal import as_text
 from dedupe.text.words import count_words
 
 if TYPE_CHECKING:
@@ -109,7 +111,10 @@ def relate(
     templates = Templates()
     if "template" in settings.find.kinds:
         templates = find_templates(source, places, profiles, ids, found.pairs).concerning(own)
-    found = replace(found, pairs=_concerning(own, found.pairs), sharing=_concerning(own, found.sharing))
+    if foreign:
+        concerned_rows = np.array([id in own for id in ids], np.bool_)
+        sharing = found.sharing.select(concerned_rows[found.sharing.a] | concerned_rows[found.sharing.b])
+        found = replace(found, pairs=_concerning(own, found.pairs), sharing=sharing)
     boilerplate: tuple[CommonPassage, ...] = ()
     furniture: Mapping[str, Sequence[tuple[int, int]]] = {}
     if not PASSAGE_KINDS.isdisjoint(settings.find.kinds):
@@ -155,9 +160,12 @@ def _concerning(own: Collection[str], pairs: Iterable[Pair]) -> tuple[Pair, ...]
 
 def _join(pairs: Sequence[Pair], further: Iterable[Pair]) -> tuple[Pair, ...]:
     """The pairs, and those of the further ones whose articles are not among them, in order."""
+    more = tuple(further)
+    if not more:
+        return tuple(pairs)
     known = {(pair.a, pair.b) for pair in pairs}
-    new = (pair for pair in further if (pair.a, pair.b) not in known)
-    return tuple(sorted((*pairs, *new), key=lambda pair: (pair.a, pair.b)))
+    new = (pair for pair in more if (pair.a, pair.b) not in known)
+    return tuple(sorted((*pairs, *new), key=attrgetter("a", "b")))
 
 
 def read_through(corpus: Source, settings: Settings, track: Track) -> Reading:
@@ -170,7 +178,7 @@ def read_through(corpus: Source, settings: Settings, track: Track) -> Reading:
     for stretch in track(corpus.stretches(), "read and profile"):
         profiler.extend(stretch.texts)
         if terms:
-            terms.extend(map(as_text, stretch.texts))
+            terms.extend(stretch.texts)
         places.update(zip(stretch.ids, zip(repeat(stretch.input), stretch.numbers, strict=False), strict=True))
         dates += stretch.dates
         sources += [numbers.setdefault(source, len(numbers)) if source else -1 for source in stretch.sources]

@@ -1,15 +1,19 @@
 """Shared passages: every long run is found and told exactly, boilerplate links nothing, and kinds are told apart."""
 
 import random
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dedupe import kernel
 from dedupe.config import FindSettings
-from dedupe.detect.align import Aligner
-from dedupe.detect.boilerplate import SOURCE_MOST, find_boilerplate, make_boilerplate
+from dedupe.detect import align, passages
+from dedupe.detect.align import Aligner, align_pairs
+from dedupe.detect.boilerplate import LEAST_RUN, SOURCE_MOST, find_boilerplate, make_boilerplate
+from dedupe.detect.columns import chain_sizes
 from dedupe.detect.find import Found, find_pairs
 from dedupe.detect.fingerprints import SURE_WORDS, winnow_shingles
 from dedupe.detect.passages import align_texts, cut_spans, trace_passages
@@ -54,7 +58,7 @@ def test_unrelated_texts_share_nothing():
     texts = {f"a{i}": make_words(300, i, size=100_000) for i in range(30)}
     found, pairs = relate(texts)
     assert pairs == []
-    assert found.sharing == ()
+    assert len(found.sharing) == 0
 
 
 @pytest.mark.parametrize("shingle_words", [1, 2, 3, 5, 8, 12])
@@ -215,6 +219,78 @@ def test_aligned_runs_are_shared_disjoint_and_the_longest_is_among_them(a: list[
     longest = max((size for _, _, size in all_runs(a, b, least)), default=0)
     if longest >= 12:  # a shorter one may consist of what stands everywhere
         assert max(run.words for run in runs) == longest
+
+
+texts_of_words = st.lists(
+    st.lists(st.sampled_from("abcd"), max_size=60) | st.sampled_from(["a" * 90, "ab" * 40, "abcd" * 30, "abcaabcab" * 9]),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(texts_of_words, st.integers(1, 4), st.integers(1, 12), st.data())
+@settings(max_examples=300, deadline=None)
+def test_both_kernels_align_alike(texts: list[str], shingle_words: int, least: int, data: st.DataObject):
+    hashes, counts = hash_in_order(tokenize([" ".join(text) for text in texts]), shingle_words)
+    pairs = data.draw(st.lists(st.tuples(*(st.integers(0, len(texts) - 1),) * 2), max_size=8))
+    a, b = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
+
+    def align() -> list[list[int]]:
+        runs = align_pairs(hashes, chain_sizes(counts), a, b, shingle_words, least)
+        return [run for portion in runs for run in portion.tolist()]
+
+    fast = align()
+    with patch.object(kernel, "_COMPILED", None):
+        assert align() == fast
+
+
+def test_portions_of_pairs_are_aligned_as_all_at_once(monkeypatch: pytest.MonkeyPatch):
+    hashes, counts = hash_in_order(tokenize([make_words(60, seed % 3) + " " + make_words(60, seed) for seed in range(9)]), 3)
+    a, b = np.triu_indices(9, 1)
+    [whole] = align_pairs(hashes, chain_sizes(counts), a, b, 3, 10)
+    monkeypatch.setattr(align, "_PORTION", 500)
+    portions = list(align_pairs(hashes, chain_sizes(counts), a, b, 3, 10))
+    assert len(portions) > 3
+    assert np.concatenate(portions).tolist() == whole.tolist()
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_text_that_repeats_one_word_is_aligned_in_time(compiled: bool):
+    hashes = np.full(5000, 7, np.uint32)
+    with patch.object(kernel, "_COMPILED", kernel.compiled_kernel() if compiled else None):
+        [runs] = align_pairs(hashes, np.array([0, 3000, 5000]), np.array([0]), np.array([1]), 5, 10)
+    assert runs[:, 3].max() == 2004
+
+
+flags = st.lists(st.booleans(), min_size=1, max_size=30)
+
+
+@given(flags, st.data())
+def test_words_of_boilerplate_in_either_text_are_counted(flags: list[bool], data: st.DataObject):
+    size = data.draw(st.integers(0, len(flags)))
+    a, b = (data.draw(st.integers(0, len(flags) - size)) for _ in "ab")
+    columns = (np.array([number], np.int64) for number in (a, b, size))
+    expected = sum(x or y for x, y in zip(flags[a : a + size], flags[b : b + size], strict=True))
+    assert passages._count_marked(np.array(flags), *columns).tolist() == [expected]
+
+
+@given(st.lists(st.lists(st.booleans(), max_size=25), min_size=1, max_size=4), st.integers(1, 12))
+def test_words_under_frequent_shingles_in_a_row_are_boilerplate(texts: list[list[bool]], shingle_words: int):
+    # A text of fewer words than a shingle has one, of all of them.
+    words = [len(marks) + shingle_words - 1 if len(marks) > 1 else 3 * len(marks) for marks in texts]
+    expected = []
+    for marks, count in zip(texts, words, strict=True):
+        common = [False] * count
+        for begin in range(len(marks)):
+            end = begin
+            while end < len(marks) and marks[end]:
+                end += 1
+            if end > begin and end - begin + shingle_words - 1 >= LEAST_RUN:
+                common[begin : end + shingle_words - 1] = [True] * len(common[begin : end + shingle_words - 1])
+        expected += common
+    columns = (chain_sizes(np.array(sizes)) for sizes in (list(map(len, texts)), words))
+    flat = np.array([mark for marks in texts for mark in marks], np.bool_)
+    assert passages._cover_words(flat, *columns, shingle_words).tolist() == expected
 
 
 def test_a_long_run_through_what_repeats_stays_whole():

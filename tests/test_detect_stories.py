@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedupe.detect.stories import StoryLink, group_stories, link_stories
-from dedupe.detect.terms import CAPITAL, NUMBER, TermProfiler, Terms, extract_terms, spell_terms
+from dedupe.detect.terms import CAPITAL, NUMBER, TermProfiler, Terms, extract_terms, judge_figures, spell_terms
 
 CORPUS = ROOT / "seeds" / "corpus"
 SUBJECTS = sorted(path.name.removesuffix("-independent.txt") for path in CORPUS.glob("*-independent.txt"))
@@ -176,6 +176,20 @@ def test_a_number_is_one_term_as_it_is_written(text: str, number: str) -> None:
     assert list(spell_terms(text, numbers).values()) == [number]
 
 
+def test_round_numbers_and_dates_are_worth_less() -> None:
+    rarity = {}
+    for number in ("7", "2,600", "26", "1998", "1,998", "0"):
+        terms = extract_terms([f"they said {number} of them"])
+        shares, worths = judge_figures(terms.figures)
+        rarity[number] = (shares.tolist(), worths.tolist())
+    assert rarity["2,600"] == ([0.6 / 26], [1.0])
+    assert rarity["26"] == ([0.6 / 26], [0.5])
+    assert rarity["1998"] == ([0.6 / 1998], [0.5])
+    assert rarity["1,998"] == ([0.6 / 1998], [1.0])
+    assert rarity["7"] == ([0.6 / 7], [0.5])
+    assert rarity["0"] == ([0.3], [0.5])
+
+
 @given(st.lists(st.text(max_size=80), max_size=6))
 @settings(max_examples=60, deadline=None)
 def test_any_text_has_terms_in_order_and_of_one_batch_or_many(texts: list[str]) -> None:
@@ -190,8 +204,9 @@ def test_any_text_has_terms_in_order_and_of_one_batch_or_many(texts: list[str]) 
 
 
 def cut(terms: Terms, row: int) -> Terms:
-    at, seen = slice(terms.offsets[row], terms.offsets[row + 1]), slice(terms.bounds[row], terms.bounds[row + 1])
-    offsets, bounds = (np.array([0, part.stop - part.start]) for part in (at, seen))
+    columns = terms.offsets, terms.bounds, terms.figure_bounds
+    at, seen, counted = (slice(column[row], column[row + 1]) for column in columns)
+    offsets, bounds, figure_bounds = (np.array([0, part.stop - part.start]) for part in (at, seen, counted))
     return Terms(
         terms.terms[at],
         terms.marks[at],
@@ -199,13 +214,14 @@ def cut(terms: Terms, row: int) -> Terms:
         terms.sightings[seen],
         terms.contexts[seen],
         bounds,
-        {},
+        terms.figures[counted],
+        figure_bounds,
         terms.cased[row : row + 1],
     )
 
 
 def assert_same(one: Terms, two: Terms) -> None:
-    for name in ("terms", "marks", "offsets", "sightings", "contexts", "bounds", "cased"):
+    for name in Terms.__slots__:
         assert getattr(one, name).tolist() == getattr(two, name).tolist(), name
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dedupe.config import RepairSettings
 from dedupe.model import Article
 from dedupe.repair.grammar import (
+    announced_number,
     compare,
     doubles_a_word,
     fit_possessive,
@@ -149,10 +150,38 @@ def test_a_closing_quotation_mark_is_no_possessive() -> None:
         ("the bus", "singular"),
         ("the crisis", "singular"),
         ("when the ships", "plural"),
+        ("on the days after she", "singular"),
+        ("and this", "singular"),
+        ("two thirds of the island", "singular"),
+        ("half of the ships", "plural"),
     ],
 )
 def test_the_number_of_a_subject(subject: str, number: str | None) -> None:
     assert subject_number(subject.split()[::-1], {"women"}) == number
+
+
+@pytest.mark.parametrize(
+    ("announced", "number"),
+    [
+        ("a storm over the hills", "singular"),
+        ("also another storm", "singular"),
+        ("no longer a mayor", "singular"),
+        ("no proof of it", "singular"),
+        ("no crisis", "singular"),
+        ("a number of storms", "plural"),
+        ("a few storms", "plural"),
+        ("no heavy storms in May", "plural"),
+        ("no women", "plural"),
+        ("several", "plural"),
+        ("storms", "plural"),
+        ("rain", None),
+        ("a lot", None),
+        ("such a storm", "singular"),
+        ("", None),
+    ],
+)
+def test_the_number_of_what_there_is(announced: str, number: str | None) -> None:
+    assert announced_number(announced.split(), {"women"}) == number
 
 
 @pytest.mark.parametrize(
@@ -165,6 +194,7 @@ def test_the_number_of_a_subject(subject: str, number: str | None) -> None:
         ("more", "careful", None),
         ("more", "quickly", None),
         ("more", "real-time", None),
+        ("more", "next", None),
     ],
 )
 def test_short_adjectives_are_compared_by_endings(degree: str, adjective: str, form: str | None) -> None:

@@ -11,12 +11,16 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 from conftest import Cli
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from dedupe import __version__, kernel
 from dedupe.config import FindSettings
-from dedupe.detect import batches, boilerplate, fingerprints, lsh, minhash, profile, shingles, verify
+from dedupe.detect import batches, boilerplate, despun, fingerprints, lsh, minhash, profile, shingles, stories, verify
+from dedupe.detect.columns import chain_sizes, encode_values, find_spread, take_rows
+from dedupe.detect.stories import link_stories
+from dedupe.detect.templates import _count_shared
+from dedupe.detect.terms import extract_terms, spell_terms
 from dedupe.repair.encoding import _fix_line, fix_encoding
 from dedupe.repair.layout import clean_residue, read_layout
 from dedupe.repair.shape import MOJIBAKE, find_shapes
@@ -24,7 +28,7 @@ from dedupe.repair.sieve import Sieve
 from dedupe.repair.slips import find_slips
 from dedupe.repair.spintax import find_spintax
 from dedupe.repair.variants import _tables, flag_variants
-from dedupe.text.classes import ClassMap
+from dedupe.text.classes import ClassMap, DespunTokens
 from dedupe.text.lexicon import load_lexicon
 from dedupe.text.normal import prepare_texts, tokenize
 from dedupe.text.words import count_words
@@ -143,6 +147,111 @@ def test_hashes_of_spans_are_the_same(data: bytes, drawn: st.DataObject) -> None
     assert fast == slow
 
 
+PROSE = "Ab Éß 9٣१½², .;:'’–-\u2009\u00a0(“\"‘ \u0301カ東\n_\ud800"
+
+
+@compiled
+@given(st.lists(TEXT | st.text(PROSE, max_size=120), max_size=5))
+@settings(max_examples=1000, deadline=None)
+def test_terms_are_the_same(texts: list[str]) -> None:
+    fast, slow = both(lambda: extract_terms(texts))
+    assert fast == slow
+
+
+@compiled
+@pytest.mark.parametrize("where", ["and {}b, {}9 9{}9 9{}", "and, “{}{}a” 9.{} {}.9 {}{}"])
+def test_terms_are_the_same_for_every_character(where: str) -> None:
+    for start in range(0, 0x30000, 0x1000):
+        texts = [where.replace("{}", chr(code)) for code in range(start, start + 0x1000)]
+        fast, slow = both(lambda texts=texts: extract_terms(texts))
+        assert fast == slow
+
+
+@compiled
+@given(st.text(PROSE, max_size=120), st.data())
+@settings(max_examples=500, deadline=None)
+def test_terms_are_spelled_alike(text: str, drawn: st.DataObject) -> None:
+    terms = extract_terms([text]).terms.tolist()
+    wanted = drawn.draw(st.lists(st.sampled_from(terms))) if terms else []
+    fast, slow = both(lambda: spell_terms(text, wanted))
+    assert fast == slow
+
+
+@compiled
+def test_terms_of_bytes_are_those_of_the_text() -> None:
+    texts = ["In Velsing, Ada Brandt saw 9,400 flats.", "Ré e\u0301, Ré 5٣ 東京", ""]
+    assert columns(extract_terms([text.encode() for text in texts])) == columns(extract_terms(texts))
+
+
+@compiled
+@given(HASHES, st.lists(st.integers(0, 5), max_size=8), st.integers(1, 4))
+@settings(deadline=None)
+def test_rows_and_their_values_are_the_same(sets: list[list[int]], chosen: list[int], least: int) -> None:
+    values, counts = joined(sets)
+    offsets, rows = chain_sizes(counts), np.array([row for row in chosen if row < len(sets)], np.int64)
+    calls = [
+        lambda: take_rows(values, offsets, rows),
+        lambda: find_spread(values, offsets, least),
+        lambda: encode_values(values),
+    ]
+    for call in calls:
+        fast, slow = both(call)
+        assert fast == slow
+
+
+@compiled
+def test_many_values_are_encoded_alike() -> None:
+    values = np.random.default_rng(5).integers(0, 2**32, 60_000).astype(np.uint32)
+    values = np.concatenate([values, values[::7], np.arange(20_000, dtype=np.uint32)])
+    offsets = np.arange(0, len(values) + 1, 4)
+    for call in (lambda: encode_values(values), lambda: find_spread(values, offsets, 2)):
+        fast, slow = both(call)
+        assert fast == slow
+
+
+NAMES = [
+    "Ada Brandt",
+    "Karin Holt",
+    "Tom Weir",
+    "Velsing",
+    "Paul Ames",
+    "Mill Lane",
+    "the mayor",
+    "a boat",
+    "won on",
+    "東京",
+    "met",
+]
+FIGURES = ["4,120", "917", "91", "12", "2019", "3-2", "8"]
+
+
+@compiled
+@given(st.lists(st.lists(st.sampled_from([*NAMES, *FIGURES]), min_size=8, max_size=40), min_size=3, max_size=8), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_stories_are_the_same(reports: list[list[str]], cased: bool) -> None:
+    texts = [" ".join(f"and {word} did come by in the end" for word in words) + " ".join(words[::-1]) for words in reports]
+    terms = extract_terms(texts if cased else [text.lower() for text in texts])
+    rows, moments = np.arange(len(texts)), np.full(len(texts), np.nan)
+    lenient = {"_NAMES": 1, "_NAME_WEIGHT": 0.0, "_NAME_COSINE": 0.0, "_COSINE": 0.0, "_NUMBER_COSINE": 0.0}
+    with patch.multiple(stories, **lenient):
+        fast, slow = both(lambda: tuple(link_stories(terms, rows, moments, 3)))
+    assert fast == slow
+    event("linked" if fast else "not linked")
+    fast, slow = both(lambda: tuple(link_stories(terms, rows, moments, 3)))
+    assert fast == slow
+
+
+WORDS = st.lists(st.sampled_from("abcd"), max_size=30) | st.lists(st.sampled_from("abcdefghéカ\ud800"), max_size=30)
+
+
+@compiled
+@given(st.lists(WORDS, min_size=1, max_size=5))
+@settings(max_examples=1500, deadline=None)
+def test_matching_words_are_the_same(texts: list[list[str]]) -> None:
+    fast, slow = both(lambda: _count_shared([f" {' '.join(words)} " for words in texts]))
+    assert fast == slow
+
+
 @compiled
 @given(HASHES)
 @settings(deadline=None)
@@ -182,8 +291,51 @@ def test_counts_of_shared_hashes_are_the_same(
     a, b = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
     none = (np.empty(0, np.int64),) * 3
     left_out = boilerplate.make_boilerplate(np.array(sorted(omitted), np.uint32), *none) if leave_out and omitted else None
-    fast, slow = both(lambda: verify.count_shared(hashes, offsets, a, b, left_out))
+    for order in (np.arange(len(a)), np.argsort(a, kind="stable")):
+        fast, slow = both(lambda order=order: verify.count_both(hashes, offsets, a[order], b[order], left_out))
+        assert fast == slow
+
+
+@compiled
+@given(st.lists(st.lists(st.integers(0, 5) | st.integers(0, 2**32 - 1), max_size=60), min_size=1, max_size=5), st.data())
+@settings(deadline=None)
+def test_despun_numbers_are_the_same(texts: list[list[int]], drawn: st.DataObject) -> None:
+    codes, counts = joined(texts)
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    surfaces = codes ^ np.uint32(drawn.draw(st.integers(0, 3)))
+    surfaces[::3] &= 2
+    tokens = DespunTokens(codes, surfaces, offsets, np.zeros(len(texts), np.int64))
+    pairs = drawn.draw(st.lists(st.tuples(*(st.integers(0, len(texts) - 1),) * 2), max_size=12).map(sorted))
+    a, b = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
+    for least in (0.0, 0.3):
+        fast, slow = both(lambda least=least: despun.measure_despun(tokens, a, b, least))
+        assert fast == slow
+
+
+@compiled
+def test_crowded_and_large_sets_are_counted_alike() -> None:
+    chooser = np.random.default_rng(1)
+    sets = [
+        chooser.choice(np.arange(spread, dtype=np.uint32), size, replace=False)
+        for spread, size in ((3000, 2000), (3000, 1000), (2**20, 50_000), (2**20, 3), (9, 0), (60, 60))
+    ]
+    hashes = np.concatenate([np.sort(values) for values in sets])
+    offsets = np.cumsum([0, *map(len, sets)])
+    a, b = (side.ravel() for side in np.indices((6, 6)))
+    frequent = boilerplate.make_boilerplate(np.arange(0, 3000, 7, dtype=np.uint32), *(np.empty(0, np.int64),) * 3)
+    fast, slow = both(lambda: verify.count_both(hashes, offsets, a, b, frequent))
     assert fast == slow
+
+
+@compiled
+@given(st.lists(st.integers(0, 9) | st.integers(0, 2**32 - 1), max_size=80), st.integers(0, 6))
+@settings(deadline=None)
+def test_the_hashes_that_occur_often_are_the_same(hashes: list[int], most: int) -> None:
+    for size in (1 << 24, 8):  # of a range: the whole, and a few ones
+        with patch.object(boilerplate, "_RANGE", size):
+            fast, slow = both(lambda: boilerplate._find_repeated(np.array(hashes, np.uint32), most).hashes)
+            assert fast == slow
+            assert fast[0][2] == sorted({value for value in hashes if hashes.count(value) > most})
 
 
 @compiled
@@ -303,8 +455,22 @@ def test_lines_of_any_bytes_are_read_or_left(chunk: bytes, limit: int, names: tu
         ("sign", (np.empty(3, np.uint32), np.array([0, 4]), *np.empty((2, 4), np.uint32), np.empty(4, np.uint32))),
         (
             "count_shared",
-            (np.empty(3, np.uint32), np.array([0, 3]), np.array([1]), np.array([0]), b"", b"", np.empty(1, np.int64)),
+            (np.empty(3, np.uint32), np.array([0, 3]), np.array([1]), np.array([0]), b"", b"", *np.empty((2, 1), np.int64)),
         ),
+        (
+            "count_despun",
+            (np.empty(3, np.uint32), np.array([0, 3]), np.array([0]), np.array([1]), *np.empty((2, 1), int)),
+        ),
+        (
+            "count_despun",
+            (np.empty(3, np.uint32), np.array([0, 4]), np.array([0]), np.array([0]), *np.empty((2, 1), int)),
+        ),
+        ("align", (np.empty(3, np.uint32), np.array([0, 4]), np.array([0]), np.array([0]), 4, 10)),
+        ("align", (np.empty(3, np.uint32), np.array([0, 3]), np.array([0]), np.array([0]), 4, 0)),
+        ("count_marked", (b"\0" * 9, np.array([0]), np.array([8]), np.array([2]), np.empty(1, np.int64))),
+        ("locate", (("a",), {}, np.array([0]), np.array([0, 2]), *np.empty((2, 1), np.int64))),
+        ("locate", (("a",), {}, np.array([-1]), np.array([0, 1]), *np.empty((2, 1), np.int64))),
+        ("frequent", (np.empty(3, np.uint32), 2, 1, 5)),
         ("winnow", (np.empty(3, np.uint32), np.array([-1]), np.array([0]), 3, np.empty(3, np.uint32), np.empty(2, np.int64))),
         ("band_keys", (np.empty(8, np.uint32), 4, 2, 3, 0, np.empty(2, np.uint64))),
         ("count_equal", (np.empty(8, np.uint32), 4, np.array([2]), np.array([0]), np.empty(1, np.int64))),
@@ -327,7 +493,7 @@ def test_lines_of_any_bytes_are_read_or_left(chunk: bytes, limit: int, names: tu
     ],
 )
 def test_what_does_not_fit_is_an_error_and_no_crash(name: str, arguments: tuple[Any, ...]) -> None:
-    with pytest.raises(ValueError, match=r"fit|offsets|forms"):
+    with pytest.raises(ValueError, match=r"fit|offsets|forms|folded"):
         getattr(kernel.compiled_kernel(), name)(*arguments)
 
 

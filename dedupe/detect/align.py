@@ -10,15 +10,20 @@ Source of the choice among overlapping runs: M. Wise, String similarity via gree
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-_REPEATS = 4
+from dedupe.kernel import compiled_kernel
+
+_REPEATS = 4  # as in the compiled kernel
+# Shingles of the shorter texts that are aligned at once.
+_PORTION = 1 << 20
 
 _Hashes = npt.NDArray[np.uint32]
+_Numbers = npt.NDArray[np.int64]
 
 
 class Run(NamedTuple):
@@ -27,6 +32,56 @@ class Run(NamedTuple):
     a: int
     b: int
     words: int
+
+
+def align_pairs(
+    hashes: _Hashes, offsets: _Numbers, a: _Numbers, b: _Numbers, shingle_words: int, least: int
+) -> Iterator[_Numbers]:
+    """The disjoint runs of at least `least` words that the texts a[i] and b[i] share, of some pairs after the other.
+
+    hashes: uint32, the shingle hashes of all texts in the order of the words; offsets: int64, those of text d are
+    hashes[offsets[d] : offsets[d + 1]]; a, b: int64, shape (pairs,). Gives int64, shape (runs, 4): i, the places of the first
+    word in a[i] and in b[i], and the number of words. All runs of a pair come together, in the order of the shorter text.
+
+    >>> hashes = np.array([9, 2, 3, 4, 8, 9, 6, 7, 1, 2, 3, 4, 5, 6, 7], np.uint32)
+    >>> [runs.tolist() for runs in align_pairs(hashes, np.array([0, 8, 15]), np.array([0]), np.array([1]), 2, least=3)]
+    [[[0, 1, 1, 4], [0, 6, 5, 3]]]
+    """
+    sizes = np.diff(offsets)
+    swapped = sizes[b] >= sizes[a]
+    longer, shorter = np.where(swapped, b, a), np.where(swapped, a, b)
+    order = np.argsort(longer, kind="stable")
+    work = np.cumsum(sizes[shorter[order]])
+    kernel = compiled_kernel()
+    low = 0
+    while low < len(order):
+        done = int(work[low - 1]) if low else 0
+        high = max(low + 1, int(np.searchsorted(work, done + _PORTION, side="right")))
+        some = order[low:high]
+        if kernel:
+            made = kernel.align(hashes, offsets, longer[some], shorter[some], shingle_words - 1, least)
+            runs = np.frombuffer(made, np.int64).reshape(-1, 4)
+        else:
+            runs = _align_plainly(hashes, offsets, longer[some], shorter[some], shingle_words, least)
+        pair = some[runs[:, 0]]
+        there = np.where(swapped[pair], 2, 1)
+        at = np.arange(len(runs))
+        yield np.stack([pair, runs[at, there], runs[at, 3 - there], runs[:, 3]], axis=1)
+        low = high
+
+
+def _align_plainly(
+    hashes: _Hashes, offsets: _Numbers, longer: _Numbers, shorter: _Numbers, shingle_words: int, least: int
+) -> _Numbers:
+    """The runs as the kernel gives them: from the longer text to the shorter."""
+    found = []
+    for starts in np.split(np.arange(len(longer)), np.flatnonzero(np.diff(longer)) + 1):
+        whole = longer[starts[0]]
+        aligner = Aligner(hashes[offsets[whole] : offsets[whole + 1]], shingle_words)
+        others = [hashes[offsets[other] : offsets[other + 1]] for other in shorter[starts].tolist()]
+        for number, runs in zip(starts.tolist(), aligner.align(others, least), strict=True):
+            found += [(number, *run) for run in runs]
+    return np.array(found, np.int64).reshape(-1, 4)
 
 
 class Aligner:

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dedupe.detect.distinct import keep_distinct
 from dedupe.detect.profile import Profiles
+from dedupe.kernel import compiled_kernel
 
 # Distinct texts of one source that may share a passage before it counts as that source's furniture.
 SOURCE_MOST = 5
@@ -99,11 +101,11 @@ def find_boilerplate(profiles: Profiles, rows: _Numbers, groups: _Numbers, sourc
         return NO_BOILERPLATE
     ranks = _lower(codes)
     starts = _run_starts(codes)
-    of_groups = np.unique(_pair(codes, groups[ranks]))
+    of_groups = keep_distinct(_pair(codes, groups[ranks]))
     texts = np.diff(_run_starts(of_groups), append=len(of_groups))
     # A number for each source and group that occur together, in the order of the sources.
     known, labels = np.unique(sources << 32 | groups, return_inverse=True)
-    of_labels = np.unique(_pair(codes, labels[ranks]))
+    of_labels = keep_distinct(_pair(codes, labels[ranks]))
     of_sources = _pair(of_labels, (known[_lower(of_labels)] >> 32) + 1)
     first = np.flatnonzero(_is_new(of_sources))
     in_source = np.diff(first, append=len(of_sources))
@@ -122,10 +124,18 @@ def _find_repeated(hashes: _Hashes, most: int) -> Boilerplate:
     bits = min(_RANGE_BITS, (len(hashes) // _RANGE).bit_length())
     found = []
     for part in range(1 << bits):
-        ordered = np.sort(hashes[hashes >> np.uint32(32 - bits) == part] if bits else hashes)
-        found.append(np.unique(ordered[most:][ordered[most:] == ordered[: max(0, len(ordered) - most)]]))
+        ordered = np.sort(_gather_part(hashes, part, bits, most))
+        found.append(keep_distinct(ordered[most:][ordered[most:] == ordered[: max(0, len(ordered) - most)]]))
     repeated = np.concatenate(found)
     return make_boilerplate(repeated, *(np.empty(0, np.int64),) * 3)
+
+
+def _gather_part(hashes: _Hashes, part: int, bits: int, most: int) -> _Hashes:
+    """The hashes with the number `part` in their upper bits, of which the compiled kernel leaves out most rare ones."""
+    kernel = compiled_kernel()
+    if kernel:
+        return np.frombuffer(kernel.frequent(hashes, part, bits, most), np.uint32)
+    return hashes[hashes >> np.uint32(32 - bits) == part] if bits else hashes
 
 
 def _gather_holders(profiles: Profiles, rows: _Numbers, repeated: Boilerplate) -> _Codes:

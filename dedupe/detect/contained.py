@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dedupe.detect.boilerplate import Boilerplate
+from dedupe.detect.distinct import keep_distinct
 from dedupe.detect.profile import Profiles
 from dedupe.detect.verify import count_shared
 
@@ -28,28 +29,20 @@ class OwnShingles:
         self._profiles, self._boilerplate = profiles, boilerplate
         self._sizes = np.full(len(profiles), -1, np.int64)
 
-    def count_shared(self, a: _Numbers, b: _Numbers) -> _Numbers:
-        """The number of own shingles that rows a[i] and b[i] share: int64, shape (pairs,)."""
-        return count_shared(self._profiles.hashes, self._profiles.offsets, a, b, self._boilerplate)
-
     def count(self, rows: _Numbers) -> _Numbers:
         """The number of own shingles of each row: int64, of the shape of `rows`."""
-        offsets = self._profiles.offsets
-        for row in np.unique(rows[self._sizes[rows] < 0]).tolist():
-            hashes = self._profiles.hashes[offsets[row] : offsets[row + 1]]
-            self._sizes[row] = len(hashes) - np.count_nonzero(self._boilerplate.marks(hashes))
+        new = keep_distinct(rows[self._sizes[rows] < 0])
+        self._sizes[new] = count_shared(self._profiles.hashes, self._profiles.offsets, new, new, self._boilerplate)
         return self._sizes[rows]
 
-    def is_contained(self, a: _Numbers, b: _Numbers, threshold: float) -> npt.NDArray[np.bool_]:
+    def is_contained(self, a: _Numbers, b: _Numbers, shared: _Numbers, threshold: float) -> npt.NDArray[np.bool_]:
         """Whether one of each pair of rows is contained in the other: bool, shape (pairs,).
 
-        At least `threshold` of the own shingles of the one that has fewer are in the other.
+        At least `threshold` of the own shingles of the one that has fewer are in the other; `shared` says how many are.
         """
         own_a, own_b = self.count(a), self.count(b)
         sizes = np.diff(self._profiles.offsets)
         smaller, total = np.minimum(own_a, own_b), np.where(own_a <= own_b, sizes[a], sizes[b])
-        contained = (smaller >= LEAST_OWN) & (smaller >= LEAST_SHARE * total)
-        possible = np.flatnonzero(contained)
-        shared = self.count_shared(a[possible], b[possible])
-        contained[possible] = (shared >= LEAST_OWN) & (shared >= threshold * smaller[possible])
+        has_own = (smaller >= LEAST_OWN) & (smaller >= LEAST_SHARE * total)
+        contained: npt.NDArray[np.bool_] = has_own & (shared >= LEAST_OWN) & (shared >= threshold * smaller)
         return contained

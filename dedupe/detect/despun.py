@@ -30,6 +30,7 @@ from dedupe.detect.lsh import Candidates, find_candidates
 from dedupe.detect.minhash import sign_sets
 from dedupe.detect.shingles import collect_shingles
 from dedupe.detect.verify import count_shared
+from dedupe.kernel import compiled_kernel
 from dedupe.text.classes import NUMBER, DespunTokens
 
 # 1 - (1 - s²)^128 of the pairs of despun similarity s are found: 0.94 at 0.15, 0.995 at 0.2, 1 from 0.3 on.
@@ -119,6 +120,11 @@ def tell_plausible(ours: _Bytes, a: _Rows, theirs: _Bytes, b: _Rows, threshold: 
 
 def profile_despun(tokens: DespunTokens, a: _Codes, b: _Codes) -> DespunProfiles:
     """The profiles of a batch; a, b: the factors and summands of 2 · DESPUN_BANDS permutations (`draw_permutations`)."""
+    kernel = compiled_kernel()
+    if kernel:
+        keys = np.empty((len(tokens.documents) - 1, len(a) // 2), np.uint32)
+        kernel.sign_classes(tokens.classes, tokens.documents, a, b, keys)
+        return DespunProfiles(tokens, keys)
     sizes = np.maximum(np.diff(tokens.documents) - 1, 0)
     shingles = _shingles(tokens.classes, _places(tokens.documents[:-1], sizes))
     signatures = sign_sets(shingles, np.concatenate([[0], np.cumsum(sizes)]), a, b)
@@ -145,8 +151,10 @@ def join_despun(columns: Mapping[str, npt.NDArray[Any]]) -> DespunProfiles:
     return DespunProfiles(tokens, columns["keys"])
 
 
-def measure_despun(tokens: DespunTokens, a: _Rows, b: _Rows) -> DespunNumbers:
+def measure_despun(tokens: DespunTokens, a: _Rows, b: _Rows, least: float = 0.0) -> DespunNumbers:
     """The exact numbers of each pair of rows (a[i], b[i]); a, b: int64, shape (pairs,).
+
+    What undoing synonyms has gained is counted from a similarity of `least` on, and is 0 below.
 
     >>> classes, surfaces = np.array([[1, 2, 3, 1, 2, 3], [1, 2, 3, 1, 9, 3]], np.uint32)
     >>> runs = DespunTokens(classes.ravel(), surfaces.ravel(), np.array([0, 3, 6]), np.array([0, 1]))
@@ -154,12 +162,12 @@ def measure_despun(tokens: DespunTokens, a: _Rows, b: _Rows) -> DespunNumbers:
     >>> numbers.despun.tolist(), numbers.shared.tolist(), numbers.gained.tolist()
     ([1.0], [2], [2])
     """
-    despun, shared, gained = np.zeros(len(a)), np.zeros(len(a), np.int64), np.zeros(len(a), np.int64)
-    for block in _blocks(tokens.documents, a, b, _COUNTED):
-        common, union = _count(tokens.classes, tokens.documents, a[block], b[block])
-        literal, _ = _count(tokens.surfaces, tokens.documents, a[block], b[block])
-        despun[block], shared[block], gained[block] = common / np.maximum(union, 1), common, common - literal
-    return DespunNumbers(despun, shared, gained)
+    common, union = _count(tokens.classes, tokens.documents, a, b)
+    despun, gained = common / np.maximum(union, 1), np.zeros(len(a), np.int64)
+    alike = np.flatnonzero(despun >= least)
+    literal, _ = _count(tokens.surfaces, tokens.documents, a[alike], b[alike])
+    gained[alike] = common[alike] - literal
+    return DespunNumbers(despun, common, gained)
 
 
 def measure_alignment(tokens: DespunTokens, a: _Rows, b: _Rows) -> _Ratios:
@@ -254,7 +262,19 @@ def _number_keys(codes: _Codes, documents: _Rows, rows: _Rows) -> _Keys:
 
 
 def _count(codes: _Codes, documents: _Rows, a: _Rows, b: _Rows) -> tuple[_Rows, _Rows]:
-    """The sizes of intersection and union of the shingle sets of each pair; the set of a row is made once for all its pairs."""
+    """The sizes of intersection and union of the shingle sets of each pair."""
+    common, union = np.zeros((2, len(a)), np.int64)
+    kernel = compiled_kernel()
+    if kernel:
+        kernel.count_despun(codes, documents, np.ascontiguousarray(a), np.ascontiguousarray(b), common, union)
+        return common, union
+    for block in _blocks(documents, a, b, _COUNTED):
+        common[block], union[block] = _count_block(codes, documents, a[block], b[block])
+    return common, union
+
+
+def _count_block(codes: _Codes, documents: _Rows, a: _Rows, b: _Rows) -> tuple[_Rows, _Rows]:
+    """The same of some pairs; the set of a row is made once for all its pairs."""
     rows, places = np.unique(np.concatenate([a, b]), return_inverse=True)
     counts = np.maximum(documents[rows + 1] - documents[rows] - 1, 0)
     sets, offsets = collect_shingles(_shingles(codes, _places(documents[rows], counts)), counts)

@@ -13,7 +13,8 @@ share is boilerplate; and texts that share a fingerprint beside it are candidate
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,7 @@ from dedupe.detect.despun import find_despun_candidates
 from dedupe.detect.distinct import keep_distinct
 from dedupe.detect.lsh import Candidates, choose_bands, expected_recall, find_candidates
 from dedupe.detect.profile import PASSAGE_KINDS, Profiles
-from dedupe.detect.relation import Verifier
+from dedupe.detect.relation import Measured, Verifier
 from dedupe.detect.sharing import relate_sharing
 from dedupe.errors import UsageError, did_you_mean
 from dedupe.model import Pair
@@ -55,7 +56,7 @@ class Found:
     rows: int
     recall: float
     hot: tuple[HotGroup, ...]
-    sharing: tuple[Pair, ...] = ()
+    sharing: Measured = field(default_factory=partial(Measured.join, ()))
     boilerplate: Boilerplate = NO_BOILERPLATE
 
     def describe_hot(self) -> list[str]:

@@ -9,21 +9,27 @@ their places, too: the choice of a canonical does not count their words, and eac
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
 
 from dedupe.config import FindSettings
-from dedupe.detect.align import Aligner, Run
+from dedupe.detect.align import align_pairs
 from dedupe.detect.boilerplate import HOLDERS, LEAST_RUN, NO_BOILERPLATE, Boilerplate, CommonPassage, make_boilerplate
+from dedupe.detect.columns import Columns, chain_sizes
+from dedupe.detect.distinct import keep_distinct
 from dedupe.detect.find import Found
-from dedupe.detect.fingerprints import SURE_WORDS
+from dedupe.detect.relation import Measured
+from dedupe.detect.sharing import count_enough
 from dedupe.detect.shingles import hash_in_order
+from dedupe.kernel import compiled_kernel
 from dedupe.model import Article, Pair, Passage
 from dedupe.text.locate import locate_words
 from dedupe.text.normal import Tokens, tokenize
@@ -32,9 +38,6 @@ from dedupe.text.normal import Tokens, tokenize
 TRACED_VERSIONS = 8
 # Words from which a shared run is listed.
 LEAST_WORDS = 10
-# A passage makes an overlap if it has as many words, or this share of the shorter text and at least SURE_WORDS.
-ENOUGH_WORDS = 40
-ENOUGH_SHARE = 0.15
 # Words before or after another whole version that count as furniture, and words it may have there itself (a byline).
 WRAPPING_WORDS = 80
 EDGE_WORDS = 12
@@ -46,8 +49,10 @@ _STOPS = (".", "!", "?", "…", '"', "”", "’", ")")
 _BATCH = 400_000
 
 _Mask = npt.NDArray[np.bool_]
+_Numbers = npt.NDArray[np.int64]
 _Span = tuple[int, int]
 Read = Callable[[Collection[str]], Iterable[Article]]
+Choose = Callable[[_Numbers, "_Readings", _Numbers, _Numbers], _Numbers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +68,33 @@ class Traced:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
-    """A text in numbers: its shingle hashes in order (uint32); which of its words are boilerplate, and which stand in a
-    paragraph that ends as sentences do (bool); whether the whole ends so."""
+class _Readings:
+    """Texts in numbers, laid end to end, by the `row` of each id.
 
+    hashes, offsets: the shingle hashes of text d in order are hashes[offsets[d] : offsets[d + 1]] (uint32, int64).
+    common, prose: which words are boilerplate, and which stand in a paragraph that ends as sentences do (bool); those of text
+    d are at words[d] to words[d + 1] (int64). stops: whether each text ends so (bool).
+    """
+
+    row: Mapping[str, int]
     hashes: npt.NDArray[np.uint32]
+    offsets: _Numbers
     common: _Mask
     prose: _Mask
-    stops: bool
+    words: _Numbers
+    stops: _Mask
+
+    def rows(self, ids: Iterable[str]) -> _Numbers:
+        """The rows of some ids: int64."""
+        return np.array([self.row[id] for id in ids], np.int64)
+
+    def hashes_of(self, id: str) -> npt.NDArray[np.uint32]:
+        """The shingle hashes of a text in order."""
+        return self.hashes[self.offsets[self.row[id]] : self.offsets[self.row[id] + 1]]
+
+    def words_of(self, id: str) -> slice:
+        """Where the words of a text lie in `common` and `prose`."""
+        return slice(int(self.words[self.row[id]]), int(self.words[self.row[id] + 1]))
 
 
 def trace_passages(found: Found, ids: Sequence[str], read: Read, settings: FindSettings) -> Traced:
@@ -79,40 +103,54 @@ def trace_passages(found: Found, ids: Sequence[str], read: Read, settings: FindS
     Of an article with many versions only the pairs with the TRACED_VERSIONS closest are traced, so that work stays linear.
     ids: the id of each row that `found` speaks of; read: gives the articles of some ids, in any order.
     """
-    related = _choose_closest([pair for pair in found.pairs if pair.kind != "exact"])
+    related, sharing = _choose_closest([pair for pair in found.pairs if pair.kind != "exact"]), found.sharing
     examples = _choose_examples(found.boilerplate, ids, settings.shingle_words)
-    wanted = {id for pair in (*related, *found.sharing) for id in (pair.a, pair.b)}.union(examples)
-    readings = dict(_read_in_order(read(wanted), found.boilerplate, settings))
-    runs = {
-        (pair.a, pair.b): kept
-        for pair, aligned in _align_pairs((*related, *found.sharing), readings, settings.shingle_words)
-        if (kept := aligned if pair.kind != "overlap" else _choose_enough(aligned, readings[pair.a], readings[pair.b]))
-    }
-    overlaps = [pair for pair in found.sharing if (pair.a, pair.b) in runs]
+    rows = keep_distinct(np.concatenate([sharing.a, sharing.b]))
+    wanted = {id for pair in related for id in (pair.a, pair.b)}.union((ids[row] for row in rows.tolist()), examples)
+    readings = _read_in_order(read(wanted), found.boilerplate, settings)
+    place = np.zeros(len(ids), np.int64)
+    place[rows] = readings.rows(ids[row] for row in rows.tolist())
+    a, b = readings.rows(pair.a for pair in related), readings.rows(pair.b for pair in related)
+    shared = _Runs.align(readings, a, b, settings.shingle_words)
+    long = _Runs.align(readings, place[sharing.a], place[sharing.b], settings.shingle_words, _choose_enough)
     # Everything is known in words now; what is reported gets its places in the text.
-    spans = _Spans()
-    for (a, b), shared in runs.items():
-        spans.ask_runs(a, b, shared)
-    _mark_wrapping(related, runs, readings)
-    furniture = {id: _find_stretches(readings[id].common) for id in {id for pair in related for id in (pair.a, pair.b)}}
+    common = _mark_wrapping(related, shared, readings)
+    furniture = {id: _find_stretches(flags) for id, flags in common.items()}
     listed = list(_list_boilerplate(examples, readings, found.boilerplate, ids, settings.shingle_words))
+    spans = _Spans()
+    for runs in (shared, long):
+        spans.ask_runs(runs)
     for id, begin, words, _ in listed:
-        spans.ask(id, begin, words)
+        spans.ask(readings.row[id], begin, words)
     for id, stretches in furniture.items():
         for begin, words in stretches:
-            spans.ask(id, begin, words)
-    samples = spans.locate(read, {(id, begin, words) for id, begin, words, _ in listed})
-    traced = [
-        replace(pair, passages=tuple(spans.passage(pair, run) for run in runs[pair.a, pair.b]))
-        if (pair.a, pair.b) in runs
-        else pair
-        for pair in (*found.pairs, *overlaps)
-    ]
+            spans.ask(readings.row[id], begin, words)
+    samples = spans.locate(read, readings.row, {(id, begin, words) for id, begin, words, _ in listed})
+    passages = spans.passages(shared)
+    traced = dict(zip(((pair.a, pair.b) for pair in related), passages, strict=True))
+    pairs = [replace(pair, passages=traced[pair.a, pair.b]) if traced.get((pair.a, pair.b)) else pair for pair in found.pairs]
+    pairs += _make_overlaps(sharing, ids, spans.passages(long))
+    pairs.sort(key=attrgetter("a", "b"))
     return Traced(
-        pairs=tuple(sorted(traced, key=lambda pair: (pair.a, pair.b))),
+        pairs=tuple(pairs),
         boilerplate=tuple(replace(passage, text=samples[id, begin, words]) for id, begin, words, passage in listed),
-        furniture={id: [spans.span(id, *s) for s in stretches] for id, stretches in furniture.items() if stretches},
+        furniture={
+            id: [spans.span(readings.row[id], *stretch) for stretch in stretches]
+            for id, stretches in furniture.items()
+            if stretches
+        },
     )
+
+
+def _make_overlaps(sharing: Measured, ids: Sequence[str], passages: Iterable[tuple[Passage, ...]]) -> Iterator[Pair]:
+    """The pairs that share passages that are long enough."""
+    numbers = zip(sharing.jaccard.tolist(), sharing.containment.tolist(), sharing.despun.tolist(), strict=True)
+    for a, b, (jaccard, containment, despun), shared in zip(
+        sharing.a.tolist(), sharing.b.tolist(), numbers, passages, strict=True
+    ):
+        if shared:
+            known = None if math.isnan(despun) else despun
+            yield Pair(ids[a], ids[b], "overlap", jaccard, containment, known, shared)
 
 
 def align_texts(a: str, b: str, settings: FindSettings) -> tuple[Passage, ...]:
@@ -122,13 +160,13 @@ def align_texts(a: str, b: str, settings: FindSettings) -> tuple[Passage, ...]:
     >>> align_texts("Talks: " + story, story.upper(), FindSettings())
     (Passage(a_start=7, a_end=84, b_start=0, b_end=77, words=15),)
     """
-    articles, pair = [Article("a", a), Article("b", b)], Pair("a", "b", "overlap", 0.0, 0.0)
-    readings = dict(_read_in_order(articles, NO_BOILERPLATE, settings))
-    [(_, runs)] = _align_pairs([pair], readings, settings.shingle_words)
+    articles = [Article("a", a), Article("b", b)]
+    readings = _read_in_order(articles, NO_BOILERPLATE, settings)
+    runs = _Runs.align(readings, readings.rows("a"), readings.rows("b"), settings.shingle_words)
     spans = _Spans()
-    spans.ask_runs("a", "b", runs)
-    spans.locate(lambda ids: [article for article in articles if article.id in ids], ())
-    return tuple(spans.passage(pair, run) for run in runs)
+    spans.ask_runs(runs)
+    spans.locate(lambda ids: [article for article in articles if article.id in ids], readings.row, ())
+    return next(spans.passages(runs))
 
 
 def find_shared(pairs: Iterable[tuple[str, str]], settings: FindSettings) -> Boilerplate:
@@ -151,17 +189,20 @@ def cut_boilerplate(
     [('a', ' The port shut.')]
     """
     for batch in _in_batches(articles):
-        spans = _Spans()
-        held = {}
-        for id, reading in _read_in_order(batch, boilerplate, settings):
-            if stretches := _find_stretches(reading.common):
-                held[id] = stretches
-                for begin, words in stretches:
-                    spans.ask(id, begin, words)
+        readings, spans = _read_in_order(batch, boilerplate, settings), _Spans()
+        held = {
+            article.id: stretches
+            for article in batch
+            if (stretches := _find_stretches(readings.common[readings.words_of(article.id)]))
+        }
+        for id, stretches in held.items():
+            for stretch in stretches:
+                spans.ask(readings.row[id], *stretch)
         holders = [article for article in batch if article.id in held]
-        spans.locate(partial(_ignore_ids, holders), ())
+        spans.locate(partial(_ignore_ids, holders), readings.row, ())
         for article in holders:
-            yield article, cut_spans(article.text, [spans.span(article.id, *stretch) for stretch in held[article.id]])
+            places = [spans.span(readings.row[article.id], *stretch) for stretch in held[article.id]]
+            yield article, cut_spans(article.text, places)
 
 
 def _ignore_ids(articles: Sequence[Article], ids: Collection[str]) -> Sequence[Article]:
@@ -170,8 +211,8 @@ def _ignore_ids(articles: Sequence[Article], ids: Collection[str]) -> Sequence[A
 
 def is_overlap(a: str, b: str, settings: FindSettings) -> bool:
     """Whether two texts share a passage that is long enough for an overlap, nothing left out of account."""
-    words = int(tokenize([a, b]).counts().min())
-    return any(passage.words >= _count_enough(words) for passage in align_texts(a, b, settings))
+    enough = count_enough(tokenize([a, b]).counts().min())
+    return any(passage.words >= enough for passage in align_texts(a, b, settings))
 
 
 def _choose_closest(pairs: Iterable[Pair]) -> list[Pair]:
@@ -202,19 +243,19 @@ def cut_spans(text: str, spans: Sequence[_Span]) -> str:
     return "".join([*kept, text[at:]])
 
 
-def _read_in_order(
-    articles: Iterable[Article], boilerplate: Boilerplate, settings: FindSettings
-) -> Iterator[tuple[str, _Reading]]:
-    for batch in _in_batches(articles):
+def _read_in_order(articles: Iterable[Article], boilerplate: Boilerplate, settings: FindSettings) -> _Readings:
+    columns, row = Columns(), dict[str, int]()
+    for batch in itertools.chain(_in_batches(articles), [[]]):  # there is one at least
         tokens, prose = _tokenize_paragraphs([article.text for article in batch])
         hashes, counts = hash_in_order(tokens, settings.shingle_words, settings.hash)
-        marks = boilerplate.marks(hashes)
-        bounds = itertools.pairwise([0, *np.cumsum(counts).tolist()])
-        words = itertools.pairwise(tokens.documents.tolist())
-        for article, (low, high), (first, last) in zip(batch, bounds, words, strict=True):
-            common = _cover_words(marks[low:high], last - first, settings.shingle_words)
-            stops = article.text.rstrip().endswith(_STOPS)
-            yield article.id, _Reading(hashes[low:high].copy(), common, prose[first:last].copy(), stops)
+        common = _cover_words(boilerplate.marks(hashes), chain_sizes(counts), tokens.documents, settings.shingle_words)
+        stops = np.array([article.text.rstrip().endswith(_STOPS) for article in batch], np.bool_)
+        sizes = {"shingles": counts, "words": tokens.counts(), "stops": stops}
+        columns.append({"hashes": hashes.copy(), "common": common, "prose": prose, **sizes})
+        row.update((article.id, number) for number, article in enumerate(batch, len(row)))
+    made = columns.finish()
+    offsets, words = chain_sizes(made["shingles"]), chain_sizes(made["words"])
+    return _Readings(row, made["hashes"], offsets, made["common"], made["prose"], words, made["stops"])
 
 
 def _tokenize_paragraphs(texts: Sequence[str]) -> tuple[Tokens, _Mask]:
@@ -242,14 +283,22 @@ def _in_batches(articles: Iterable[Article]) -> Iterator[list[Article]]:
         yield batch
 
 
-def _cover_words(marks: _Mask, words: int, shingle_words: int) -> _Mask:
-    """Which words of a text are boilerplate: those under frequent shingles that make a run of at least LEAST_RUN words."""
-    common = np.zeros(words, np.bool_)
-    if marks.any():
-        for begin, count in _find_stretches(marks):
-            if count + shingle_words - 1 >= LEAST_RUN:
-                common[begin : begin + count + shingle_words - 1] = True
-    return common
+def _cover_words(marks: _Mask, offsets: _Numbers, words: _Numbers, shingle_words: int) -> _Mask:
+    """Which words of all texts are boilerplate: those under frequent shingles that make a run of at least LEAST_RUN words.
+
+    marks: which of the shingles are frequent; offsets, words: where the shingles and the words of each text begin, and the end.
+    """
+    at = np.flatnonzero(marks)
+    text = np.searchsorted(offsets, at, side="right") - 1
+    starts = np.flatnonzero((np.diff(at, prepend=-2) != 1) | (np.diff(text, prepend=-1) != 0))
+    sizes = np.diff(starts, append=len(at)) + shingle_words - 1
+    starts, sizes = starts[sizes >= LEAST_RUN], sizes[sizes >= LEAST_RUN]
+    text = text[starts]
+    begins = at[starts] - offsets[text] + words[text]
+    ends = np.minimum(begins + sizes, words[text + 1])
+    total = int(words[-1]) + 1
+    changes = np.bincount(begins, minlength=total) - np.bincount(ends, minlength=total)
+    return np.cumsum(changes[:-1]) > 0
 
 
 def _find_stretches(flags: _Mask) -> list[_Span]:
@@ -258,114 +307,146 @@ def _find_stretches(flags: _Mask) -> list[_Span]:
     return list(zip(edges[::2].tolist(), (edges[1::2] - edges[::2]).tolist(), strict=True))
 
 
-def _align_pairs(
-    pairs: Iterable[Pair], readings: Mapping[str, _Reading], shingle_words: int
-) -> Iterator[tuple[Pair, list[Run]]]:
-    """The shared runs of each pair, from the first text's words to the second's; a longer text is sorted for all its pairs."""
-    partners: defaultdict[str, list[Pair]] = defaultdict(list)
-    for pair in pairs:
-        longer = max(pair.a, pair.b, key=lambda id: (len(readings[id].hashes), id))
-        partners[longer].append(pair)
-    for longer, group in partners.items():
-        aligner = Aligner(readings[longer].hashes, shingle_words)
-        for batch in _in_portions(group, longer, readings):
-            others = [readings[_other(pair, longer)].hashes for pair in batch]
-            for pair, runs in zip(batch, aligner.align(others, LEAST_WORDS), strict=True):
-                yield pair, runs if pair.a == longer else sorted(Run(run.b, run.a, run.words) for run in runs)
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """The shared runs of some pairs of rows of readings: of pair i, from row a[i] to row b[i], those with the numbers from
+    bounds[i] to bounds[i + 1], in the order of the shorter text: `places_a`, `places_b` and `sizes` in words. All int64."""
+
+    a: _Numbers
+    b: _Numbers
+    bounds: _Numbers
+    places_a: _Numbers
+    places_b: _Numbers
+    sizes: _Numbers
+
+    @classmethod
+    def align(cls, readings: _Readings, a: _Numbers, b: _Numbers, shingle_words: int, choose: Choose | None = None) -> _Runs:
+        """The runs of LEAST_WORDS words that each pair shares, or those that `choose` takes of them."""
+        found = [np.empty((0, 4), np.int64)]
+        for runs in align_pairs(readings.hashes, readings.offsets, a, b, shingle_words, LEAST_WORDS):
+            found.append(choose(runs, readings, a[runs[:, 0]], b[runs[:, 0]]) if choose else runs)
+        joined = np.concatenate(found)
+        joined = joined[np.argsort(joined[:, 0], kind="stable")]
+        bounds = np.searchsorted(joined[:, 0], np.arange(len(a) + 1))
+        return cls(a, b, bounds, *(np.ascontiguousarray(column) for column in joined.T[1:]))
+
+    def rows(self, side: _Numbers) -> _Numbers:
+        """The row of each run; side: `a` or `b`."""
+        return np.repeat(side, np.diff(self.bounds))
+
+    def of(self, pair: int) -> Iterator[tuple[int, int, int]]:
+        """The runs of one pair: the places in both texts, and the words."""
+        part = slice(int(self.bounds[pair]), int(self.bounds[pair + 1]))
+        return zip(self.places_a[part].tolist(), self.places_b[part].tolist(), self.sizes[part].tolist(), strict=True)
 
 
-def _in_portions(group: Sequence[Pair], longer: str, readings: Mapping[str, _Reading]) -> Iterator[list[Pair]]:
-    work = itertools.accumulate(len(readings[_other(pair, longer)].hashes) for pair in group)
-    for _, portion in itertools.groupby(zip(work, group, strict=True), key=lambda item: item[0] // _BATCH):
-        yield [pair for _, pair in portion]
+def _choose_enough(runs: _Numbers, readings: _Readings, a: _Numbers, b: _Numbers) -> _Numbers:
+    """The runs that are long enough for an overlap without the boilerplate in them; a, b: the rows of their texts."""
+    counts = np.diff(readings.words)
+    enough = count_enough(np.minimum(counts[a], counts[b]))
+    long = np.flatnonzero(runs[:, 3] >= enough)
+    runs, a, b, enough = runs[long], a[long], b[long], enough[long]
+    marked = _count_marked(readings.common, readings.words[a] + runs[:, 1], readings.words[b] + runs[:, 2], runs[:, 3])
+    return runs[runs[:, 3] - marked >= enough]
 
 
-def _other(pair: Pair, id: str) -> str:
-    return pair.b if pair.a == id else pair.a
+def _count_marked(flags: _Mask, a: _Numbers, b: _Numbers, sizes: _Numbers) -> _Numbers:
+    """At how many of sizes[i] places from a[i], and from b[i] on, a flag is set here or there: int64, shape (runs,)."""
+    counts = np.zeros(len(a), np.int64)
+    kernel = compiled_kernel()
+    if kernel:
+        kernel.count_marked(flags, a, b, np.ascontiguousarray(sizes), counts)
+        return counts
+    for i, (one, other, size) in enumerate(zip(a.tolist(), b.tolist(), sizes.tolist(), strict=True)):
+        counts[i] = np.count_nonzero(flags[one : one + size] | flags[other : other + size])
+    return counts
 
 
-def _choose_enough(runs: Iterable[Run], a: _Reading, b: _Reading) -> list[Run]:
-    """The runs that are long enough for an overlap without the boilerplate in them."""
-    enough = _count_enough(min(len(a.common), len(b.common)))
-
-    def count_own(run: Run) -> int:
-        of_a, of_b = a.common[run.a : run.a + run.words], b.common[run.b : run.b + run.words]
-        return run.words - int(np.count_nonzero(of_a | of_b))
-
-    return [run for run in runs if run.words >= enough and count_own(run) >= enough]
-
-
-def _count_enough(shorter: int) -> float:
-    """The words that make an overlap with a text of so many words."""
-    return min(ENOUGH_WORDS, max(SURE_WORDS, ENOUGH_SHARE * shorter))
-
-
-def _mark_wrapping(
-    versions: Sequence[Pair], runs: Mapping[tuple[str, str], Sequence[Run]], readings: Mapping[str, _Reading]
-) -> None:
-    """Marks as boilerplate what a text alone has, of all its versions, and what looks like furniture.
+def _mark_wrapping(versions: Sequence[Pair], runs: _Runs, readings: _Readings) -> dict[str, _Mask]:
+    """Which words of each text are boilerplate, with what it alone has, of all its versions, and what looks like furniture.
 
     That is what is no prose; and prose before the beginning, or after the end, of other versions, of which each allows for
     WRAPPING_WORDS: where there is more, the other may be the one that is cut.
     """
-    shared = {id: np.zeros(len(readings[id].common), np.bool_) for pair in versions for id in (pair.a, pair.b)}
+    where = {id: readings.words_of(id) for pair in versions for id in (pair.a, pair.b)}
+    shared = {id: np.zeros(part.stop - part.start, np.bool_) for id, part in where.items()}
     heads, tails = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
-    for pair in versions:
-        for run in runs.get((pair.a, pair.b), ()):
-            for (inner, begin), (outer, place) in itertools.permutations(((pair.a, run.a), (pair.b, run.b))):
-                shared[outer][place : place + run.words] = True
+    for number, pair in enumerate(versions):
+        for place_a, place_b, words in runs.of(number):
+            for (inner, begin), (outer, place) in itertools.permutations(((pair.a, place_a), (pair.b, place_b))):
+                shared[outer][place : place + words] = True
                 if begin <= EDGE_WORDS:
                     heads[outer].append(place)
-                if begin + run.words >= len(shared[inner]) - EDGE_WORDS and readings[inner].stops:
-                    tails[outer].append(place + run.words)
+                if begin + words >= len(shared[inner]) - EDGE_WORDS and readings.stops[readings.row[inner]]:
+                    tails[outer].append(place + words)
+    marked = {}
     for id, flags in shared.items():
-        reading, words = readings[id], len(flags)
+        words, common = len(flags), readings.common[where[id]]
         alone = ~flags
-        spare = alone & reading.prose & ~reading.common
+        spare = alone & readings.prose[where[id]] & ~common
         for part, versions_there in (
             (slice(0, min(heads[id], default=0)), heads[id]),
             (slice(max(tails[id], default=words), words), tails[id]),
         ):
             if np.count_nonzero(spare[part]) <= WRAPPING_WORDS * len(versions_there):
                 spare[part] = False
-        reading.common[alone & ~spare] = True
+        marked[id] = common | (alone & ~spare)
+    return marked
 
 
 class _Spans:
     """Collects stretches of words, asks for the places of their first and last words all at once, and then tells them."""
 
     def __init__(self) -> None:
-        self._asked: defaultdict[str, set[int]] = defaultdict(set)
-        self._places: dict[str, dict[int, _Span]] = {}
+        self._asked = [np.empty(0, np.int64)]  # the row of a text in the upper 32 bits, a word in the lower
+        self._single: list[int] = []
+        self._codes = self._starts = self._ends = np.empty(0, np.int64)
 
-    def ask(self, id: str, begin: int, words: int) -> None:
-        self._asked[id].update((begin, begin + words - 1))
+    def ask(self, row: int, begin: int, words: int) -> None:
+        self._single += (row << 32 | begin, row << 32 | (begin + words - 1))
 
-    def ask_runs(self, a: str, b: str, runs: Iterable[Run]) -> None:
-        for run in runs:
-            self.ask(a, run.a, run.words)
-            self.ask(b, run.b, run.words)
+    def ask_runs(self, runs: _Runs) -> None:
+        for rows, places in ((runs.rows(runs.a), runs.places_a), (runs.rows(runs.b), runs.places_b)):
+            self._asked += (rows << 32 | places, rows << 32 | (places + runs.sizes - 1))
 
-    def locate(self, read: Read, quoted: Collection[tuple[str, int, int]]) -> dict[tuple[str, int, int], str]:
-        """Finds all places; the texts of the stretches (id, begin, words) that are to be quoted."""
+    def locate(
+        self, read: Read, row: Mapping[str, int], quoted: Collection[tuple[str, int, int]]
+    ) -> dict[tuple[str, int, int], str]:
+        """Finds all places; the texts of the stretches (id, begin, words) that are to be quoted. row: of each id."""
+        self._codes = keep_distinct(np.concatenate([*self._asked, np.array(self._single, np.int64)]))
+        self._starts, self._ends = np.empty((2, len(self._codes)), np.int64)
         quotes: defaultdict[str, list[_Span]] = defaultdict(list)
         for id, begin, count in quoted:
             quotes[id].append((begin, count))
+        bounds = np.searchsorted(self._codes, np.arange(len(row) + 1) << 32)
         texts = {}
-        for batch in _in_batches(read(self._asked.keys())):
-            asked = [sorted(self._asked[article.id]) for article in batch]
-            for article, words, spans in zip(batch, asked, locate_words([a.text for a in batch], asked), strict=True):
-                self._places[article.id] = dict(zip(words, spans, strict=True))
+        for batch in _in_batches(read({id for id, n in row.items() if bounds[n] < bounds[n + 1]})):
+            rows = np.array([row[article.id] for article in batch])
+            sizes = bounds[rows + 1] - bounds[rows]
+            offsets = chain_sizes(sizes)
+            places = np.arange(int(offsets[-1])) + np.repeat(bounds[rows] - offsets[:-1], sizes)
+            words = self._codes[places] & 0xFFFFFFFF
+            self._starts[places], self._ends[places] = locate_words([article.text for article in batch], words, offsets)
+            for article in batch:
                 for begin, count in quotes[article.id]:
-                    texts[article.id, begin, count] = article.text[slice(*self.span(article.id, begin, count))]
+                    texts[article.id, begin, count] = article.text[slice(*self.span(row[article.id], begin, count))]
         return texts
 
-    def span(self, id: str, begin: int, words: int) -> _Span:
-        places = self._places[id]
-        return places[begin][0], places[begin + words - 1][1]
+    def span(self, row: int, begin: int, words: int) -> _Span:
+        first, last = np.searchsorted(self._codes, [row << 32 | begin, row << 32 | (begin + words - 1)])
+        return int(self._starts[first]), int(self._ends[last])
 
-    def passage(self, pair: Pair, run: Run) -> Passage:
-        return Passage(*self.span(pair.a, run.a, run.words), *self.span(pair.b, run.b, run.words), run.words)
+    def passages(self, runs: _Runs) -> Iterator[tuple[Passage, ...]]:
+        """The passages of each pair."""
+        columns = []
+        for rows, places in ((runs.rows(runs.a), runs.places_a), (runs.rows(runs.b), runs.places_b)):
+            columns += [
+                self._starts[np.searchsorted(self._codes, rows << 32 | places)],
+                self._ends[np.searchsorted(self._codes, rows << 32 | (places + runs.sizes - 1))],
+            ]
+        made = map(Passage, *(column.tolist() for column in (*columns, runs.sizes)))
+        for count in np.diff(runs.bounds).tolist():
+            yield tuple(itertools.islice(made, count))
 
 
 def _choose_examples(boilerplate: Boilerplate, ids: Sequence[str], shingle_words: int) -> list[str]:
@@ -376,7 +457,7 @@ def _choose_examples(boilerplate: Boilerplate, ids: Sequence[str], shingle_words
 
 def _list_boilerplate(
     examples: Iterable[str],
-    readings: Mapping[str, _Reading],
+    readings: _Readings,
     boilerplate: Boilerplate,
     ids: Sequence[str],
     shingle_words: int,
@@ -384,7 +465,7 @@ def _list_boilerplate(
     """Each passage of boilerplate once, with the article, the first word and the number of words that show it."""
     shown = np.zeros(len(boilerplate.hashes), np.bool_)
     for id in examples:
-        hashes = readings[id].hashes
+        hashes = readings.hashes_of(id)
         marks = boilerplate.marks(hashes)
         places = boilerplate.places(hashes)
         marks &= ~shown[places]

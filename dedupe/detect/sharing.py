@@ -16,14 +16,20 @@ import numpy.typing as npt
 
 from dedupe.config import FindSettings
 from dedupe.detect.boilerplate import Boilerplate, find_boilerplate
+from dedupe.detect.distinct import keep_distinct
 from dedupe.detect.fingerprints import SURE_WORDS
 from dedupe.detect.lsh import Candidates, Gathered, link_buckets
 from dedupe.detect.profile import Profiles
-from dedupe.detect.relation import Verifier
+from dedupe.detect.relation import Measured, Verifier
 from dedupe.model import Pair
 
 # Rows of a bucket that are compared each with each.
 BUCKET_CAP = 32
+# A passage makes an overlap if it has as many words, or this share of the shorter text and at least SURE_WORDS.
+ENOUGH_WORDS = 40
+ENOUGH_SHARE = 0.15
+# Pairs measured at once.
+_BLOCK = 1 << 18
 
 _Numbers = npt.NDArray[np.int64]
 _Codes = npt.NDArray[np.uint64]
@@ -37,7 +43,7 @@ class Shared:
     """
 
     pairs: list[Pair]
-    sharing: tuple[Pair, ...]
+    sharing: Measured
     compared: int
     boilerplate: Boilerplate
 
@@ -61,25 +67,46 @@ def relate_sharing(
     known = _codes_of(near, place_of)
     groups = _group_connected(known, len(rows))
     boilerplate = find_boilerplate(profiles, rows, groups, sources[rows], settings.boilerplate)
-    own = verifier.discount(boilerplate)
+    verifier.discount(boilerplate)
     further = _encode(*find_sharing(profiles, rows, groups, settings.boilerplate))
     # What the bands proposed in vain may still be contained.
-    codes = np.union1d(_encode(tried.a, tried.b), further)
+    codes = keep_distinct(np.concatenate([_encode(tried.a, tried.b), further]))
     if "near" in settings.kinds:
-        codes = np.setdiff1d(codes, known)
-    a, b = _decode(codes)
-    pairs = verifier.verify(rows[a], rows[b])
-    sharing: list[Pair] = []
-    if "overlap" in settings.kinds:
-        left, right = _decode(np.setdiff1d(codes, _codes_of(pairs, place_of)))
-        enough = own.count_shared(rows[left], rows[right]) > SURE_WORDS - settings.shingle_words
-        sharing = verifier.measure(rows[left[enough]], rows[right[enough]], "overlap")
-    return Shared(pairs, tuple(sharing), len(codes), boilerplate)
+        codes = codes[np.isin(codes, known, assume_unique=True, invert=True)]
+    pairs: list[Pair] = []
+    sharing: list[Measured] = []
+    for low in range(0, len(codes), _BLOCK):
+        a, b = _decode(codes[low : low + _BLOCK])
+        related, rest = verifier.sift(rows[a], rows[b])
+        pairs += related
+        if "overlap" in settings.kinds:
+            sharing.append(rest.select(_may_overlap(profiles, rest, settings.shingle_words)))
+    return Shared(pairs, Measured.join(sharing), len(codes), boilerplate)
+
+
+def _may_overlap(profiles: Profiles, measured: Measured, shingle_words: int) -> npt.NDArray[np.bool_]:
+    """Which pairs share enough for a passage that makes an overlap.
+
+    In a passage of n words there are n - k + 1 shingles of k words, and as many different ones but for those that one of the
+    texts repeats.
+    """
+    words, sizes, more = profiles.words, np.diff(profiles.offsets), shingle_words - 1
+    repeated = words - more - sizes
+    a, b = measured.a, measured.b
+    least = count_enough(np.minimum(words[a], words[b])) - more - np.minimum(repeated[a], repeated[b])
+    enough: npt.NDArray[np.bool_] = (measured.own >= SURE_WORDS - more) & (measured.shared >= least)
+    return enough
+
+
+def count_enough(shorter: _Numbers) -> npt.NDArray[np.float64]:
+    """The words in a row that make an overlap with a text of so many words: float64, of the shape of `shorter`."""
+    enough: npt.NDArray[np.float64] = np.minimum(ENOUGH_WORDS, np.maximum(SURE_WORDS, ENOUGH_SHARE * shorter))
+    return enough
 
 
 def _codes_of(pairs: Iterable[Pair], place_of: dict[str, int]) -> _Codes:
     places = np.array([(place_of[pair.a], place_of[pair.b]) for pair in pairs], np.int64).reshape(-1, 2)
-    return np.unique(_encode(places[:, 0], places[:, 1]))
+    return keep_distinct(_encode(places[:, 0], places[:, 1]))
 
 
 def _encode(a: _Numbers, b: _Numbers) -> _Codes:

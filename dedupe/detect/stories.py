@@ -24,7 +24,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dedupe.detect.terms import CAPITAL, NUMBER, OTHER, Terms
+from dedupe.detect.columns import chain_sizes, encode_values, find_spread, take_rows
+from dedupe.detect.terms import CAPITAL, NUMBER, OTHER, Terms, judge_figures
+from dedupe.kernel import compiled_kernel
 
 _PRIOR_TEXTS = 500
 _NAME_PRIOR, _WORD_PRIOR = 0.004, 0.1
@@ -44,6 +46,7 @@ _LINKED, _ENOUGH = 0.5, 16
 _BLOCK = 1 << 20
 
 _Rows = npt.NDArray[np.int64]
+_Codes = npt.NDArray[np.uint32]
 _Floats = npt.NDArray[np.float64]
 _Flags = npt.NDArray[np.bool_]
 _Marks = npt.NDArray[np.uint8]
@@ -83,8 +86,7 @@ def link_stories(terms: Terms, rows: _Rows, moments: _Floats, days: float) -> li
     index = _Index(terms, rows)
     a, b = index.propose()
     near = ~(np.abs(moments[a] - moments[b]) > days)  # unknown dates are near
-    links = [index.link(*pair) for pair in index.select(a[near], b[near])]
-    return [link for link in links if link]
+    return [link for block in index.select(a[near], b[near]) for link in index.link(*block)]
 
 
 def group_stories(links: Sequence[StoryLink]) -> list[list[int]]:
@@ -118,31 +120,39 @@ class _Index:
     """The weighted terms of the texts; texts are counted in the order of `rows`, terms by their place in `hashes`."""
 
     def __init__(self, terms: Terms, rows: _Rows) -> None:
-        self._terms, self._rows = terms, rows
-        places, self._offsets = _gather(terms.offsets, rows)
-        self._hashes, self._codes, self._frequencies = _encode(terms.terms[places])
-        self._texts = np.repeat(np.arange(len(rows)), np.diff(self._offsets))
+        self._rows = rows
+        self._offsets = chain_sizes(terms.offsets[rows + 1] - terms.offsets[rows])
+        marks = take_rows(terms.marks, terms.offsets, rows)
+        self._hashes, self._codes, self._frequencies = encode_values(take_rows(terms.terms, terms.offsets, rows))
         cased = terms.cased[rows]
-        self._kinds = self._classify(terms.marks[places], cased[self._texts])
-        self._weights = self._weigh()
-        kinds, weights = self._kinds[self._codes], self._weights[self._codes]
+        kinds = self._classify(marks, cased)
+        self._numeric = kinds == NUMBER
+        figures = take_rows(terms.figures, terms.figure_bounds, rows)
+        self._weights = self._weigh(kinds, self._codes[marks == NUMBER], figures)
+        self._squares = self._weights**2
         # What counts as a name: names, and in a text without telling capitals every rare term.
-        self._naming = (kinds == CAPITAL) | ((kinds == OTHER) & ~cased[self._texts] & (weights >= _RARE))
-        self._norms = _norms(self._texts, weights, len(rows))
-        self._name_norms = _norms(self._texts, np.where(self._naming, weights, 0), len(rows))
-        self._number_norms = _norms(self._texts, np.where(kinds == NUMBER, weights, 0), len(rows))
-        self._numbers = np.bincount(self._texts, kinds == NUMBER, len(rows))
-        self._find_fresh()
+        self._naming, norms = self._find_names(kinds == CAPITAL, (kinds == OTHER) & (self._weights >= _RARE), cased)
+        self._norms, self._name_norms, self._number_norms = np.sqrt(norms).T
+        self._numbers = np.diff(terms.figure_bounds)[rows]
+        # The occurrences of names and numbers that do not stand in boilerplate.
+        bounds = chain_sizes(terms.bounds[rows + 1] - terms.bounds[rows])
+        contexts = take_rows(terms.contexts, terms.bounds, rows)
+        fresh = ~find_spread(contexts, bounds, _RECURRING)
+        self._contexts, self._sightings = contexts[fresh], take_rows(terms.sightings, terms.bounds, rows)[fresh]
+        self._bounds = np.searchsorted(np.flatnonzero(fresh), bounds)
 
     def propose(self) -> tuple[_Rows, _Rows]:
         """The pairs of texts, a < b, that share enough rare names."""
-        frequencies = self._frequencies[self._codes]
-        places = np.flatnonzero(self._naming & (frequencies > 1) & (frequencies <= _POSTING_CAP))
-        places = places[np.lexsort((self._codes[places], frequencies[places], self._texts[places]))]
-        rank = np.arange(len(places)) - np.searchsorted(self._texts[places], self._texts[places])
-        places = places[rank < _PROPOSING]
-        places = places[np.lexsort((self._texts[places], self._codes[places]))]
-        codes, texts = self._codes[places], self._texts[places]
+        useful = (self._frequencies > 1) & (self._frequencies <= _POSTING_CAP)
+        places = np.flatnonzero(self._naming & useful[self._codes])
+        codes = self._codes[places].astype(np.int64)
+        texts = np.searchsorted(self._offsets, places, side="right") - 1
+        # The codes of a text ascend: they settle ties.
+        order = np.argsort(texts << 32 | self._frequencies[codes], kind="stable")
+        rank = np.arange(len(places)) - np.searchsorted(texts, texts)
+        rarest = order[rank < _PROPOSING]
+        postings = np.sort(codes[rarest] << 32 | texts[rarest])
+        codes, texts = postings >> 32, postings & 0xFFFFFFFF
         later = np.searchsorted(codes, codes, side="right") - np.arange(len(codes)) - 1
         # In blocks of the first text, so that the pairs of one block are few.
         order = np.argsort(texts, kind="stable")
@@ -161,59 +171,84 @@ class _Index:
         pairs = np.concatenate(found)
         return pairs >> 32, pairs & 0xFFFFFFFF
 
-    def select(self, a: _Rows, b: _Rows) -> Iterator[tuple[int, int, float]]:
-        """The pairs (a, b, cosine) that may be linked if nothing of what they share was copied."""
+    def select(self, a: _Rows, b: _Rows) -> Iterator[tuple[_Rows, _Rows, _Floats]]:
+        """The pairs that may be linked if nothing of what they share was copied, in blocks: a, b and the cosines."""
         sizes = np.diff(self._offsets)
         work = np.cumsum(sizes[a] + sizes[b])
         low = 0
         while low < len(a):
             done = int(work[low - 1]) if low else 0
             high = max(low + 1, int(np.searchsorted(work, done + _BLOCK, side="right")))
-            yield from self._select_block(a[low:high], b[low:high])
+            yield self._select_block(a[low:high], b[low:high])
             low = high
 
-    def link(self, a: int, b: int, cosine: float) -> StoryLink | None:
-        """The link of two texts, if what each found out by itself is enough."""
-        codes = self._codes_of(a)[self._is_found_out(a, b)]
-        codes = np.intersect1d(codes, self._codes_of(b)[self._is_found_out(b, a)], assume_unique=True)
-        is_number = self._kinds[codes] == NUMBER
-        names, numbers = codes[~is_number], codes[is_number]
-        if len(names) < _NAMES or self._weights[names].sum() < _NAME_WEIGHT or not self._is_chance_excluded(a, b, numbers):
-            return None
-        ranked = [part[np.lexsort((self._hashes[part], -self._weights[part]))] for part in (names, numbers)]
-        evidence = tuple(self._hashes[np.concatenate(ranked)].tolist())
-        return StoryLink(int(self._rows[a]), int(self._rows[b]), cosine, evidence)
+    def link(self, a: _Rows, b: _Rows, cosines: _Floats) -> Iterator[StoryLink]:
+        """The links of the pairs of texts of which each found out enough by itself."""
+        codes, counts = self._find_evidence(a, b)
+        ends = np.cumsum(counts)
+        is_number, is_name = self._numeric[codes], np.concatenate([[0], np.cumsum(~self._numeric[codes])])
+        names = is_name[ends] - is_name[ends - counts]
+        for i in np.flatnonzero((names >= _NAMES) & (counts > names)).tolist():
+            part = slice(ends[i] - counts[i], ends[i])
+            sides = codes[part][~is_number[part]], codes[part][is_number[part]]
+            if self._weights[sides[0]].sum() < _NAME_WEIGHT or self._weights[sides[1]].sum() <= self._chance(a[i], b[i]):
+                continue
+            ranked = [side[np.lexsort((self._hashes[side], -self._weights[side]))] for side in sides]
+            evidence = tuple(self._hashes[np.concatenate(ranked)].tolist())
+            yield StoryLink(int(self._rows[a[i]]), int(self._rows[b[i]]), float(cosines[i]), evidence)
 
     def _classify(self, marks: _Marks, cased: _Flags) -> _Marks:
         """Whether each term is a number, a name (mostly with a capital inside sentences) or another word."""
-        capital = np.bincount(self._codes, marks == CAPITAL, len(self._hashes))
-        seen = np.bincount(self._codes, cased, len(self._hashes))
+        capital = np.bincount(self._codes[marks == CAPITAL], minlength=len(self._hashes))
+        elsewhere = self._codes[np.repeat(~cased, np.diff(self._offsets))]
+        seen = self._frequencies - np.bincount(elsewhere, minlength=len(self._hashes))
         kinds = np.where((capital > 0) & (2 * capital >= seen), CAPITAL, OTHER).astype(np.uint8)
         kinds[self._codes[marks == NUMBER]] = NUMBER
         return kinds
 
-    def _weigh(self) -> _Floats:
-        prior = np.where(self._kinds == CAPITAL, _NAME_PRIOR, _WORD_PRIOR)
+    def _weigh(self, kinds: _Marks, numbers: _Codes, figures: _Codes) -> _Floats:
+        prior = np.where(kinds == CAPITAL, _NAME_PRIOR, _WORD_PRIOR)
         worth = np.ones(len(prior))
-        for code in np.flatnonzero(self._kinds == NUMBER).tolist():
-            prior[code], worth[code] = self._terms.numbers[int(self._hashes[code])]
+        prior[numbers], worth[numbers] = judge_figures(figures)
         weights: _Floats = worth * np.log((len(self._rows) + _PRIOR_TEXTS) / (self._frequencies + _PRIOR_TEXTS * prior))
         return np.maximum(weights, 0)
 
-    def _find_fresh(self) -> None:
-        """Keep the occurrences of names and numbers that do not stand in boilerplate: text by text, with their contexts."""
-        places, bounds = _gather(self._terms.bounds, self._rows)
-        texts = np.repeat(np.arange(len(self._rows), dtype=np.uint64), np.diff(bounds))
-        contexts = self._terms.contexts[places]
-        spread, which, _ = _encode(contexts)
-        keys = which.astype(np.uint64) << np.uint64(32) | texts
-        keys.sort()
-        distinct = keys[np.diff(keys, prepend=~keys[:1]) != 0]
-        fresh = np.bincount((distinct >> np.uint64(32)).astype(np.int64), minlength=len(spread))[which] < _RECURRING
-        self._contexts, self._sightings = contexts[fresh], self._terms.sightings[places][fresh]
-        self._bounds = np.searchsorted(np.flatnonzero(fresh), bounds)
+    def _find_names(self, named: _Flags, rare: _Flags, cased: _Flags) -> tuple[_Flags, _Floats]:
+        """Which terms of which texts count as names, and the sums of the squared weights: of all terms, names, numbers."""
+        norms = np.empty((len(self._rows), 3))
+        kernel = compiled_kernel()
+        if kernel:
+            naming = np.empty(len(self._codes), np.bool_)
+            tables = named, rare, self._numeric, self._squares
+            kernel.weigh_texts(self._codes, self._offsets, cased, *tables, naming, norms)
+            return naming, norms
+        texts = np.repeat(np.arange(len(self._rows)), np.diff(self._offsets))
+        naming = named[self._codes] | (rare[self._codes] & ~cased[texts])
+        squares = self._squares[self._codes]
+        for column, part in enumerate((squares, squares * naming, squares * self._numeric[self._codes])):
+            norms[:, column] = np.bincount(texts, part, len(self._rows))
+        return naming, norms
 
-    def _select_block(self, a: _Rows, b: _Rows) -> Iterator[tuple[int, int, float]]:
+    def _select_block(self, a: _Rows, b: _Rows) -> tuple[_Rows, _Rows, _Floats]:
+        squares, name_squares, number_squares, numbers, names = self._compare(a, b).T
+        cosines = squares / np.maximum(self._norms[a] * self._norms[b], 1e-9)
+        possible = np.flatnonzero(
+            (cosines >= _COSINE)
+            & (name_squares >= _NAME_COSINE * self._name_norms[a] * self._name_norms[b])
+            & (number_squares >= _NUMBER_COSINE * self._number_norms[a] * self._number_norms[b])
+            & (numbers >= self._chance(a, b))
+            & (names >= _NAME_WEIGHT)
+        )
+        return a[possible], b[possible], cosines[possible]
+
+    def _compare(self, a: _Rows, b: _Rows) -> _Floats:
+        """Sums over the terms each pair shares: squared weights of all, of names, of numbers; weights of numbers, of names."""
+        sums = np.empty((len(a), 5))
+        kernel = compiled_kernel()
+        if kernel:
+            terms = self._codes, self._offsets, self._naming, self._numeric, self._weights, self._squares
+            kernel.compare_terms(*terms, a, b, sums)
+            return sums
         places, offsets = _gather(self._offsets, np.concatenate([a, b]))
         pairs = np.repeat(np.tile(np.arange(len(a)), 2), np.diff(offsets))
         keys = pairs << 32 | self._codes[places]
@@ -222,20 +257,26 @@ class _Index:
         one, two = places[order[twice]], places[order[twice + 1]]
         pair, codes = pairs[order[twice]], self._codes[one]
         weights = self._weights[codes]
-        is_name, is_number = self._naming[one] & self._naming[two], self._kinds[codes] == NUMBER
         squares = weights**2
-        shared, shared_names, shared_numbers = (
-            np.bincount(pair, part, len(a)) for part in (squares, squares * is_name, squares * is_number)
-        )
-        cosine = shared / np.maximum(self._norms[a] * self._norms[b], 1e-9)
-        possible = np.flatnonzero(
-            (cosine >= _COSINE)
-            & (shared_names >= _NAME_COSINE * self._name_norms[a] * self._name_norms[b])
-            & (shared_numbers >= _NUMBER_COSINE * self._number_norms[a] * self._number_norms[b])
-            & (np.bincount(pair, weights * is_number, len(a)) >= self._chance(a, b))
-            & (np.bincount(pair, weights * is_name, len(a)) >= _NAME_WEIGHT)
-        )
-        yield from zip(a[possible].tolist(), b[possible].tolist(), cosine[possible].tolist(), strict=True)
+        is_name, is_number = self._naming[one] & self._naming[two], self._numeric[codes]
+        parts = squares, squares * is_name, squares * is_number, weights * is_number, weights * is_name
+        for column, part in enumerate(parts):
+            sums[:, column] = np.bincount(pair, part, len(a))
+        return sums
+
+    def _find_evidence(self, a: _Rows, b: _Rows) -> tuple[_Codes, _Rows]:
+        """The codes of the names and numbers that both texts of each pair found out, and how many each pair has."""
+        kernel = compiled_kernel()
+        if kernel:
+            counts = np.empty(len(a), np.int64)
+            terms = self._codes, self._offsets, self._naming, self._numeric, self._hashes
+            found = kernel.find_evidence(*terms, self._sightings, self._contexts, self._bounds, a, b, counts)
+            return np.frombuffer(found, np.uint32), counts
+        both = [
+            np.intersect1d(self._find_own(one, two), self._find_own(two, one), assume_unique=True)
+            for one, two in zip(a.tolist(), b.tolist(), strict=True)
+        ]
+        return np.concatenate([np.empty(0, np.uint32), *both]), np.array(list(map(len, both)), np.int64)
 
     def _chance(self, a: _Rows | int, b: _Rows | int) -> _Floats:
         """The weight of shared numbers to be expected of chance.
@@ -246,41 +287,14 @@ class _Index:
         chance: _Floats = np.log(np.maximum(self._numbers[a], 1) * np.maximum(self._numbers[b], 1))
         return chance
 
-    def _is_chance_excluded(self, a: int, b: int, numbers: _Rows) -> bool:
-        return len(numbers) > 0 and bool(self._weights[numbers].sum() > self._chance(a, b))
-
-    def _codes_of(self, text: int) -> _Rows:
-        codes: _Rows = self._codes[self._offsets[text] : self._offsets[text + 1]]
-        return codes
-
-    def _is_found_out(self, text: int, other: int) -> _Flags:
-        """Whether a text has each of its terms in words of its own: not in five words of the other, or of many."""
+    def _find_own(self, text: int, other: int) -> _Codes:
+        """The names and numbers that a text has in words of its own: not in five words of the other."""
         own, its = (slice(self._bounds[which], self._bounds[which + 1]) for which in (text, other))
         fresh = self._sightings[own][~np.isin(self._contexts[own], self._contexts[its])]
-        naming = self._naming[self._offsets[text] : self._offsets[text + 1]]
-        codes = self._codes_of(text)
-        found_out: _Flags = np.isin(self._hashes[codes], fresh) & (naming | (self._kinds[codes] == NUMBER))
-        return found_out
-
-
-def _encode(values: npt.NDArray[np.uint32]) -> tuple[npt.NDArray[np.uint32], _Rows, _Rows]:
-    """The distinct values, ascending; the place among them of each value; how often each occurs.
-
-    As numpy.unique does, but by one sort of values packed with their places, which takes a third of the time.
-    """
-    packed = values.astype(np.uint64) << np.uint64(32) | np.arange(len(values), dtype=np.uint64)
-    packed.sort()
-    ordered, order = (packed >> np.uint64(32)).astype(np.uint32), (packed & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    starts = np.flatnonzero(np.diff(ordered, prepend=~ordered[:1]))
-    counts = np.diff(starts, append=len(ordered))
-    codes = np.empty(len(values), np.int64)
-    codes[order] = np.repeat(np.arange(len(starts)), counts)
-    return ordered[starts], codes, counts
-
-
-def _norms(texts: _Rows, weights: _Floats, count: int) -> _Floats:
-    norms: _Floats = np.sqrt(np.bincount(texts, weights**2, count))
-    return norms
+        terms = slice(self._offsets[text], self._offsets[text + 1])
+        codes = self._codes[terms]
+        found: _Codes = codes[np.isin(self._hashes[codes], fresh) & (self._naming[terms] | self._numeric[codes])]
+        return found
 
 
 def _gather(offsets: _Rows, rows: _Rows) -> tuple[_Rows, _Rows]:

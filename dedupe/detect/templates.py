@@ -22,14 +22,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dedupe.detect.columns import chain_sizes, find_spread, take_rows
 from dedupe.detect.lsh import find_candidates
 from dedupe.detect.minhash import draw_permutations, sign_sets
 from dedupe.detect.profile import Profiles
 from dedupe.detect.verify import measure_pairs
+from dedupe.kernel import compiled_kernel
 
 _FEWEST = 4  # pages that make a template
-# Of a text with more shingles than _SHORT one in _SAMPLE stands for all. A frame has at least this many, and makes up this
-# part of a text: slots that stand close leave few shingles whole.
+# Of a text with more shingles than _SHORT one in _SAMPLE, a power of two, stands for all. A frame has at least this many, and
+# makes up this part of a text: slots that stand close leave few shingles whole.
 _SHORT, _SAMPLE, _SMALLEST_FRAME, _FRAME_SHARE = 256, 4, 4, 0.1
 # Frames that have this much in common may be one, values that recur among many pages being part of what differs; where
 # pages linked so loosely turn out to be no template, those linked more closely are tried.
@@ -154,22 +156,17 @@ def _connect(rows: Sequence[int], pairs: Iterable[tuple[int, int]]) -> list[list
 
 def _pair_frames(profiles: Profiles, rows: _Rows, sample: int) -> tuple[_Rows, _Rows, npt.NDArray[np.float64]]:
     """Pairs of rows whose frames are alike, and how much; one in `sample` shingles is looked at."""
-    nothing = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64)
-    sizes = profiles.offsets[rows + 1] - profiles.offsets[rows]
-    shift = np.repeat(profiles.offsets[rows] - (np.cumsum(sizes) - sizes), sizes)
-    hashes, owners = profiles.hashes[np.arange(int(sizes.sum())) + shift], np.repeat(np.arange(len(rows)), sizes)
-    sampled = hashes % sample == 0
-    hashes, owners = hashes[sampled], owners[sampled]
-    order = np.argsort(hashes, kind="stable")
-    starts = np.flatnonzero(np.diff(hashes[order], prepend=~hashes[order][:1]))
-    counts = np.diff(starts, append=len(order))
-    frequent = np.zeros(len(hashes), np.bool_)
-    frequent[order] = np.repeat(counts >= _FEWEST, counts)
-    frame_sizes = np.bincount(owners[frequent], minlength=len(rows))
-    framed = (frame_sizes >= _SMALLEST_FRAME) & (frame_sizes >= _FRAME_SHARE * np.bincount(owners, minlength=len(rows)))
+    hashes = take_rows(profiles.hashes, profiles.offsets, rows)
+    offsets = chain_sizes(profiles.offsets[rows + 1] - profiles.offsets[rows])
+    if sample > 1:
+        sampled = hashes & np.uint32(sample - 1) == 0
+        hashes, offsets = hashes[sampled], np.searchsorted(np.flatnonzero(sampled), offsets)
+    frequent = find_spread(hashes, offsets, _FEWEST)
+    sizes, frame_sizes = np.diff(offsets), np.diff(np.searchsorted(np.flatnonzero(frequent), offsets))
+    framed = (frame_sizes >= _SMALLEST_FRAME) & (frame_sizes >= _FRAME_SHARE * sizes)
     if not framed.any():
-        return nothing
-    hashes, offsets = hashes[frequent & framed[owners]], np.concatenate([[0], np.cumsum(frame_sizes[framed])])
+        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64)
+    hashes, offsets = hashes[frequent & np.repeat(framed, sizes)], chain_sizes(frame_sizes[framed])
     signatures = sign_sets(hashes, offsets, *draw_permutations(_PERMUTATIONS, 1))
     candidates = find_candidates(signatures, _BANDS, _ROWS)
     jaccard, _ = measure_pairs(hashes, offsets, candidates.a, candidates.b)
@@ -186,18 +183,28 @@ def _spell(text: str) -> str:
 def _find_blocks(spelled: Sequence[str]) -> list[str]:
     """The runs of words of the first text that most others have too, in this order; as strings between spaces."""
     words = spelled[0].split()
+    frame = _count_shared(spelled) >= _AGREEING * (len(spelled) - 1)
+    edges = np.flatnonzero(np.diff(frame, prepend=False, append=False)).tolist()
+    runs = [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if end - start >= _BLOCK_WORDS]
+    return [f" {' '.join(words[start:end])} " for start, end in runs]
+
+
+def _count_shared(spelled: Sequence[str]) -> _Rows:
+    """For each word of the first text how many of the others have it in a run of words that matches."""
+    kernel = compiled_kernel()
+    counts = kernel.match_words(tuple(spelled), _BLOCK_WORDS) if kernel else None
+    if counts is not None:
+        return np.frombuffer(counts, np.int64)
+    words = spelled[0].split()
     matcher = difflib.SequenceMatcher(None, autojunk=False)
     matcher.set_seq2(words)
-    shared = np.zeros(len(words) + 1, np.int64)
+    shared = np.zeros(len(words), np.int64)
     for other in spelled[1:]:
         matcher.set_seq1(other.split())
         for _, start, size in matcher.get_matching_blocks():
             if size >= _BLOCK_WORDS:
                 shared[start : start + size] += 1
-    frame = shared[:-1] >= _AGREEING * (len(spelled) - 1)
-    edges = np.flatnonzero(np.diff(frame, prepend=False, append=False)).tolist()
-    runs = [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if end - start >= _BLOCK_WORDS]
-    return [f" {' '.join(words[start:end])} " for start, end in runs]
+    return shared
 
 
 def _read_gaps(spelled: str, blocks: Sequence[str]) -> tuple[list[str], int] | None:

@@ -14,8 +14,10 @@ five words share a copied line, not a fact that both found out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +25,8 @@ import numpy.typing as npt
 from dedupe.detect.batches import Batches
 from dedupe.detect.columns import Columns, chain_sizes
 from dedupe.detect.shingles import xxh32_spans
-from dedupe.text.normal import Tokens, tokenize
+from dedupe.kernel import compiled_kernel
+from dedupe.text.normal import Tokens, as_text, find_combining, fold_texts, prepare_texts, tokenize
 
 OTHER, NUMBER, CAPITAL = 0, 1, 2
 # Of the words of English news 6 to 24 in 100 are capitals inside a sentence (the inner nine tenths of 295 articles); of
@@ -40,6 +43,8 @@ _CAPITALS = "".join(filter(str.isupper, map(chr, range(0x2C00))))
 _INNER_CAPITAL = re.compile(rf"[{_CAPITALS}](?:(?<=[\w,;][ \u00a0].)|(?<=[\w,;][ \u00a0][(“\"‘'].))[^\W\d_]+")
 _SPELLED = re.compile(r"\d+(?:[.,:\u2009\u202f'’–-]\d+)*|[^\W\d]+")
 _SIGN_PAIR = re.compile(r"(?=([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff]{2}))")
+_DECIMAL, _WORDY, _CAPITAL = 1, 2, 4  # of a character, as the compiled kernel is told
+_CALENDAR = 1  # the bit of a figure that tells days of the month and years
 _PUNCTUATION = ".,;:!?…()[]{}<>\"'“”‘’„«»‹›–—-।。，、；：？！（）「」『』"
 
 _Words = npt.NDArray[np.uint32]
@@ -47,6 +52,7 @@ _Keys = npt.NDArray[np.uint64]
 _Marks = npt.NDArray[np.uint8]
 _Rows = npt.NDArray[np.int64]
 _Flags = npt.NDArray[np.bool_]
+_Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,8 @@ class Terms:
     sightings, contexts, bounds: every occurrence of a number or capital of text d from bounds[d] to bounds[d + 1] (of any term,
     if d is not `cased`): its term and the hash of the five tokens around it (uint32). A number next to another is part of a
     telephone number, a date or a table, and is left out.
-    numbers: by number term the share of texts expected to hold it, and what a coincidence in it is worth.
+    figures, figure_bounds: of the number terms of text d, in their order, those from figure_bounds[d] to figure_bounds[d + 1]
+    (uint32): what `judge_figures` takes.
     cased: whether the capitals of a text tell names from other words.
     """
 
@@ -68,7 +75,8 @@ class Terms:
     sightings: _Words
     contexts: _Words
     bounds: _Rows
-    numbers: dict[int, tuple[float, float]]
+    figures: _Words
+    figure_bounds: _Rows
     cased: _Flags
 
     def __len__(self) -> int:
@@ -87,11 +95,11 @@ class TermProfiler:
     """
 
     def __init__(self) -> None:
-        self._columns, self._numbers = Columns(), dict[int, tuple[float, float]]()
+        self._columns = Columns()
         self._batches = Batches(extract_terms, self._take)
 
-    def extend(self, texts: Iterable[str]) -> None:
-        """Take texts; the row of each is the number of texts taken before."""
+    def extend(self, texts: Iterable[str | bytes]) -> None:
+        """Take texts, str or UTF-8; the row of each is the number of texts taken before."""
         for text in texts:
             self._batches.add(text)
 
@@ -106,19 +114,24 @@ class TermProfiler:
             columns["sightings"],
             columns["contexts"],
             chain_sizes(columns["seen"]),
-            self._numbers,
+            columns["figures"],
+            chain_sizes(columns["counted"]),
             columns["cased"],
         )
 
     def _take(self, batch: Terms) -> None:
-        whole = {name: getattr(batch, name) for name in ("terms", "marks", "sightings", "contexts", "cased")}
-        self._columns.append(whole | {"sizes": np.diff(batch.offsets), "seen": np.diff(batch.bounds)})
-        self._numbers |= batch.numbers
+        whole = {name: getattr(batch, name) for name in ("terms", "marks", "sightings", "contexts", "figures", "cased")}
+        sizes = {"sizes": batch.offsets, "seen": batch.bounds, "counted": batch.figure_bounds}
+        self._columns.append(whole | {name: np.diff(offsets) for name, offsets in sizes.items()})
 
 
-def extract_terms(texts: list[str]) -> Terms:
-    """The terms of a batch of texts."""
-    tokens = read_tokens(texts)
+def extract_terms(batch: Sequence[str | bytes]) -> Terms:
+    """The terms of a batch of texts, str or UTF-8."""
+    kernel = compiled_kernel()
+    if kernel:
+        return _extract_compiled(kernel, tuple(batch))
+    texts = list(map(as_text, batch))
+    tokens = tokenize(list(map(_read_numbers, texts)))
     hashes, useful = hash_terms(tokens)
     documents = np.repeat(np.arange(len(texts), dtype=np.uint64), tokens.counts())
     keys = documents << np.uint64(32) | hashes
@@ -138,24 +151,60 @@ def extract_terms(texts: list[str]) -> Terms:
     beside[1:] |= together
     beside[:-1] |= together
     seen = np.flatnonzero(np.where(is_number, ~beside, (is_capital | ~np.repeat(cased, counts)) & useful))
+    terms, marks = (packed >> np.uint64(2)).astype(np.uint32), (packed & np.uint64(3)).astype(np.uint8)
+    offsets = np.searchsorted(packed, np.arange(len(texts) + 1, dtype=np.uint64) << np.uint64(34))
     return Terms(
-        (packed >> np.uint64(2)).astype(np.uint32),
-        (packed & np.uint64(3)).astype(np.uint8),
-        np.searchsorted(packed, np.arange(len(texts) + 1, dtype=np.uint64) << np.uint64(34)),
+        terms,
+        marks,
+        offsets,
         hashes[seen],
         _hash_contexts(tokens, seen, documents[seen].astype(np.int64)),
         np.searchsorted(seen, tokens.documents),
-        _look_at_numbers(tokens, hashes, is_number),
+        _read_figures(tokens, hashes, is_number, terms[marks == NUMBER]),
+        np.searchsorted(np.flatnonzero(marks == NUMBER), offsets),
         cased,
     )
 
 
-def read_tokens(texts: list[str]) -> Tokens:
-    """The tokens of the texts with each number as one token: "9,400" reads 9_400, "117th" reads 117 th."""
-    return tokenize(list(map(_read_numbers, texts)))
+def _extract_compiled(kernel: ModuleType, texts: tuple[str | bytes, ...]) -> Terms:
+    """The same in one pass over each text. Texts whose characters combine are folded here, and their capitals with them."""
+    found, forms = find_combining(kernel, texts)
+    combining = found.tolist()
+    mixed: list[str | bytes | bytearray] = list(texts)
+    capitals = [b""] * len(texts)
+    apart = [as_text(texts[number]) for number in combining]
+    for number, text, folded in zip(combining, apart, fold_texts(list(map(_read_numbers, apart))), strict=True):
+        mixed[number], capitals[number] = folded, _join_capitals(text).encode()
+    kinds = {block: _describe_characters(block) for block in (0, *forms)}
+    capital_texts, capital_forms = prepare_texts(kernel, tuple(capitals))
+    columns = kernel.terms(tuple(mixed), capital_texts, forms | capital_forms, kinds)
+    types = np.uint32, np.uint8, np.int64, np.uint32, np.uint32, np.int64, np.uint32, np.int64, np.bool_
+    return Terms(*(np.frombuffer(column, type) for column, type in zip(columns, types, strict=True)))
+
+
+@cache
+def _describe_characters(block: int) -> bytes:
+    """Of each of 256 code points whether it is a decimal digit, part of a word, a capital: bits, one byte each."""
+    characters = [chr(code) for code in range(256 * block, 256 * (block + 1))]
+    is_wordy = [character.isalnum() or character == "_" for character in characters]
+    return bytes(
+        _DECIMAL * character.isdecimal() | _WORDY * wordy | _CAPITAL * (character in _CAPITALS)
+        for character, wordy in zip(characters, is_wordy, strict=True)
+    )
+
+
+def judge_figures(figures: _Words) -> tuple[_Floats, _Floats]:
+    """How rare each number may be expected to be, and what a coincidence in it is worth.
+
+    A number n stands in about 0.6 / n of the articles, n without its trailing zeros ("2,600" is as rare as 26): round
+    numbers and small ones are everywhere. Days of the month and years are worth half: all that happens on one day
+    shares them.
+    """
+    return np.minimum(0.3, 0.6 / (figures >> 1)), np.where(figures & _CALENDAR, 0.5, 1.0)
 
 
 def _read_numbers(text: str) -> str:
+    """A text with each number as one word: "9,400" reads 9_400, "117th" reads 117 th."""
     return _NUMBER_UNIT.sub(r"\g<0> ", _NUMBER_SEPARATOR.sub("_", text))
 
 
@@ -165,15 +214,39 @@ def spell_terms(text: str, hashes: Iterable[int]) -> dict[int, str]:
     >>> sorted(spell_terms("In Velsing 9,400 came.", extract_terms(["9,400 velsing"]).terms.tolist()).values())
     ['9,400', 'Velsing']
     """
-    wanted, spelled = set(hashes), dict[int, str]()
-    pieces = (piece.strip(_PUNCTUATION) for piece in text.split())
-    words = list(dict.fromkeys([*_SPELLED.findall(text), *pieces, *_SIGN_PAIR.findall(text)]))
+    wanted = set(hashes)
+    spelled = _spell_words(list(dict.fromkeys(_find_words(text, wanted))), wanted)
+    # Nearly always all are found by then.
+    for find in (_strip_pieces, _SIGN_PAIR.findall):
+        if wanted := wanted.difference(spelled):
+            spelled |= _spell_words(list(dict.fromkeys(find(text))), wanted)
+    return spelled
+
+
+def _find_words(text: str, wanted: Collection[int]) -> list[str]:
+    """The words of a text; of those that have none of these term hashes the compiled kernel leaves most out."""
+    kernel = compiled_kernel()
+    if kernel:
+        blocks = np.flatnonzero(np.frombuffer(kernel.blocks((text,)), np.uint8)).tolist()
+        kinds = {block: _describe_characters(block) for block in (0, *blocks)}
+        words: list[str] | None = kernel.sieve_words(text, np.fromiter(wanted, np.uint32), kinds)
+        if words is not None:
+            return words
+    return _SPELLED.findall(text)
+
+
+def _strip_pieces(text: str) -> list[str]:
+    return [piece.strip(_PUNCTUATION) for piece in text.split()]
+
+
+def _spell_words(words: Sequence[str], wanted: Collection[int]) -> dict[int, str]:
+    """The first of the words that has each of these term hashes, by hash."""
     tokens = tokenize(_read_numbers("\n".join(words)).split("\n") if words else [])
     terms, useful = hash_terms(tokens)
-    for word, first, last in zip(words, tokens.documents[:-1].tolist(), tokens.documents[1:].tolist(), strict=True):
-        if last > first and useful[first] and int(terms[first]) in wanted:
-            spelled.setdefault(int(terms[first]), word)
-    return spelled
+    rows = np.flatnonzero(tokens.counts())
+    firsts = tokens.documents[rows]
+    found = np.flatnonzero(useful[firsts] & np.isin(terms[firsts], np.fromiter(wanted, np.uint32)))
+    return {int(terms[firsts[place]]): words[rows[place]] for place in found[::-1].tolist()}
 
 
 def hash_terms(tokens: Tokens) -> tuple[_Words, _Flags]:
@@ -196,10 +269,14 @@ def hash_terms(tokens: Tokens) -> tuple[_Words, _Flags]:
 
 def _find_capitals(texts: list[str]) -> tuple[_Keys, _Rows]:
     """The words that have a capital inside a sentence, as ascending keys of text and term; how many such places a text has."""
-    capitals = tokenize([" ".join(_INNER_CAPITAL.findall(text)) for text in texts])
+    capitals = tokenize(list(map(_join_capitals, texts)))
     hashes, useful = hash_terms(capitals)
     documents = np.repeat(np.arange(len(texts), dtype=np.uint64), capitals.counts())
     return np.unique((documents << np.uint64(32) | hashes)[useful]), capitals.counts()
+
+
+def _join_capitals(text: str) -> str:
+    return " ".join(_INNER_CAPITAL.findall(text))
 
 
 def _begins_with_digit(tokens: Tokens) -> _Flags:
@@ -224,19 +301,14 @@ def _hash_contexts(tokens: Tokens, seen: _Rows, documents: _Rows) -> _Words:
     return xxh32_spans(tokens.buffer, begins, tokens.ends[last] - begins)
 
 
-def _look_at_numbers(tokens: Tokens, hashes: _Words, is_number: _Flags) -> dict[int, tuple[float, float]]:
-    """How rare each distinct number of a batch may be expected to be, by its term, and what a coincidence in it is worth.
-
-    A number n stands in about 0.6 / n of the articles, n without its trailing zeros ("2,600" is as rare as 26): round
-    numbers and small ones are everywhere. Days of the month and years are worth half: all that happens on one day
-    shares them.
-    """
+def _read_figures(tokens: Tokens, hashes: _Words, is_number: _Flags, terms: _Words) -> _Words:
+    """The first six digits of each of these number terms, without zeros before and behind, and whether they are of a date."""
     distinct, first = np.unique(hashes[is_number], return_index=True)
     places = np.flatnonzero(is_number)[first]
-    looks = {}
-    for term, start, end in zip(distinct.tolist(), tokens.starts[places].tolist(), tokens.ends[places].tolist(), strict=True):
+    figures = []
+    for start, end in zip(tokens.starts[places].tolist(), tokens.ends[places].tolist(), strict=True):
         word = tokens.buffer[start:end].tobytes()
         digits = bytes(byte for byte in word if byte in b"0123456789")
         calendar = digits == word and ((len(word) <= 2 and int(word) <= 31) or (len(word) == 4 and word[:2] in (b"19", b"20")))
-        looks[term] = (min(0.3, 0.6 / int(digits.strip(b"0")[:6] or b"1")), 0.5 if calendar else 1.0)
-    return looks
+        figures.append(int(digits.strip(b"0")[:6] or b"1") << 1 | _CALENDAR * calendar)
+    return np.array(figures, np.uint32)[np.searchsorted(distinct, terms)]

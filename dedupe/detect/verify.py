@@ -55,24 +55,38 @@ def measure_pairs(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows) -> tuple[
     >>> measure_pairs(sets, np.array([0, 3, 5]), np.array([0]), np.array([1]))
     (array([0.66666667]), array([1.]))
     """
-    sizes = np.diff(offsets)
     shared = count_shared(hashes, offsets, a, b)
-    union, smaller = sizes[a] + sizes[b] - shared, np.minimum(sizes[a], sizes[b])
+    return relate_sizes(shared, offsets[a + 1] - offsets[a], offsets[b + 1] - offsets[b])
+
+
+def relate_sizes(shared: _Rows, sizes_a: _Rows, sizes_b: _Rows) -> tuple[_Ratios, _Ratios]:
+    """The Jaccard similarity and the containment of sets of these sizes that share so many values, as `measure_pairs`."""
+    union, smaller = sizes_a + sizes_b - shared, np.minimum(sizes_a, sizes_b)
     return shared / np.maximum(union, 1), shared / np.maximum(smaller, 1)
 
 
 def count_shared(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows, left_out: LeftOut | None = None) -> _Rows:
-    """The number of hashes that rows a[i] and b[i] share: int64, shape (pairs,).
+    """The number of hashes that rows a[i] and b[i] share: int64, shape (pairs,). Those that are `left_out` do not count."""
+    return count_both(hashes, offsets, a, b, left_out)[1]
 
-    Those that are `left_out` do not count.
+
+def count_both(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows, left_out: LeftOut | None) -> tuple[_Rows, _Rows]:
+    """The number of hashes that rows a[i] and b[i] share, and without those `left_out`: int64, shape (pairs,) each.
+
+    Fastest for pairs in the order of `a`: the kernel then prepares each row once.
     Scratch memory is bounded by _BLOCK hashes, or by the two sets of the largest pair.
     """
     kernel = compiled_kernel()
-    if kernel:
-        shared = np.empty(len(a), np.int64)
-        table, omitted = (left_out.table, left_out.hashes) if left_out else (b"", b"")
-        kernel.count_shared(hashes, offsets, np.ascontiguousarray(a), np.ascontiguousarray(b), table, omitted, shared)
-        return shared
+    if not kernel:
+        shared = _count_plainly(hashes, offsets, a, b, None)
+        return shared, shared if left_out is None else _count_plainly(hashes, offsets, a, b, left_out)
+    shared, own = np.empty((2, len(a)), np.int64)
+    table, omitted = (left_out.table, left_out.hashes) if left_out else (b"", b"")
+    kernel.count_shared(hashes, offsets, np.ascontiguousarray(a), np.ascontiguousarray(b), table, omitted, shared, own)
+    return shared, own
+
+
+def _count_plainly(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows, left_out: LeftOut | None) -> _Rows:
     sizes = np.diff(offsets)
     shared = np.zeros(len(a), np.int64)
     uneven = np.maximum(sizes[a], sizes[b]) > _UNEVEN * np.minimum(sizes[a], sizes[b])
@@ -81,7 +95,7 @@ def count_shared(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows, left_out: 
             _look_up(hashes[offsets[one] : offsets[one + 1]], hashes[offsets[other] : offsets[other + 1]], left_out)
             for one, other in zip(a[uneven].tolist(), b[uneven].tolist(), strict=True)
         ]
-        shared[~uneven] = count_shared(hashes, offsets, a[~uneven], b[~uneven], left_out)
+        shared[~uneven] = _count_plainly(hashes, offsets, a[~uneven], b[~uneven], left_out)
         return shared
     work = np.cumsum(sizes[a] + sizes[b])
     low = 0

@@ -15,6 +15,7 @@ _TITLE_CASE = 0.7  # share of capitalised words from which a line is a title
 _ARTICLE_BEFORE = re.compile(r"(?<![\w'’-])(an?)(\s+[\"“‘'(]?)\Z", re.IGNORECASE)
 _FIRST_WORD = re.compile(r"[\w.]+")
 _ARTICLES = frozenset(("a", "an", "the"))
+_ALONE = frozenset(("he", "she", "it", "this"))  # a whole subject: in "on the day after she" no noun before counts
 _ONE = frozenset("i he she it this that one each everyone everybody nobody anyone somebody someone nothing something".split())
 _MANY = frozenset("they we you these those both many few several most some others all people police men women children".split())
 _SUBORDINATORS = frozenset(
@@ -22,16 +23,19 @@ _SUBORDINATORS = frozenset(
 )
 _OF_PREPOSITIONS = frozenset("of in on at from for with by to near between among about over under".split())
 _SKIPPED = frozenset("also still not never then even already just now".split())
-# "A number of people" are many; of a group or a series it is the noun itself that counts.
+# "A number of people" are many, half of the island is one; of a group or a series it is the noun itself that counts.
 _QUANTITIES = frozenset("number lot couple majority minority handful variety multitude plethora".split())
+_SHARES = frozenset("half third thirds quarter quarters percent most some all rest part parts none".split())
 _SINGULAR_IN_S = frozenset(
     "athletics economics gas headquarters means mathematics measles news physics politics series species states".split()
 )
+_ONE_THING = frozenset(("a", "an", "another", "one"))
 _DETERMINERS = _ARTICLES | {"his", "her", "its", "their", "our", "my", "your"}
 _NEVER_AFTER_ARTICLE = frozenset(
     "also although am are because been but could had has however if is than these they this those though was we were when"
     " where while whose would".split()
 )
+_UNCOMPARED = frozenset("first last main next own past same sole top".split())
 _DEGREES = frozenset("as extra how more most so too very".split())
 _CLASHING = _ARTICLES | _NEVER_AFTER_ARTICLE | {"very"}  # what clashes with another word
 
@@ -50,7 +54,13 @@ def match_case(hit: str, original: str, line: LineCase = "") -> str:
     ['army chief', 'Army chief', 'Army Chief', 'ARMY CHIEF']
     >>> match_case("Youngsters", "young people", "title"), match_case("CAR", "vehicle", "upper")
     ('Young People', 'VEHICLE')
+    >>> match_case("the Brand new", "the new")
+    'the New'
     """
+    article, _, rest = hit.partition(" ")
+    if article in _ARTICLES and rest[:1].isupper() and original.split(" ", 1)[0] in _ARTICLES:
+        article, _, wording = original.partition(" ")
+        return f"{article} {match_case(rest, wording, line)}" if wording else original
     letters = [c for c in hit if c.isalpha()]
     if letters and all(c.isupper() for c in letters):
         many = len(letters) > 1 and (len(hit.split()) > 1 or len(letters) > 3)
@@ -173,10 +183,15 @@ def fit_possessive(text: str, end: int, hit: str, after: str) -> tuple[int, str]
     >>> [fit_possessive(text, at, text[:at], after) for text, at, after in
     ...  (("persons' rights", 7, "people"), ("folk's rights", 4, "voters"), ("firms' rights", 5, "companies"))]
     [(8, "people's"), (6, "voters'"), (5, 'companies')]
+    >>> fit_possessive("ladies's match", 6, "ladies", "women's")
+    (8, "women's")
     """
     mark = text[end : end + 1]
     if mark not in {"'", "’"} or not after:
         return end, after
+    if after[-2:] in {"'s", "’s"}:  # the wording has its ending already
+        taken = re.match(r"['’]s?(?!\w)", text[end : end + 3])
+        return end + (taken.end() if taken else 0), after
     many = after.lower().endswith("s") and add_s(after.lower()[:-1]) == after.lower()
     if re.match(r"s(?!\w)", text[end + 1 : end + 3]):
         return (end + 2, after + mark) if many and not after.lower().endswith(("ss", "us", "is")) else (end, after)
@@ -213,6 +228,8 @@ def subject_number(left: Sequence[str], plurals: Collection[str] = ()) -> Gramma
     if not words or not words[0][:1].isalnum():
         return None
     head, rest = words[0].lower().replace("’", "'"), words[1:]
+    if head in _ALONE:
+        return "singular"
     if "and" in [word.lower() for word in rest[:2]] or head in {"and", "or", "there", "who", "which"}:
         return None
     for position, word in enumerate(rest):
@@ -223,15 +240,49 @@ def subject_number(left: Sequence[str], plurals: Collection[str] = ()) -> Gramma
             outer = rest[position + 1 :]
             if folded == "of" and outer[1:2] in (["a"], ["A"]) and outer[0].lower() in _QUANTITIES:
                 break
+            if folded == "of" and outer and outer[0].lower() in _SHARES:
+                break
             return subject_number(outer, plurals)
     if head in _ONE or head in _SINGULAR_IN_S:
         return "singular"
-    if head in _MANY or head in plurals or (head.isdigit() and head != "1"):
+    if head in _MANY or (head.isdigit() and head != "1"):
         return "plural"
     if not head.isalpha() or head.endswith(("ed", "ing")):
+        return "plural" if head in plurals else None
+    return "plural" if _is_plural_noun(head, plurals) else "singular"
+
+
+def _is_plural_noun(word: str, plurals: Collection[str]) -> bool:
+    return word in plurals or (len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")))
+
+
+def announced_number(right: Sequence[str], plurals: Collection[str] = ()) -> GrammaticalNumber | None:
+    """The number of what "there was" or "there were" announces, read from the words after it, nearest first; None if unsure.
+
+    plurals: irregular plural forms.
+
+    >>> announced = ("no longer a clerk", "no motive for the raids", "no other ships near it", "a number of ships")
+    >>> [announced_number(words.split()) for words in announced]
+    ['singular', 'singular', 'plural', 'plural']
+    """
+    words = [word.lower() for word in right]
+    while words and (words[0] in _SKIPPED | _DEGREES | {"such"} or words[:2] == ["no", "longer"] or words[0].endswith("ly")):
+        del words[: 2 if words[0] == "no" else 1]
+    first, second = [*words, "", ""][:2]
+    if first in _ONE_THING:
+        if second == "lot" and words[2:3] != ["of"]:
+            return None
+        return "plural" if second in _QUANTITIES | {"few", "dozen", "hundred", "thousand"} else "singular"
+    if first in _MANY or _is_plural_noun(first, plurals):
+        return "plural"
+    if first not in {"no", "little", "much"}:
         return None
-    is_plural = len(head) > 3 and head.endswith("s") and not head.endswith(("ss", "us", "is"))
-    return "plural" if is_plural else "singular"
+    for word in words[1:]:
+        if word in _OF_PREPOSITIONS or word in _SUBORDINATORS or not word.isalpha():
+            break
+        if word in _MANY or _is_plural_noun(word, plurals):
+            return "plural"
+    return "singular"
 
 
 def agree_verb(after: str, number: GrammaticalNumber) -> str:
@@ -255,7 +306,7 @@ def compare(degree: str, adjective: str, short: Collection[str], irregulars: Irr
     """
     folded = adjective.lower()
     one_syllable = len(re.findall(r"[aeiouy]+", folded.rstrip("e"))) == 1
-    if folded not in short or not (one_syllable or re.search(r"[^aeioul]y$", folded)):
+    if folded not in short or folded in _UNCOMPARED or not (one_syllable or re.search(r"[^aeioul]y$", folded)):
         return None
     form = inflect(folded, "a", irregulars)[1 if degree.lower() == "more" else 2]
     return match_case(degree, form)

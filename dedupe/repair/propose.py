@@ -19,6 +19,7 @@ from dedupe.repair.glance import UNANSWERED, Glance
 from dedupe.repair.grammar import (
     Casing,
     agree_verb,
+    announced_number,
     article_clashes,
     compare,
     doubles_a_word,
@@ -39,7 +40,6 @@ from dedupe.text.lexicon import Lexicon
 _SPINTAX_ODDS = 2.5
 _SURE_OF_NAMES = 2.0  # nats that a sentence must gain where a name may be changed
 _EVEN_IN_CLEAN: Mapping[Tier, Tier] = {"safe": "safe", "context": "ask"}  # the rules that speak in clean text, and how
-_ONE_THING = frozenset(("a", "an", "another", "one"))
 _PROSE = Casing("", full_of_capitals=False)
 _UNNUMBERED = ("had been", "used to be")  # what stands for was and were alike
 
@@ -149,6 +149,8 @@ class Proposer:
         if not exact and has_inner_capital(before):
             return None
         line = _casing(reading, hit.start, hit.end)
+        if not exact and _is_abbreviation(before, line):
+            return None
         originals = form.originals
         if form.participles != originals and _is_participle(place, self.lexicon):
             originals = form.participles
@@ -162,6 +164,10 @@ class Proposer:
         if tier == "witness" and "witness" not in evidence:
             tier = "ask"
         observed = "data:" in rule.source
+        knows_number = contextual and (observed or fold(place.left[0]) not in {",", "there"})
+        after, unsure = self._agree_number(before, after, place, knows_number)
+        if unsure and tier == "spun":
+            tier = "ask"
         return self._fit(reading, Proposal(hit.start, hit.end, after, (rule.id,), tier, contextual, evidence, observed), place)
 
     def propose_guesses(
@@ -188,6 +194,8 @@ class Proposer:
             return None  # good English everywhere; the rules look at the subject
         line, place = _casing(reading, start, end), reading.place(start, end)
         before = reading.text[start:end]
+        if _is_abbreviation(before, line):
+            return None
         after = _spell(reading, before, guess.original, line, exact=False)
         tier = self._effective_tier("spun", "spun", reading.is_quoted(start, end))
         sides = _nearest(place.left), _nearest(place.right)
@@ -199,33 +207,32 @@ class Proposer:
 
     def _fit(self, reading: Reading, proposal: Proposal, place: Neighbourhood) -> Proposal | None:
         """The proposal made to agree with what stands around it; None if it would change nothing, or double a word."""
-        text, tier = reading.text, proposal.tier
-        before = text[proposal.start : proposal.end]
-        after, unsure = self._agree_number(before, proposal.after, place)
-        fitted = self._fit_borders(text, proposal.start, proposal.end, after, place)
+        text = reading.text
+        fitted = self._fit_borders(text, proposal.start, proposal.end, proposal.after, place)
         if fitted is None:
             return None
         start, end, after = fitted
         if after == text[start:end] or doubles_a_word(text, start, end, after):
             return None
-        tier = "ask" if unsure and tier == "spun" else tier
-        return dataclasses.replace(proposal, start=start, end=end, after=after, tier=tier)
+        return dataclasses.replace(proposal, start=start, end=end, after=after)
 
-    def _agree_number(self, before: str, after: str, place: Neighbourhood) -> tuple[str, bool]:
-        """The answer in the number of its subject, and whether the writer may have put it himself.
+    def _agree_number(self, before: str, after: str, place: Neighbourhood, knows_number: bool) -> tuple[str, bool]:
+        """The answer in the number of its subject, and whether the writer may have put it himself, or the number is open.
 
         A spinner writes "had been" for "were", hardly for "was": of one thing it may be the writer's own.
+        knows_number: whether the neighbours that the rule names stand in for a subject that cannot be read.
         """
         is_past = after in {"was", "were"} or after.startswith(("was ", "were "))
         if not is_past or not fold(before).startswith(_UNNUMBERED):
             return after, False
-        number = subject_number(place.left, self._irregular_plurals)
-        if (fold(place.left[0]) == "there" and fold(place.right[0]) in _ONE_THING) or (
-            number == "plural" and self._may_be_name_in_s(place.left[0])
-        ):
+        if fold(place.left[0]) == "there":
+            number = announced_number([*fold(after).split()[1:], *place.right], self._irregular_plurals)
+        else:
+            number = subject_number(place.left, self._irregular_plurals)
+        if number == "plural" and self._may_be_name_in_s(place.left[0]):
             number = "singular"
         if number is None:
-            return after, False
+            return after, not knows_number
         return agree_verb(after, number), number == "singular" and after.startswith("were")
 
     def _may_be_name_in_s(self, word: str) -> bool:
@@ -268,6 +275,11 @@ class Proposer:
 def _casing(reading: Reading, start: int, end: int) -> Casing:
     """How the line around a hit is written, where that matters."""
     return reading.casing(start, end) if reading.text[start].isupper() else _PROSE
+
+
+def _is_abbreviation(before: str, line: Casing) -> bool:
+    """Whether a hit is written in capitals where its line is not: "COPS"."""
+    return line.case != "upper" and len(before) > 1 and before.isalpha() and before.isupper()
 
 
 def _spell(reading: Reading, before: str, original: str, line: Casing, exact: bool) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,8 @@ LARGEST_CLASS = 12  # forms
 NUMBER = np.uint32(1)  # the bit of a class code that tells numbers, which a spinner leaves alone, from words
 
 _SLOT_BITS = 18  # of a hash, say where to look for it
+_KNOWN = np.uint64(1 << 36)  # the bit of what is known of a hash that tells it from nothing
+_FILTER_BITS = 17  # of a hash, the upper ones, say whether to look at all; the compiled kernel knows it, too
 
 _Numbers = npt.NDArray[np.uint64]
 _Codes = npt.NDArray[np.uint32]
@@ -105,9 +107,9 @@ class ClassMap:
             room, texts = len(tokens.starts), len(tokens)
             codes, forms = np.empty((2, room), np.uint32)
             bounds, written = np.empty(texts + 1, np.int64), np.empty(texts, np.int64)
-            tables = *self._words.columns(), *self._phrases.columns()
+            tables = *self._words.compiled, *self._phrases.compiled
             places = tokens.starts, tokens.ends, tokens.documents
-            kept = kernel.despin(tokens.buffer, *places, _SLOT_BITS, *tables, codes, forms, bounds, written)
+            kept = kernel.despin(tokens.buffer, *places, *tables, codes, forms, bounds, written)
             return DespunTokens(codes[:kept].copy(), forms[:kept].copy(), bounds, written)
         surfaces = hash_tokens(tokens)
         place = self._words.find(surfaces)
@@ -153,7 +155,6 @@ class _Lookup:
     """
 
     keys: _Numbers
-    slots: npt.NDArray[np.int32]
     codes: _Codes
     ends: _Flags
     dropped: _Flags
@@ -171,12 +172,44 @@ class _Lookup:
         places = np.searchsorted(distinct, keys[chosen])
         ends[places], drops[places], replaces[places] = True, dropped[chosen], replacement[chosen]
         values[places] = codes[chosen]
-        keys_and_none = np.concatenate([distinct, np.zeros(1, np.uint64)])
-        return cls(keys_and_none, _fill_slots(distinct), values, ends, drops, replaces, goes_on)
+        return cls(np.concatenate([distinct, np.zeros(1, np.uint64)]), values, ends, drops, replaces, goes_on)
 
-    def columns(self) -> tuple[npt.NDArray[Any], ...]:
-        """All of it, as the compiled kernel takes it."""
-        return self.keys, self.slots, self.codes, self.ends, self.dropped, self.replacement, self.goes_on
+    @cached_property
+    def compiled(self) -> tuple[npt.NDArray[np.uint8], _Numbers]:
+        """All of it, as the compiled kernel takes it.
+
+        First a bit for each key, few enough for the nearest cache: most hashes that are no key are told by it. Then each key,
+        and what is known of it as one number, in the slot that its lower bits name, or in the next that is free.
+        """
+        keys = self.keys[:-1]
+        bits = np.zeros(1 << _FILTER_BITS, np.uint8)
+        bits[keys >> np.uint64(64 - _FILTER_BITS)] = 1
+        known = self.codes[:-1].astype(np.uint64)
+        for bit, flags in enumerate((self.ends, self.dropped, self.replacement, self.goes_on)):
+            known |= flags[:-1].astype(np.uint64) << np.uint64(32 + bit)
+        last = (1 << (2 * len(keys)).bit_length()) - 1
+        table, places = np.zeros((last + 1, 2), np.uint64), np.arange(len(keys))
+        slots = (keys & np.uint64(last)).astype(np.int64)
+        while len(places):
+            free, first = np.unique(slots, return_index=True)
+            taken = first[table[free, 1] == 0]
+            table[slots[taken]] = np.column_stack([keys[places[taken]], known[places[taken]] | _KNOWN])
+            slots, places = (np.delete(slots, taken) + 1) & last, np.delete(places, taken)
+        return np.packbits(bits, bitorder="little"), table
+
+    @cached_property
+    def slots(self) -> npt.NDArray[np.int32]:
+        """Tables from the slots of keys to their places; where two keys share a slot, the second goes to the next table."""
+        keys = self.keys[:-1]
+        tables: list[npt.NDArray[np.int32]] = []
+        places = np.arange(len(keys), dtype=np.int32)
+        while len(places) or not tables:
+            table = np.full(1 << _SLOT_BITS, len(keys), np.int32)
+            slots = _slot(keys[places], len(tables))
+            table[slots[::-1]] = places[::-1]
+            places = places[table[slots] != places]
+            tables.append(table)
+        return np.stack(tables)
 
     def find(self, hashes: _Numbers) -> _Places:
         """The entry of each hash."""
@@ -185,19 +218,6 @@ class _Lookup:
             wrong = np.flatnonzero((self.keys[entries] != hashes) & (entries < len(self.keys) - 1))
             entries[wrong] = self.slots[table][_slot(hashes[wrong], table)] if table < len(self.slots) else len(self.keys) - 1
         return entries
-
-
-def _fill_slots(keys: _Numbers) -> npt.NDArray[np.int32]:
-    """Tables from the slots of keys to their places; where two keys share a slot, the second goes to the next table."""
-    tables: list[npt.NDArray[np.int32]] = []
-    places = np.arange(len(keys), dtype=np.int32)
-    while len(places) or not tables:
-        table = np.full(1 << _SLOT_BITS, len(keys), np.int32)
-        slots = _slot(keys[places], len(tables))
-        table[slots[::-1]] = places[::-1]
-        places = places[table[slots] != places]
-        tables.append(table)
-    return np.stack(tables)
 
 
 def _slot(hashes: _Numbers, table: int) -> _Places:

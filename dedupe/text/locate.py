@@ -4,7 +4,7 @@ The normal form folds, drops and composes characters, so offsets do not carry ov
 script and nothing composes across it: the words of the text are those of its pieces between white space. Within a
 piece, a word begins with the character that first brings some of it, and ends with the one that makes it and those
 before it complete. Both are found by bisection with the tokenizer itself, for all asked words at once. In ASCII nothing folds
-but case, and the words stand there to be counted.
+but case, and the words stand there to be counted. The compiled kernel counts in all texts whose characters fold apart.
 """
 
 from __future__ import annotations
@@ -15,20 +15,49 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from dedupe.text.normal import LONGEST_WORD, Tokens, tokenize
+from dedupe.kernel import compiled_kernel
+from dedupe.text.normal import LONGEST_WORD, Tokens, find_combining, tokenize
 
 _PIECE = re.compile(r"\S+")
 _ASCII_WORD = re.compile(rf"[0-9A-Za-z_]{{1,{LONGEST_WORD}}}")
 
+_Numbers = npt.NDArray[np.int64]
 
-def locate_words(texts: Sequence[str], words: Sequence[Sequence[int]]) -> list[list[tuple[int, int]]]:
-    """The spans [start, end) in code points of some words of each text's normal form, given by their numbers from 0.
+
+def locate_words(texts: Sequence[str], words: _Numbers, bounds: _Numbers) -> tuple[_Numbers, _Numbers]:
+    """The spans [start, end) in code points of some words of each text's normal form: starts and ends, int64, as `words`.
+
+    words: int64, the numbers from 0 of words, ascending within a text; bounds: int64, shape (texts + 1,), those of text d are
+    words[bounds[d] : bounds[d + 1]].
 
     >>> text = "“Don’t  PANIC!” he said"
-    >>> [text[start:end] for start, end in locate_words([text], [[0, 1, 2]])[0]]
+    >>> starts, ends = locate_words([text], np.array([0, 1, 2]), np.array([0, 3]))
+    >>> [text[start:end] for start, end in zip(starts, ends)]
     ['Don', 't', 'PANIC']
     """
+    kernel = compiled_kernel()
+    starts, ends = np.empty((2, len(words)), np.int64)
+    left = np.arange(len(texts))
+    if kernel:
+        # Where all characters fold apart, one reading tells of each word from which characters it comes.
+        left, forms = find_combining(kernel, tuple(texts))
+        apart = np.delete(np.arange(len(texts)), left)
+        places = np.flatnonzero(~np.repeat(np.isin(np.arange(len(texts)), left), np.diff(bounds)))
+        found = np.empty((2, len(places)), np.int64)
+        counts = np.concatenate([[0], np.cumsum(np.diff(bounds)[apart])])
+        kernel.locate(tuple(texts[n] for n in apart.tolist()), forms, words[places], counts, *found)
+        starts[places], ends[places] = found
+    asked = [words[bounds[n] : bounds[n + 1]].tolist() for n in left.tolist()]
+    for n, spans in zip(left.tolist(), _search([texts[n] for n in left.tolist()], asked), strict=True):
+        place = slice(bounds[n], bounds[n + 1])
+        starts[place], ends[place] = [start for start, _ in spans], [end for _, end in spans]
+    return starts, ends
+
+
+def _search(texts: Sequence[str], words: Sequence[Sequence[int]]) -> list[list[tuple[int, int]]]:
+    """The spans of some words of each text."""
     plain = {n: _count_off(text, words[n]) for n, text in enumerate(texts) if text.isascii()}
     questions: list[_Question] = []
     for n, text in enumerate(texts):

@@ -13,14 +13,12 @@ All texts of a batch are worked on together in arrays; there is no Python object
 from __future__ import annotations
 
 import hashlib
-import itertools
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -138,17 +136,29 @@ def prepare_texts(
     kernel: ModuleType, texts: tuple[str | bytes, ...]
 ) -> tuple[tuple[str | bytes | bytearray, ...], dict[int, bytes]]:
     """The texts as the kernel takes them, and the forms of their characters. Texts with such as combine are folded here."""
+    mixed: list[str | bytes | bytearray] = list(texts)
+    combining, forms = find_combining(kernel, texts)
+    at = combining.tolist()
+    for number, folded in zip(at, fold_texts([as_text(texts[number]) for number in at]), strict=True):
+        mixed[number] = folded
+    return tuple(mixed), forms
+
+
+def find_combining(kernel: ModuleType, texts: tuple[str | bytes, ...]) -> tuple[_Places, dict[int, bytes]]:
+    """Which texts hold characters that combine with their neighbours: int64; and the forms of all characters for the kernel."""
     blocks = np.flatnonzero(np.frombuffer(kernel.blocks(texts), np.uint8)).tolist()
     forms = {block: _block_forms(block) for block in blocks}
-    mixed: list[str | bytes | bytearray] = list(texts)
-    at = np.flatnonzero(np.frombuffer(kernel.combining(texts, forms), np.uint8)).tolist()
-    for number in at:
-        mixed[number] = bytearray()
-    for group in _group_pieces((number, piece) for number in at for piece in _PIECE.findall(as_text(texts[number]))):
+    return np.flatnonzero(np.frombuffer(kernel.combining(texts, forms), np.uint8)), forms
+
+
+def fold_texts(texts: Sequence[str]) -> list[bytearray]:
+    """The texts folded, as the kernel takes those whose characters combine."""
+    whole = [bytearray() for _ in texts]
+    for group in _group_pieces((number, piece) for number, text in enumerate(texts) for piece in _PIECE.findall(text)):
         folded = _space_unicode(_join_lines([piece for _, piece in group])).tobytes().split(b"\n")[:-1]
         for (number, _), spaced in zip(group, folded, strict=True):
-            cast(bytearray, mixed[number]).extend(spaced)
-    return tuple(mixed), forms
+            whole[number].extend(spaced)
+    return whole
 
 
 def _group_pieces(pieces: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
@@ -160,7 +170,8 @@ def _group_pieces(pieces: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int,
         if length >= _GROUP:
             yield group
             group, length = [], 0
-    yield group
+    if group:
+        yield group
 
 
 @cache
@@ -220,12 +231,15 @@ def digest_texts(tokens: Tokens) -> npt.NDArray[np.uint8]:
     >>> bool((same[0] == same[1]).all())
     True
     """
-    data = tokens.buffer.tobytes()
-    bounds = np.concatenate([tokens.starts, [len(tokens.buffer)]])[tokens.documents].tolist()
-    digests = [
-        hashlib.blake2b(data[start : max(start, stop - 1)], digest_size=16).digest()
-        for start, stop in itertools.pairwise(bounds)
-    ]
+    bounds = np.concatenate([tokens.starts, [len(tokens.buffer)]])[tokens.documents]
+    lengths = np.maximum(np.diff(bounds) - 1, 0)
+    kernel = compiled_kernel()
+    if kernel:
+        compiled = np.empty((len(lengths), 16), np.uint8)
+        kernel.digest(tokens.buffer, bounds[:-1], lengths, compiled)
+        return compiled
+    data, spans = tokens.buffer.tobytes(), zip(bounds.tolist(), lengths.tolist(), strict=False)
+    digests = [hashlib.blake2b(data[start : start + length], digest_size=16).digest() for start, length in spans]
     return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 16)
 
 
