@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedupe.config import RepairSettings
@@ -32,8 +32,8 @@ SPUN = (
 
 @lru_cache
 def repairer(spin: str, context: bool = True, disable: tuple[str, ...] = ()) -> Repairer:
-    settings = RepairSettings(spin=spin, context=context, disable=disable)  # type: ignore[arg-type]
-    return Repairer(load_lexicon(disable=disable), settings)
+    chosen = RepairSettings(spin=spin, context=context, disable=disable)  # type: ignore[arg-type]
+    return Repairer(load_lexicon(disable=disable), chosen)
 
 
 @lru_cache
@@ -42,8 +42,8 @@ def without_rules() -> Repairer:
     return Repairer(dataclasses.replace(load_lexicon(), rules=()), RepairSettings(spin="assume"))
 
 
-def edits(text: str, **settings: object) -> list[Edit]:
-    found = repairer(**({"spin": "assume"} | settings)).repair(Article("a", text))  # type: ignore[arg-type]
+def edits(text: str, **chosen: object) -> list[Edit]:
+    found = repairer(**({"spin": "assume"} | chosen)).repair(Article("a", text))  # type: ignore[arg-type]
     return [edit for edit in found.edits if edit.automatic]
 
 
@@ -139,6 +139,7 @@ def test_a_language_without_trigrams_has_nothing_to_weigh_with() -> None:
     assert load_trigrams("de") is None
 
 
+@settings(deadline=None)  # the first text waits for the tables
 @given(st.lists(st.sampled_from(SPUN.split()), max_size=30), st.booleans())
 def test_edits_are_disjoint_and_say_what_stands_there(words: list[str], apart: bool) -> None:
     text = ("\n" if apart else " ").join(words)
