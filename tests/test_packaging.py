@@ -94,7 +94,7 @@ def test_the_installed_command_does_the_main_job(installed: Path, tmp_path: Path
 def test_the_wheel_ships_the_package_and_its_data_and_nothing_else(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    data = {name for name in data_files("rules") if name.endswith((".tsv", ".toml", "README.md"))}
+    data = {name for name in data_files("rules") if name.endswith((".tsv", ".toml", ".bin", "README.md"))}
     kernel = {name for name in names if name.startswith("dedupe/_kernel.")}
     assert names - kernel == data_files("dedupe") - {"dedupe/_kernel.c"} | {f"dedupe/{name}" for name in data}
     assert len(kernel) == (1 if COMPILER else 0)
