@@ -41,7 +41,7 @@ def build(folder: Path, *flags: str) -> None:
     command = ["gcc", *flags, "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-shared", "-fPIC"]
     include = f"-I{sysconfig.get_paths()['include']}"
     target = str(folder / "_kernel.abi3.so")
-    subprocess.run([*command, include, str(ROOT / "dedupe/_kernel.c"), "-o", target], check=True)
+    subprocess.run([*command, include, str(ROOT / "dedupe/csrc/kernel.c"), "-o", target], check=True)
 
 
 def run_sanitized(folder: Path, arguments: list[str]) -> int:

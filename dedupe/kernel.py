@@ -1,7 +1,7 @@
-"""The kernel: the loops over every word and shingle, compiled from `_kernel.c` where there was a C compiler at installation.
+"""The kernel: the loops over every word and shingle, compiled from `csrc/` where there was a C compiler at installation.
 
 Both ways give the same bits. The NumPy code is what runs without the compiled kernel, and what the compiled one is tested
-against; each function that has a compiled twin asks here, and its docstring and the C file name each other.
+against; each function that has a compiled twin asks here, and its docstring and the C code name each other.
 """
 
 from __future__ import annotations
