@@ -27,10 +27,11 @@ from dedupe.emit import (
     REPAIRS,
     SUMMARY,
     Emission,
-    cluster_lines,
     emit_records,
+    encode_lines,
     finish_emission,
 )
+from dedupe.findings import cluster_lines
 from dedupe.model import LINKING_KINDS, Article, Cluster, Edit, Flag, Pair, Passage, Repair, Role
 from dedupe.regrouping import UNREPAIRED, Regrouping
 from dedupe.review.ledger import Ledger
@@ -74,8 +75,8 @@ def _emit_again(target: OutputFolder) -> Summary:
     with CorpusWriter(target, corpus, format=manifest.layout) as writer:
         emit_records(writer, corpus, emission, stored_repair, ledger)
         if regrouping.clustering != found:
-            for line in cluster_lines(found):
-                writer.append(FOUND, line)
+            for lines in encode_lines(cluster_lines(found)):
+                writer.append(FOUND, lines)
         return finish_emission(writer, emission, ledger, manifest.details)
 
 

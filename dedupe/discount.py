@@ -53,6 +53,8 @@ class Discount:
 
     def put_apart(self, clustering: Clustering, grouping: Grouping) -> Grouping:
         """The grouping, with those apart, too, that are in one cluster only for what is marked."""
+        if not self._texts:
+            return grouping
         pairs = {
             pair
             for cluster in clustering.clusters
@@ -66,7 +68,11 @@ class Discount:
 
     def drop_overlaps(self, pairs: Iterable[Pair]) -> tuple[Pair, ...]:
         """The pairs without the overlaps that share only what is marked."""
-        return tuple(pair for pair in pairs if pair.kind != "overlap" or self._overlaps(pair.a, pair.b))
+        return (
+            tuple(pairs)
+            if not self._texts
+            else tuple(pair for pair in pairs if pair.kind != "overlap" or self._overlaps(pair.a, pair.b))
+        )
 
     def _overlaps(self, a: str, b: str) -> bool:
         held = a in self._texts and b in self._texts

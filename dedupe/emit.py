@@ -25,8 +25,9 @@ from dedupe.corpus.record import Record
 from dedupe.detect.boilerplate import CommonPassage
 from dedupe.detect.clusters import Clustering
 from dedupe.detect.find import Found
+from dedupe.findings import cluster_lines, pair_line
 from dedupe.kernel import kernel_name
-from dedupe.model import LINKING_KINDS, Article, Cluster, Edit, Pair, Repair, article_fields, as_dict
+from dedupe.model import Article, Edit, Pair, Repair, article_fields, as_dict
 from dedupe.review.ledger import Ledger
 from dedupe.review.report import CONTEXT, EditPages, EditView, ReportData, build_report
 from dedupe.review.summary import Summary
@@ -220,10 +221,11 @@ def write_findings(out: Path, pairs: Iterable[Pair], clustering: Clustering, boi
             staging.discard()
 
 
-def cluster_lines(clustering: Clustering) -> Iterator[bytes]:
-    """The lines that tell of all clusters, as in clusters.jsonl."""
-    for cluster in sorted((*clustering.clusters, *clustering.linked), key=lambda cluster: (cluster.id, cluster.kind)):
-        yield _encode(_cluster_line(cluster, clustering))
+def encode_lines(lines: Iterable[str]) -> Iterator[bytes]:
+    """The lines in UTF-8, many at a time; a lone surrogate, which that cannot hold, becomes the escape that JSON has for it."""
+    lines = iter(lines)
+    while some := list(islice(lines, _TOGETHER)):
+        yield "\n".join((*some, "")).encode("utf-8", "backslashreplace")
 
 
 def _join_findings(
@@ -231,12 +233,12 @@ def _join_findings(
 ) -> Iterator[tuple[str, bytes]]:
     """The lines of what was found, many at a time, each lot with the name of its file."""
     files = {
-        PAIRS: (_encode(as_dict(pair)) for pair in pairs),
+        PAIRS: map(pair_line, pairs),
         CLUSTERS: cluster_lines(clustering),
-        BOILERPLATE: (_encode(as_dict(passage)) for passage in boilerplate),
+        BOILERPLATE: (_ENCODER.encode(as_dict(passage)) for passage in boilerplate),
     }
     for name, lines in files.items():
-        while some := b"".join(islice(lines, _TOGETHER)):
+        for some in encode_lines(lines):
             yield name, some
 
 
@@ -301,22 +303,6 @@ def run_details(settings: Settings, repairer: Repairer) -> dict[str, Any]:
         )  # not where it stands
         rules.update(json.dumps(says, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     return {"version": __version__, "settings": as_toml(settings), "rules_sha256": rules.hexdigest()}
-
-
-def _cluster_line(cluster: Cluster, clustering: Clustering) -> dict[str, Any]:
-    if cluster.kind in LINKING_KINDS:
-        return {**as_dict(cluster), "links": {}}
-    numbers = {
-        m: {
-            "kind": p.kind,
-            "jaccard": p.jaccard,
-            "containment": p.containment,
-            "preferred": clustering.reasons.get(m, ""),
-        }
-        for m in cluster.members
-        if (p := clustering.links.get(m))
-    }
-    return {**as_dict(cluster), "links": numbers}
 
 
 def _repair_line(article: Article, repair: Repair) -> dict[str, Any]:

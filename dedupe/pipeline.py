@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from dedupe.assess import assess_spin
 from dedupe.config import Settings
 from dedupe.corpus.folder import OutputFolder, identify_run, name_run
 from dedupe.corpus.inputs import Input
@@ -21,7 +22,7 @@ from dedupe.corpus.writer import CorpusWriter
 from dedupe.earlier import Past
 from dedupe.emit import DryRun, Emission, Writer, describe_finding, emit_records, finish_emission, load_summary, run_details
 from dedupe.model import Article, Repair
-from dedupe.relate import Relations, Track, assess_plainly, assess_spin, collect_witnesses, relate
+from dedupe.relate import Relations, Track, collect_witnesses, relate
 from dedupe.repairing import Crew, Task, count_workers
 from dedupe.review.ledger import Ledger
 from dedupe.review.regroup import Grouping
@@ -151,6 +152,6 @@ def find(
     """
     settings = settings or Settings()
     corpus, notes = open_corpus(inputs, settings, spooled=spooled, hashed=False)
-    assess = assess_spin(make_repairer(settings.repair)) if judge_spin else assess_plainly
+    assess = assess_spin(make_repairer(settings.repair)) if judge_spin else None
     relations = relate(corpus, settings, assess, track)
     return dataclasses.replace(relations, notes=(*notes, *relations.found.describe_hot()))

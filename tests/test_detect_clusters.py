@@ -1,7 +1,6 @@
 """Clusters: nobody is in one who does not pass against its canonical; and the choice of the canonical."""
 
 import random
-from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -28,12 +27,8 @@ def cluster(texts: dict[str, str], **best: int) -> Clustering:
 
     candidates = {id: Candidate(id, best.get(id, 100)) for id in ids}
 
-    def explain(members: Sequence[str]) -> str:
-        return choose_canonical([candidates[id] for id in members], ChooseSettings())[1]
-
-    ranks = Choice(candidates.values(), ChooseSettings()).ranks
-
-    return find_clusters(pairs, verifier.verify_with, ranks, explain)
+    choice = Choice(candidates.values(), ChooseSettings())
+    return find_clusters(pairs, verifier.verify_with, choice.ranks, choice.tell)
 
 
 def make_chain(length: int, step: int = 10, window: int = 100) -> dict[str, str]:

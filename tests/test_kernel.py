@@ -503,8 +503,8 @@ def test_batches_come_back_in_the_order_of_the_texts(threads: int, monkeypatch: 
     done: list[str] = []
     gathered = batches.Batches("".join, done.append, threads)
     texts = [f"{number} " * (number % 7) for number in range(200)]
-    for text in texts:
-        gathered.add(text)
+    for low in range(0, 200, 7):
+        gathered.extend(texts[low : low + 7])
     gathered.finish()
     assert "".join(done) == "".join(texts)
 
@@ -513,7 +513,7 @@ def test_what_a_batch_raises_is_raised_at_the_end(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(batches, "BATCH", 1)
     gathered = batches.Batches(lambda texts: 1 // len("".join(texts).strip()), [].append, 2)
     with pytest.raises(ZeroDivisionError):  # noqa: PT012 it may come as soon as the batch is done
-        gathered.add(" ")
+        gathered.extend([" "])
         gathered.finish()
 
 

@@ -26,6 +26,7 @@
 #include "columns.h"
 #include "stories.h"
 #include "words.h"
+#include "endings.h"
 #include "sieve.h"
 #include "shapes.h"
 #include "variants.h"
@@ -64,6 +65,8 @@ static PyMethodDef methods[] = {
     {"find_evidence", find_evidence, METH_VARARGS, find_evidence_doc},
     {"match_words", match_words, METH_VARARGS, match_words_doc},
     {"count_words", count_words, METH_O, count_words_doc},
+    {"count_each", count_each, METH_VARARGS, count_each_doc},
+    {"may_end_in", may_end_in, METH_VARARGS, may_end_in_doc},
     {"file_words", file_words, METH_VARARGS, file_words_doc},
     {"find_forms", find_forms, METH_VARARGS, find_forms_doc},
     {"shapes", shapes, METH_VARARGS, shapes_doc},

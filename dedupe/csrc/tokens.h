@@ -277,9 +277,28 @@ static int tokenize_text(Tokenizer *t, const Source *source)
     return 1;
 }
 
+#ifdef AVX2
+
+AVX2 static const uint8_t *skip_ascii_wide(const uint8_t *p, const uint8_t *end)
+{
+    for (; end - p >= 64; p += 64) {
+        __m256i low = _mm256_loadu_si256((const __m256i *)p), high = _mm256_loadu_si256((const __m256i *)(p + 32));
+        uint64_t beyond = (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32 | (uint32_t)_mm256_movemask_epi8(low);
+        if (beyond)
+            return p + __builtin_ctzll(beyond);
+    }
+    return p;
+}
+
+#endif
+
 /* The next byte of a character beyond ASCII, or the end. */
 static inline const uint8_t *skip_ascii(const uint8_t *p, const uint8_t *end)
 {
+#ifdef AVX2
+    if (has_avx2 && end - p >= 64 && *p < 0x80)
+        p = skip_ascii_wide(p, end);
+#endif
     while (end - p >= 8 && !(load64(p) & 0x8080808080808080u))
         p += 8;
     while (p < end && *p < 0x80)

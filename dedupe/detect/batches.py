@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
@@ -27,8 +27,7 @@ class Batches(Generic[S, T]):
 
     >>> done = []
     >>> batches = Batches(len, done.append, threads=2)
-    >>> for text in ["one", "another"]:
-    ...     batches.add(text)
+    >>> batches.extend(["one", "another"])
     >>> batches.finish()
     >>> done
     [2]
@@ -41,10 +40,15 @@ class Batches(Generic[S, T]):
         self._characters = 0
         self._pending: deque[tuple[int, Future[T]]] = deque()  # with the characters of each batch
 
-    def add(self, text: S) -> None:
-        """Take one text."""
-        self._texts.append(text)
-        self._characters += len(text)
+    def extend(self, texts: Sequence[S]) -> None:
+        """Take texts: few together, so that what is worked on at once stays bounded."""
+        if (size := sum(map(len, texts))) > BATCH and len(texts) > 1:
+            middle = len(texts) // 2
+            self.extend(texts[:middle])
+            self.extend(texts[middle:])
+            return
+        self._texts += texts
+        self._characters += size
         if self._characters >= BATCH:
             self._start_batch()
 

@@ -10,7 +10,7 @@ what is reported was measured on the texts' own shingle sets.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,6 +131,10 @@ class Verifier:
                 if abs(a - b) >= LEAST_LEAN:
                     copies.add(pair.a if a > b else pair.b)
         return copies
+
+    def rows_of(self, ids: Iterable[str]) -> Iterator[int]:
+        """The rows of some ids."""
+        return map(self._rows().__getitem__, ids)
 
     def _share_replaced(self, despun: DespunProfiles, id: str) -> float:
         row = self._rows()[id]
