@@ -68,11 +68,9 @@ class Discount:
 
     def drop_overlaps(self, pairs: Iterable[Pair]) -> tuple[Pair, ...]:
         """The pairs without the overlaps that share only what is marked."""
-        return (
-            tuple(pairs)
-            if not self._texts
-            else tuple(pair for pair in pairs if pair.kind != "overlap" or self._overlaps(pair.a, pair.b))
-        )
+        if not self._texts:
+            return tuple(pairs)
+        return tuple(pair for pair in pairs if pair.kind != "overlap" or self._overlaps(pair.a, pair.b))
 
     def _overlaps(self, a: str, b: str) -> bool:
         held = a in self._texts and b in self._texts

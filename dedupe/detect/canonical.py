@@ -66,7 +66,7 @@ class Choice:
         self.ranks = dict(zip(self._candidates, zip(*columns, strict=True), strict=True))
 
     def tell(self, members: Sequence[str], role: str = "kept", others: str = "version") -> tuple[str, dict[str, str]]:
-        """Why the best of some members is that, in words; and why it is preferred to each other, in words that follow on its name.
+        """Why the best of some members is that, in words; and why it is preferred to each other, in words that follow its name.
 
         `role` says what becomes of it, `others` what the others are to it.
 
