@@ -23,7 +23,9 @@ def pair_line(pair: Pair) -> str:
     >>> json.loads(pair_line(pair)) == as_dict(pair)
     True
     """
-    numbers = f'"jaccard": {_number(pair.jaccard)}, "containment": {_number(pair.containment)}, "despun": {_number(pair.despun)}'
+    numbers = (
+        f'"jaccard": {_number(pair.jaccard)}, "containment": {_number(pair.containment)}, "despun": {_number(pair.despun)}'
+    )
     shared = f'"passages": {_passages(pair.passages)}, "cosine": {_number(pair.cosine)}, "shared": {_strings(pair.shared)}'
     return f'{{"a": {quote(pair.a)}, "b": {quote(pair.b)}, "kind": {quote(pair.kind)}, {numbers}, {shared}}}'
 
