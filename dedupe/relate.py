@@ -192,8 +192,8 @@ def read_through(corpus: Source, settings: Settings, track: Track, *, plainly: b
         dates += stretch.dates
         sources += [numbers.setdefault(source, len(numbers)) if source else -1 for source in stretch.sources]
         unreadable += stretch.unreadable
-    assessed = (column.tolist() for column in assessor.finish())
-    return Reading(profiler.finish(), list(places), places, sources, list(numbers), dates, *assessed, terms, unreadable)
+    lengths, cut = (column.tolist() for column in assessor.finish())
+    return Reading(profiler.finish(), list(places), places, sources, list(numbers), dates, lengths, cut, terms, unreadable)
 
 
 def keep_fuller(candidates: Mapping[str, Candidate], settings: FindSettings) -> StandsFor:

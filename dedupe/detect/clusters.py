@@ -50,8 +50,8 @@ def find_clusters(
     pairs: verified pairs of which one may stand for the other, identical texts joined to the smallest id among them
     (`find_pairs`). verify: the verified pairs of one id with those of others that pass (`Verifier.verify_with`); identical
     texts always pass. ranks: the rank of each id as canonical, that of the best the lowest. explain: says why
-    the best of some ids is that, and why it is preferred to each other. stands_for: whether an id may stand for the other one of
-    a verified pair. The result depends on none of the orders of the input. An article that passes against no canonical is in
+    the best of some ids is that, and why it is preferred to each other. stands_for: whether an id may stand for the other one
+    of a verified pair. The result depends on none of the orders of the input. An article that passes against no canonical is in
     no cluster.
 
     >>> from dedupe.config import FindSettings
