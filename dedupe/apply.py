@@ -18,20 +18,8 @@ from dedupe.corpus.undo import read_back
 from dedupe.corpus.writer import CorpusWriter
 from dedupe.detect.boilerplate import CommonPassage
 from dedupe.detect.clusters import Clustering
-from dedupe.emit import (
-    BOILERPLATE,
-    CLUSTERS,
-    EDITS,
-    FOUND,
-    PAIRS,
-    REPAIRS,
-    SUMMARY,
-    Emission,
-    emit_records,
-    encode_lines,
-    finish_emission,
-)
-from dedupe.findings import cluster_lines
+from dedupe.emit import EDITS, FOUND, REPAIRS, SUMMARY, Emission, emit_records, finish_emission
+from dedupe.findings import BOILERPLATE, CLUSTERS, PAIRS, cluster_lines, encode_lines
 from dedupe.model import LINKING_KINDS, Article, Cluster, Edit, Flag, Pair, Passage, Repair, Role
 from dedupe.regrouping import UNREPAIRED, Regrouping
 from dedupe.review.ledger import Ledger

@@ -78,9 +78,12 @@ class Reading:
 
     def assess(self, rows: Iterable[int]) -> dict[str, Candidate]:
         """What `assess_plainly` tells of the articles of some rows, by id, none of which has boilerplate."""
-        ids, sources, names, dates = self.ids, self.sources, (*self.names, ""), self.dates
-        columns = ((ids[row], self.lengths[row], self.truncated[row], names[sources[row]], dates[row]) for row in rows)
-        return {id: Candidate(id, length, "clean", 0.0, cut, source, date) for id, length, cut, source, date in columns}
+        ids, lengths, truncated, dates = self.ids, self.lengths, self.truncated, self.dates
+        sources, names = self.sources, (*self.names, "")
+        return {
+            ids[row]: Candidate(ids[row], lengths[row], "clean", 0.0, truncated[row], names[sources[row]], dates[row])
+            for row in sorted(rows)  # as they lie in memory
+        }
 
 
 def relate(
@@ -104,7 +107,7 @@ def relate(
     reading = read_through(source, settings, track, plainly=assess is None)
     foreign, notes = (joined.foreign, joined.notes) if joined else (set[str](), ())
     profiles, ids, places = reading.profiles, reading.ids, reading.places
-    own = {id: place for id, place in places.items() if id not in foreign}
+    own = {id: place for id, place in places.items() if id not in foreign} if foreign else places
     grouping = grouping or Grouping()
     verifier = Verifier(profiles, ids, settings.find)
     found = find_pairs(profiles, ids, verifier, settings.find, reading.sources)
