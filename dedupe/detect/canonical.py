@@ -65,25 +65,27 @@ class Choice:
         )
         self.ranks = dict(zip(self._candidates, zip(*columns, strict=True), strict=True))
 
-    def tell(self, members: Sequence[str], role: str = "kept", others: str = "version") -> tuple[str, dict[str, str]]:
+    def tell(
+        self, winner: str, members: Sequence[str], role: str = "kept", others: str = "version"
+    ) -> tuple[str, dict[str, str]]:
         """Why the best of some members is that, in words; and why it is preferred to each other, in words that follow its name.
 
-        `role` says what becomes of it, `others` what the others are to it.
+        `members` are in ascending order. `role` says what becomes of the winner, `others` what the others are to it.
 
-        >>> reason, preferred = Choice([Candidate("a", 400), Candidate("b", 380)], ChooseSettings()).tell(["b", "a"])
+        >>> reason, preferred = Choice([Candidate("a", 400), Candidate("b", 380)], ChooseSettings()).tell("a", ["a", "b"])
         >>> reason
         'kept because it is the longest (400 words; b has 380); 1 other version'
         >>> preferred
         {'b': 'is the longest (400 words; b has 380)'}
         """
-        winner = min(members, key=self.ranks.__getitem__)
-        best, preferred, decisive = self._candidates[winner], dict[str, str](), dict[int, str]()
-        for loser in sorted(members):
+        best, ranks = self._candidates[winner], self.ranks[winner]
+        preferred, decisive = dict[str, str](), dict[int, str]()
+        for loser in members:
             if loser != winner:
-                at = _find_difference(self.ranks[winner], self.ranks[loser])
+                at = _find_difference(ranks, self.ranks[loser])
                 preferred[loser] = self._preferences[at].reason(best, self._candidates[loser])
                 decisive.setdefault(at, preferred[loser])
-        reasons, number = " and ".join(decisive[at] for at in sorted(decisive)), len(preferred)
+        reasons, number = " and ".join([decisive[at] for at in sorted(decisive)]), len(preferred)
         return f"{role} because it {reasons}; {number} other {others}{'s' if number != 1 else ''}", preferred
 
 
@@ -107,7 +109,8 @@ def choose_canonical(
     ('a.txt', 'kept because it is not spun (b.txt scores 14.2) and is the longest (400 words; c.txt has 380); 2 other versions')
     """
     choice = Choice(members, settings)
-    return min(choice.ranks, key=choice.ranks.__getitem__), choice.tell(list(choice.ranks), role, others)[0]
+    winner = min(choice.ranks, key=choice.ranks.__getitem__)
+    return winner, choice.tell(winner, sorted(choice.ranks), role, others)[0]
 
 
 def _preference(name: str) -> _Preference:

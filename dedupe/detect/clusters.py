@@ -19,7 +19,7 @@ from typing import Any
 from dedupe.model import Cluster, Pair, RelationKind
 
 Ranks = Mapping[str, Any]  # what can be ordered, no two alike
-Explain = Callable[[Sequence[str]], tuple[str, Mapping[str, str]]]
+Explain = Callable[[str, Sequence[str]], tuple[str, Mapping[str, str]]]  # of the best of some ids, and all of them
 StandsFor = Callable[[str, Pair], bool]
 Verify = Callable[[str, Sequence[str]], Iterable[Pair]]
 # Of the kinds of a cluster's links the loosest names it.
@@ -61,7 +61,7 @@ def find_clusters(
     >>> profiles = profile_texts(["a b c d e f", "A b c d e f!", "other words"], FindSettings())
     >>> verifier = Verifier(profiles, ["x", "y", "z"], FindSettings())
     >>> pairs = find_pairs(profiles, ["x", "y", "z"], verifier, FindSettings()).pairs
-    >>> clustering = find_clusters(pairs, verifier.verify_with, {"x": 0, "y": 1}, lambda ids: ("first", {}))
+    >>> clustering = find_clusters(pairs, verifier.verify_with, {"x": 0, "y": 1}, lambda best, ids: ("first", {}))
     >>> clustering.clusters
     (Cluster(id='x', kind='exact', members=('x', 'y'), pairs=(('x', 'y'),), canonical='x', reason='first'),)
     """
@@ -179,9 +179,13 @@ def _build_clusters(
 ) -> Clustering:
     clusters, reasons = list[Cluster](), dict[str, str]()
     for canonical, members in homes.items():
-        reason, preferred = explain(members)
+        reason, preferred = explain(canonical, members)
         reasons.update(preferred)
-        kind = max((links[id].kind for id in members if id != canonical), key=LOOSER.index)
+        kind = _loosest([links[id].kind for id in members if id != canonical])
         clusters.append(Cluster(members[0], kind, tuple(members), tuple(sorted(inside[canonical])), canonical, reason))
     clusters.sort(key=attrgetter("id"))
     return Clustering(tuple(clusters), links, reasons)
+
+
+def _loosest(kinds: Sequence[RelationKind]) -> RelationKind:
+    return max(kinds, key=LOOSER.index) if len(kinds) > 1 else kinds[0]

@@ -23,7 +23,7 @@ from dedupe.config import FindSettings
 from dedupe.detect.boilerplate import NO_BOILERPLATE, Boilerplate
 from dedupe.detect.despun import find_despun_candidates
 from dedupe.detect.distinct import keep_distinct
-from dedupe.detect.lsh import Candidates, choose_bands, expected_recall, find_candidates
+from dedupe.detect.lsh import Candidates, choose_bands, expected_recall, find_candidates, find_repeated
 from dedupe.detect.profile import PASSAGE_KINDS, Profiles
 from dedupe.detect.relation import Measured, Verifier
 from dedupe.detect.sharing import relate_sharing
@@ -137,12 +137,12 @@ def represent_copies(digests: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     [0, 1, 0]
     """
     halves = np.ascontiguousarray(digests).view(np.uint64)
-    order = np.lexsort((halves[:, 1], halves[:, 0]))
+    representatives = np.arange(len(halves))
+    repeated = find_repeated(np.ascontiguousarray(halves[:, 0]))
+    order = repeated[np.lexsort((halves[repeated, 1], halves[repeated, 0]))]
     new = np.ones(len(order), np.bool_)
     new[1:] = (halves[order[1:]] != halves[order[:-1]]).any(axis=1)
-    first = order[new]
-    representatives = np.empty(len(order), np.int64)
-    representatives[order] = first[np.cumsum(new) - 1]
+    representatives[order] = order[new][np.cumsum(new) - 1]
     return representatives
 
 
