@@ -134,7 +134,8 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             columns += [take_rows(terms.terms, terms.offsets, rows[::2]), find_spread(terms.contexts, terms.bounds, 2)]
             columns += encode_values(terms.terms)
             columns += [_count_shared([f" {' '.join(text.split())} " for text in (*texts[-2:], texts[-1][::2])])]
-            columns += [sorted(spell_terms(text, terms.terms[::3].tolist()).items()) for text in texts]
+            wanted = [terms.terms[::3].tolist()] * len(texts)
+            columns += [sorted(spelled.items()) for spelled in spell_terms(texts, wanted)]
             columns += [[*map(str, link_stories(terms, rows, np.full(len(rows), np.nan), 3))]]
             columns += [getattr(terms, name) for name in terms.__slots__]
             left_out = make_boilerplate(profiles.hashes[: profiles.offsets[1]], *(np.empty(0, np.int64),) * 3)
