@@ -64,34 +64,3 @@ static PyObject *count_equal(PyObject *module, PyObject *args)
     Py_END_ALLOW_THREADS
     return finish(v, 4, pairs, error);
 }
-
-PyDoc_STRVAR(repeated_doc, "repeated(keys, slots, flags): sets the flags (bytes, zeros) of the keys (uint64) that occur more than once.\n\n"
-                           "slots: uint32, zeros, a power of two of them, more than there are keys.");
-
-static PyObject *repeated(PyObject *module, PyObject *args)
-{
-    Py_buffer v[3] = {{0}};
-    if (!PyArg_ParseTuple(args, "y*w*w*", &v[0], &v[1], &v[2]))
-        return NULL;
-    const uint64_t *keys = v[0].buf;
-    uint32_t *slots = v[1].buf;
-    uint8_t *flags = v[2].buf;
-    Py_ssize_t count = COUNT(v[0], uint64_t), table = COUNT(v[1], uint32_t), found = 0;
-    if (!is_power_of_two(table) || count >= table || count >= UINT32_MAX || v[2].len != count)
-        return finish(v, 3, 0, BAD_SIZES);
-    Py_BEGIN_ALLOW_THREADS
-    for (Py_ssize_t i = 0; i < count; i++) {
-        uint64_t slot = keys[i] & ((uint64_t)table - 1);
-        uint32_t other;
-        while ((other = slots[slot]) && other <= (uint64_t)count && keys[other - 1] != keys[i])
-            slot = (slot + 1) & ((uint64_t)table - 1);
-        if (other && other <= (uint64_t)count) {
-            found += 1 + !flags[other - 1];
-            flags[other - 1] = flags[i] = 1;
-        } else {
-            slots[slot] = (uint32_t)i + 1;
-        }
-    }
-    Py_END_ALLOW_THREADS
-    return finish(v, 3, found, NULL);
-}

@@ -21,6 +21,7 @@
 #include "locate.h"
 #include "boilerplate.h"
 #include "bands.h"
+#include "buckets.h"
 #include "classes.h"
 #include "terms.h"
 #include "columns.h"
@@ -50,7 +51,8 @@ static PyMethodDef methods[] = {
     {"locate", locate, METH_VARARGS, locate_doc},
     {"frequent", frequent, METH_VARARGS, frequent_doc},
     {"count_equal", count_equal, METH_VARARGS, count_equal_doc},
-    {"repeated", repeated, METH_VARARGS, repeated_doc},
+    {"gather", gather, METH_VARARGS, gather_doc},
+    {"pair_up", pair_up, METH_VARARGS, pair_up_doc},
     {"band_keys", band_keys, METH_VARARGS, band_keys_doc},
     {"despin", despin, METH_VARARGS, despin_doc},
     {"digest", digest, METH_VARARGS, digest_doc},

@@ -81,10 +81,10 @@ class DespunNumbers:
         return (self.despun >= threshold) & gains
 
 
-def find_despun_candidates(keys: _Codes, threshold: float) -> Candidates:
-    """The pairs of rows that may have a despun similarity of `threshold`; keys: as in `DespunProfiles`."""
-    found = find_candidates(keys, DESPUN_BANDS, 1, cap=_BUCKET_CAP, hot_bands=_HOT_BANDS)
-    likely = tell_likely(keys, found.a, keys, found.b, threshold)
+def find_despun_candidates(keys: _Codes, chosen: _Rows, threshold: float) -> Candidates:
+    """The pairs of `chosen` rows that may have a despun similarity of `threshold`; keys: as in `DespunProfiles`."""
+    found = find_candidates(keys, DESPUN_BANDS, 1, cap=_BUCKET_CAP, hot_bands=_HOT_BANDS, chosen=chosen)
+    likely = tell_likely(keys, chosen[found.a], keys, chosen[found.b], threshold)
     return Candidates(found.a[likely], found.b[likely], found.hot_buckets)
 
 

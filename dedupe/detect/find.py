@@ -21,9 +21,10 @@ import numpy.typing as npt
 
 from dedupe.config import FindSettings
 from dedupe.detect.boilerplate import NO_BOILERPLATE, Boilerplate
+from dedupe.detect.buckets import gather_buckets
 from dedupe.detect.despun import find_despun_candidates
 from dedupe.detect.distinct import keep_distinct
-from dedupe.detect.lsh import Candidates, choose_bands, expected_recall, find_candidates, find_repeated
+from dedupe.detect.lsh import Candidates, choose_bands, expected_recall, find_candidates
 from dedupe.detect.profile import PASSAGE_KINDS, Profiles
 from dedupe.detect.relation import Measured, Verifier
 from dedupe.detect.sharing import relate_sharing
@@ -105,9 +106,9 @@ def find_pairs(
     by_passages = not PASSAGE_KINDS.isdisjoint(settings.kinds)
     proposed: list[Candidates] = []
     if "near" in settings.kinds or by_passages:
-        proposed.append(find_candidates(profiles.signatures[unique], bands, rows))
+        proposed.append(find_candidates(profiles.signatures, bands, rows, chosen=unique))
     if "spun" in settings.kinds and profiles.despun is not None:
-        proposed.append(find_despun_candidates(profiles.despun.keys[unique], settings.spun))
+        proposed.append(find_despun_candidates(profiles.despun.keys, unique, settings.spun))
     tried = _join(proposed)
     related = verifier.verify(unique[tried.a], unique[tried.b])
     hot = tuple(HotGroup(h.band, h.rows, ids[unique[h.first]]) for h in tried.hot_buckets)
@@ -138,7 +139,7 @@ def represent_copies(digests: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     """
     halves = np.ascontiguousarray(digests).view(np.uint64)
     representatives = np.arange(len(halves))
-    repeated = find_repeated(np.ascontiguousarray(halves[:, 0]))
+    repeated = gather_buckets(halves[:, 0])[0]
     order = repeated[np.lexsort((halves[repeated, 1], halves[repeated, 0]))]
     new = np.ones(len(order), np.bool_)
     new[1:] = (halves[order[1:]] != halves[order[:-1]]).any(axis=1)
