@@ -22,18 +22,8 @@ IDS = st.text(st.sampled_from('ab"\\\n\u2028é\ud800\x00😀'), max_size=4)
 RATIOS = st.floats(0, 1) | st.just(1e-7)
 PASSAGES = st.lists(st.builds(Passage, *[st.integers(0, 10**6)] * 5), max_size=2).map(tuple)
 KINDS = st.sampled_from(["exact", "near", "spun", "contained", "overlap", "story"])
-PAIRS = st.builds(
-    Pair,
-    IDS,
-    IDS,
-    KINDS,
-    RATIOS,
-    RATIOS,
-    RATIOS | st.none(),
-    PASSAGES,
-    RATIOS | st.none(),
-    st.lists(IDS, max_size=2).map(tuple),
-)
+SHARED = st.lists(IDS, max_size=2).map(tuple)
+PAIRS = st.builds(Pair, IDS, IDS, KINDS, RATIOS, RATIOS, RATIOS | st.none(), PASSAGES, RATIOS | st.none(), SHARED)
 MEMBERS = st.lists(IDS, min_size=1, max_size=3).map(tuple)
 CLUSTERS = st.builds(Cluster, IDS, KINDS, MEMBERS, st.lists(st.tuples(IDS, IDS), max_size=2).map(tuple), IDS, IDS)
 
