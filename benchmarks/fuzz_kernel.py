@@ -257,7 +257,7 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
         return [chooser.choice((make_text(chooser), b"bytes", 7))]
     kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "a" * 12, "count_shared": "a" * 8, "sign": "a" * 5}
     kinds |= {"file_words": "taaa", "find_forms": "tn" + "a" * 9, "shapes": "taaann", "spellings": "taa"}
-    kinds |= {"gather": "a", "pair_up": "aaa", "count_equal": "anaaa", "shingle": "aaaanaa"}
+    kinds |= {"gather": "a", "pair_up": "aaa", "count_equal": "aannaaa", "shingle": "aaaanaa"}
     kinds |= {"take_rows": "anaaa", "spread": "aana", "encode": "aa", "digest": "aaaa", "sign_classes": "a" * 5}
     kinds |= {"weigh_texts": "a" * 9, "compare_terms": "a" * 9, "find_evidence": "a" * 11}
     fitting = {"take_rows", "spread", "weigh_texts", "compare_terms", "find_evidence", "despin", "sign_classes"}

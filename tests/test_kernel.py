@@ -369,6 +369,10 @@ def test_the_same_pairs_may_reach_a_similarity(permutations: int, similarity: fl
     a, b = (np.repeat(np.arange(9), 9), np.tile(np.arange(9), 9))
     fast, slow = both(lambda: minhash.may_reach(similarity, signatures, a, b))
     assert fast == slow
+    for kind in (np.uint8, np.uint16, np.uint32):
+        some = signatures.astype(kind)
+        fast, slow = both(lambda some=some: minhash.count_equal(some, a, some[:, ::-1], b))
+        assert fast == slow
     assert minhash.may_reach(similarity, signatures, a, a).all()
 
 
@@ -494,8 +498,8 @@ def test_lines_of_any_bytes_are_read_or_left(chunk: bytes, limit: int, names: tu
         ("frequent", (np.empty(3, np.uint32), 2, 1, 5)),
         ("winnow", (np.empty(3, np.uint32), np.array([-1]), np.array([0]), 3, np.empty(3, np.uint32), np.empty(2, np.int64))),
         ("band_keys", (np.empty(8, np.uint32), 4, 2, 3, 0, np.empty(2, np.uint64))),
-        ("count_equal", (np.empty(8, np.uint32), 4, np.array([2]), np.array([0]), np.empty(1, np.int64))),
-        ("count_equal", (np.empty(8, np.uint32), 4, np.array([1]), np.array([0]), np.empty(2, np.int64))),
+        ("count_equal", (bytes(8), bytes(8), 2, 4, np.array([1]), np.array([0]), np.empty(1, np.int64))),
+        ("count_equal", (bytes(8), bytes(8), 3, 1, np.array([0]), np.array([0]), np.empty(1, np.int64))),
         ("tokenize", (("é",), {0: b"short"})),
         ("file_words", (b"a\nb", np.zeros(2, np.uint64), np.zeros(4, np.uint32), np.zeros(1, np.uint8))),
         ("file_words", (b"a", np.zeros(2, np.uint64), np.zeros(4, np.uint32), np.zeros(3, np.uint8))),
