@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 # 60 bytes a character without the kernel.
 BATCH = 800_000
 
+P = TypeVar("P")
 S = TypeVar("S", bound=Sized)
 T = TypeVar("T")
 
@@ -73,6 +74,40 @@ class Batches(Generic[S, T]):
 
     def _in_work(self) -> int:
         return sum(size for size, _ in self._pending)
+
+
+def work_in_threads(work: Callable[[P], T], items: Iterable[P], threads: int = 0) -> Iterator[T]:
+    """What `work` makes of each item, in their order; `threads` as for `Batches`. A few results at most wait to be taken.
+
+    >>> list(work_in_threads(len, ["one", "three"], threads=2))
+    [3, 5]
+    """
+    threads = threads or count_cores()
+    if threads == 1:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(threads) as executor:
+        pending = deque[Future[T]]()
+        for item in items:
+            if len(pending) > threads:
+                yield pending.popleft().result()
+            pending.append(executor.submit(work, item))
+        while pending:
+            yield pending.popleft().result()
+
+
+def share_out(work: Callable[[slice], object], count: int, together: int) -> None:
+    """Let threads work on so many rows, each on some `together`; a few are worked on here.
+
+    >>> import numpy as np
+    >>> numbers, squares = np.arange(5), np.empty(5, np.int64)
+    >>> share_out(lambda part: np.square(numbers[part], out=squares[part]), len(numbers), 2)
+    >>> squares.tolist()
+    [0, 1, 4, 9, 16]
+    """
+    parts = [slice(low, low + together) for low in range(0, count, together)]
+    for _ in work_in_threads(work, parts, 0 if len(parts) > 1 else 1):
+        pass
 
 
 def count_cores() -> int:

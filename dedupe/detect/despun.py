@@ -25,11 +25,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dedupe.detect.batches import share_out
 from dedupe.detect.columns import chain_sizes
 from dedupe.detect.lsh import Candidates, find_candidates
 from dedupe.detect.minhash import count_equal, sign_sets
 from dedupe.detect.shingles import collect_shingles
-from dedupe.detect.verify import count_shared
+from dedupe.detect.verify import PAIRS_TOGETHER, count_shared
 from dedupe.kernel import compiled_kernel
 from dedupe.text.classes import NUMBER, DespunTokens
 
@@ -257,7 +258,12 @@ def _count(codes: _Codes, documents: _Rows, a: _Rows, b: _Rows) -> tuple[_Rows, 
     common, union = np.zeros((2, len(a)), np.int64)
     kernel = compiled_kernel()
     if kernel:
-        kernel.count_despun(codes, documents, np.ascontiguousarray(a), np.ascontiguousarray(b), common, union)
+        a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
+
+        def count(part: slice) -> None:
+            kernel.count_despun(codes, documents, a[part], b[part], common[part], union[part])
+
+        share_out(count, len(a), PAIRS_TOGETHER)
         return common, union
     for block in _blocks(documents, a, b, _COUNTED):
         common[block], union[block] = _count_block(codes, documents, a[block], b[block])

@@ -19,12 +19,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dedupe.detect.batches import work_in_threads
 from dedupe.detect.buckets import Gathered, find_runs, gather_buckets
 from dedupe.errors import UsageError
 from dedupe.kernel import compiled_kernel
 
 # A bucket of m rows gives m(m-1)/2 candidates; beyond this m it gives at most 2m.
 BUCKET_CAP = 128
+# Texts whose bands are worth a thread each.
+_MANY = 10_000
 
 _Rows = npt.NDArray[np.int64]
 _Codes = npt.NDArray[np.uint64]
@@ -104,8 +107,12 @@ def find_candidates(
     gathered = Gathered()
     hot: list[HotBucket] = []
     chosen = np.arange(len(signatures)) if chosen is None else chosen
-    for band in range(bands):
-        members, sizes = gather_buckets(band_keys(signatures, band, rows)[chosen])
+
+    def gather(band: int) -> tuple[_Rows, _Rows]:
+        return gather_buckets(band_keys(signatures, band, rows)[chosen])
+
+    threads = 0 if len(chosen) >= _MANY else 1
+    for band, (members, sizes) in enumerate(work_in_threads(gather, range(bands), threads)):
         is_hot = sizes > cap
         gathered.add_buckets(members[np.repeat(~is_hot, sizes)], sizes[~is_hot])
         if hot_bands is None or band < hot_bands:
