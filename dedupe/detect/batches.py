@@ -97,7 +97,7 @@ def work_in_threads(work: Callable[[P], T], items: Iterable[P], threads: int = 0
 
 
 def share_out(work: Callable[[slice], object], count: int, together: int) -> None:
-    """Let threads work on so many rows, each on some `together`; a few are worked on here.
+    """Let threads work on so many rows, each on some `together`; a few, or all on one core, are worked on here.
 
     >>> import numpy as np
     >>> numbers, squares = np.arange(5), np.empty(5, np.int64)
@@ -105,8 +105,10 @@ def share_out(work: Callable[[slice], object], count: int, together: int) -> Non
     >>> squares.tolist()
     [0, 1, 4, 9, 16]
     """
-    parts = [slice(low, low + together) for low in range(0, count, together)]
-    for _ in work_in_threads(work, parts, 0 if len(parts) > 1 else 1):
+    if count <= together or count_cores() == 1:
+        work(slice(0, count))
+        return
+    for _ in work_in_threads(work, [slice(low, low + together) for low in range(0, count, together)]):
         pass
 
 
