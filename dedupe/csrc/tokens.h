@@ -485,8 +485,10 @@ static PyObject *blocks(PyObject *module, PyObject *args)
     return PyBytes_FromStringAndSize((const char *)met, BLOCKS);
 }
 
+#define NOT_TOLD 2 /* text/normal.py */
+
 PyDoc_STRVAR(combining_doc, "combining(texts, forms): which of a tuple of texts hold characters that combine with their neighbours, as the forms\n"
-                            "tell (see tokenize), or have no UTF-8, as bytes of 0 and 1, one a text.");
+                            "tell (see tokenize), or have no UTF-8, as bytes of 0 and 1, one a text; 2 for a text of which no form tells.");
 
 static PyObject *combining(PyObject *module, PyObject *args)
 {
@@ -513,7 +515,7 @@ static PyObject *combining(PyObject *module, PyObject *args)
             uint32_t code = read_code(p, &size);
             const uint8_t *block = code / BLOCK < BLOCKS ? forms[code / BLOCK] : NULL;
             before = p > from ? 0 : before;
-            combines[i] = block && !stands_alone(block, code % BLOCK, &before);
+            combines[i] = block ? !stands_alone(block, code % BLOCK, &before) : code / BLOCK < BLOCKS ? NOT_TOLD : 0;
             p += size;
         }
     }
