@@ -25,6 +25,8 @@ Verify = Callable[[str, Sequence[str]], Iterable[Pair]]
 # Of the kinds of a cluster's links the loosest names it.
 LOOSER: tuple[RelationKind, ...] = ("exact", "near", "spun", "contained")
 _Likes = Mapping[str, Mapping[str, Pair]]
+# The canonical of a cluster, its members in order, the kind that names it, and the pairs inside.
+_Settled = tuple[str, tuple[str, ...], RelationKind, tuple[tuple[str, str], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,18 @@ def find_clusters(
     rest = [pair for pair, is_alone in zip(pairs, alone, strict=True) if not is_alone]
     homes, links = _settle_groups(rest, verify, ranks, stands_for)
     inside = _gather_inside(homes, rest)
+    settled = [
+        (canonical, tuple(members), _find_loosest(canonical, members, links), tuple(sorted(inside[canonical])))
+        for canonical, members in homes.items()
+    ]
     for pair in compress(pairs, alone):
         # Most articles have but one relative, and these need no search.
-        canonical, other = (pair.a, pair.b) if ranks[pair.a] < ranks[pair.b] else (pair.b, pair.a)
+        members = pair.a, pair.b
+        canonical, other = members if ranks[pair.a] < ranks[pair.b] else members[::-1]
         if pair.kind == "exact" or stands_for(canonical, pair):
-            homes[canonical], inside[canonical] = [pair.a, pair.b], [(pair.a, pair.b)]
+            settled.append((canonical, members, pair.kind, (members,)))
             links[other] = pair if pair.kind != "exact" else Pair(pair.a, pair.b, "exact", 1.0, 1.0)
-    return _build_clusters(homes, inside, links, explain)
+    return _build_clusters(settled, links, explain)
 
 
 def _settle_groups(
@@ -171,21 +178,15 @@ def _gather_inside(homes: Mapping[str, Sequence[str]], pairs: Iterable[Pair]) ->
     return inside
 
 
-def _build_clusters(
-    homes: Mapping[str, Sequence[str]],
-    inside: Mapping[str, Sequence[tuple[str, str]]],
-    links: Mapping[str, Pair],
-    explain: Explain,
-) -> Clustering:
+def _find_loosest(canonical: str, members: Iterable[str], links: Mapping[str, Pair]) -> RelationKind:
+    return max((links[id].kind for id in members if id != canonical), key=LOOSER.index)
+
+
+def _build_clusters(settled: Iterable[_Settled], links: Mapping[str, Pair], explain: Explain) -> Clustering:
     clusters, reasons = list[Cluster](), dict[str, str]()
-    for canonical, members in homes.items():
+    for canonical, members, kind, inside in settled:
         reason, preferred = explain(canonical, members)
         reasons.update(preferred)
-        kind = _loosest([links[id].kind for id in members if id != canonical])
-        clusters.append(Cluster(members[0], kind, tuple(members), tuple(sorted(inside[canonical])), canonical, reason))
+        clusters.append(Cluster(members[0], kind, members, inside, canonical, reason))
     clusters.sort(key=attrgetter("id"))
     return Clustering(tuple(clusters), links, reasons)
-
-
-def _loosest(kinds: Sequence[RelationKind]) -> RelationKind:
-    return max(kinds, key=LOOSER.index) if len(kinds) > 1 else kinds[0]
