@@ -82,7 +82,7 @@ class Reading:
         sources, names = self.sources, (*self.names, "")
         return {
             ids[row]: Candidate(ids[row], lengths[row], "clean", 0.0, truncated[row], names[sources[row]], dates[row])
-            for row in sorted(rows)  # as they lie in memory
+            for row in rows
         }
 
 
@@ -137,9 +137,13 @@ def relate(
         candidate = (assess or assess_plainly)(article, cut_spans(article.text, spans) if spans else article.text)
         return replace(candidate, copy=True) if article.id in copies else candidate
 
-    concerned = {id for pair in versions for id in (pair.a, pair.b)} | (grouping.articles & own.keys())
-    known = set[str]() if assess else concerned.difference(furniture, copies)
-    candidates = reading.assess(verifier.rows_of(known)) | {article.id: judge(article) for article in read(concerned - known)}
+    concerned = dict.fromkeys(
+        id for pair in versions for id in (pair.a, pair.b)
+    )  # in the order in which they will be looked at
+    concerned |= dict.fromkeys(grouping.articles & own.keys())
+    known = [] if assess else [id for id in concerned if id not in furniture and id not in copies]
+    candidates = reading.assess(verifier.rows_of(known))
+    candidates |= {article.id: judge(article) for article in read(concerned.keys() - candidates.keys())}
     verify = templates.guard(verifier.verify_with)
     standing = earlier.find_copies(profiles, ids[: len(own)], templates.pages) if earlier else {}
     if foreign:
