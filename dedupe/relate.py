@@ -137,9 +137,8 @@ def relate(
         candidate = (assess or assess_plainly)(article, cut_spans(article.text, spans) if spans else article.text)
         return replace(candidate, copy=True) if article.id in copies else candidate
 
-    concerned = dict.fromkeys(
-        id for pair in versions for id in (pair.a, pair.b)
-    )  # in the order in which they will be looked at
+    # In the order in which they will be looked at.
+    concerned = dict.fromkeys(id for pair in versions for id in (pair.a, pair.b))
     concerned |= dict.fromkeys(grouping.articles & own.keys())
     known = [] if assess else [id for id in concerned if id not in furniture and id not in copies]
     candidates = reading.assess(verifier.rows_of(known))

@@ -27,7 +27,8 @@ static const uint8_t *strip_white(const uint8_t *begin, const uint8_t *end)
     return end;
 }
 
-/* Whether a text, in small letters, ends in these bytes; a space among them is all that stands before the first word or between two. */
+/* Whether a text, in small letters, ends in these bytes. A space stands for any white space or byte beyond ASCII and, as the first, for the
+   beginning of the text, too. */
 static int ends_in(const uint8_t *begin, const uint8_t *end, const Ending *ending)
 {
     for (Py_ssize_t i = ending->size; i-- > 0;) {
@@ -43,8 +44,8 @@ static int ends_in(const uint8_t *begin, const uint8_t *end, const Ending *endin
 
 PyDoc_STRVAR(may_end_in_doc, "may_end_in(texts, endings, flags): sets the flag (a byte) of each of a tuple of str or UTF-8 bytes that may end in one of some\n"
                              "endings, white space and capitals aside, or that has no UTF-8.\n\n"
-                             "endings: a tuple of ASCII bytes in small letters; a space stands for any one byte that is no ASCII but white space,\n"
-                             "or, as the first, for where the text begins.");
+                             "endings: a tuple of ASCII bytes in small letters; a space stands for any white space or byte beyond ASCII and, as the\n"
+                             "first, for the beginning of the text, too.");
 
 static PyObject *may_end_in(PyObject *module, PyObject *args)
 {
