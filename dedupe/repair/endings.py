@@ -132,5 +132,5 @@ def _is_open(line: str) -> bool:
 
 
 def _is_title(words: Sequence[str]) -> bool:
-    initials = [word[0] for word in words if len(word) >= 4 and word[0].isalpha()]
+    initials = list(filter(str.isalpha, [word[0] for word in words if len(word) >= 4]))
     return sum(map(str.isupper, initials)) > 0.6 * len(initials)
