@@ -23,6 +23,7 @@ from dedupe.detect.profile import PASSAGE_KINDS, Profiler, Profiles
 from dedupe.detect.relation import Verifier
 from dedupe.detect.terms import TermProfiler
 from dedupe.discount import Discount
+from dedupe.kernel import compiled_kernel
 from dedupe.linking import Stories, StoryFinder, Templates, find_templates
 from dedupe.model import LINKING_KINDS, Article, Pair
 from dedupe.review.regroup import Grouping, part_linked, regroup
@@ -62,7 +63,7 @@ class Reading:
     """What the first reading of a corpus leaves, row by row: the ids, the numbers that finding needs, dates and sources.
 
     `sources` are numbers of `names`, -1 where an article names none. `terms` are gathered for stories only. `lengths` in words,
-    and which texts are `truncated`, are known unless each article is to be assessed by its text.
+    and which texts are `truncated`, are known if all are assessed at once.
     """
 
     profiles: Profiles
@@ -104,7 +105,9 @@ def relate(
     """
     joined = JoinedCorpus(corpus, reference) if reference else None
     source: Source = joined or corpus
-    reading = read_through(source, settings, track, plainly=assess is None)
+    # Without the compiled kernel it takes longer to assess all texts than to read the related ones again.
+    at_once = assess is None and compiled_kernel() is not None
+    reading = read_through(source, settings, track, at_once=at_once)
     foreign, notes = (joined.foreign, joined.notes) if joined else (set[str](), ())
     profiles, ids, places = reading.profiles, reading.ids, reading.places
     own = {id: place for id, place in places.items() if id not in foreign} if foreign else places
@@ -140,7 +143,7 @@ def relate(
     # In the order in which they will be looked at.
     concerned = dict.fromkeys(id for pair in versions for id in (pair.a, pair.b))
     concerned |= dict.fromkeys(grouping.articles & own.keys())
-    known = [] if assess else [id for id in concerned if id not in furniture and id not in copies]
+    known = [id for id in concerned if id not in furniture and id not in copies] if at_once else []
     candidates = reading.assess(verifier.rows_of(known))
     candidates |= {article.id: judge(article) for article in read(concerned.keys() - candidates.keys())}
     verify = templates.guard(verifier.verify_with)
@@ -180,8 +183,8 @@ def _join(pairs: Sequence[Pair], further: Iterable[Pair]) -> tuple[Pair, ...]:
     return tuple(sorted((*pairs, *new), key=attrgetter("a", "b")))
 
 
-def read_through(corpus: Source, settings: Settings, track: Track, *, plainly: bool) -> Reading:
-    """The corpus read once, each article profiled; and assessed, if that is to be done `plainly`."""
+def read_through(corpus: Source, settings: Settings, track: Track, *, at_once: bool) -> Reading:
+    """The corpus read once, each article profiled; and assessed, if that is to be done at once."""
     kinds = settings.find.kinds
     profiler = Profiler(settings.find, load_classes(settings.repair.language) if "spun" in kinds else None)
     terms = TermProfiler() if "story" in kinds else None
@@ -192,7 +195,7 @@ def read_through(corpus: Source, settings: Settings, track: Track, *, plainly: b
         profiler.extend(stretch.texts)
         if terms:
             terms.extend(stretch.texts)
-        if plainly:
+        if at_once:
             assessor.extend(stretch.texts)
         places.update(zip(stretch.ids, zip(repeat(stretch.input), stretch.numbers, strict=False), strict=True))
         dates += stretch.dates
