@@ -20,7 +20,9 @@ LAYERS = [
     {"corpus", "detect", "repair", "index"},
     {"review"},
     {
+        "assess",
         "emit",
+        "findings",
         "relate",
         "linking",
         "standing",
