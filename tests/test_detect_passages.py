@@ -11,15 +11,18 @@ from hypothesis import strategies as st
 
 from dedupe import kernel
 from dedupe.config import FindSettings
-from dedupe.detect import align, passages
+from dedupe.detect import align, furniture, readings, runs
 from dedupe.detect.align import Aligner, align_pairs
 from dedupe.detect.boilerplate import LEAST_RUN, SOURCE_MOST, find_boilerplate, make_boilerplate
 from dedupe.detect.columns import chain_sizes
 from dedupe.detect.find import Found, find_pairs
 from dedupe.detect.fingerprints import SURE_WORDS, winnow_shingles
-from dedupe.detect.passages import _find_wrapping, _Readings, _Runs, align_texts, cut_spans, trace_passages
+from dedupe.detect.furniture import find_wrapping
+from dedupe.detect.passages import align_texts, cut_spans, trace_passages
 from dedupe.detect.profile import profile_texts
+from dedupe.detect.readings import Readings
 from dedupe.detect.relation import Verifier
+from dedupe.detect.runs import Runs
 from dedupe.detect.shingles import hash_in_order
 from dedupe.detect.verify import count_shared
 from dedupe.model import Article, Pair
@@ -272,7 +275,7 @@ def test_words_of_boilerplate_in_either_text_are_counted(flags: list[bool], data
     a, b = (data.draw(st.integers(0, len(flags) - size)) for _ in "ab")
     columns = (np.array([number], np.int64) for number in (a, b, size))
     expected = sum(x or y for x, y in zip(flags[a : a + size], flags[b : b + size], strict=True))
-    assert passages._count_marked(np.array(flags), *columns).tolist() == [expected]
+    assert runs._count_marked(np.array(flags), *columns).tolist() == [expected]
 
 
 @given(st.lists(st.lists(st.booleans(), max_size=25), min_size=1, max_size=4), st.integers(1, 12))
@@ -291,7 +294,7 @@ def test_words_under_frequent_shingles_in_a_row_are_boilerplate(texts: list[list
         expected += common
     columns = (chain_sizes(np.array(sizes)) for sizes in (list(map(len, texts)), words))
     flat = np.array([mark for marks in texts for mark in marks], np.bool_)
-    assert passages._cover_words(flat, *columns, shingle_words).tolist() == expected
+    assert readings._cover_words(flat, *columns, shingle_words).tolist() == expected
 
 
 def test_a_long_run_through_what_repeats_stays_whole():
@@ -351,20 +354,20 @@ def test_boilerplate_is_what_more_than_so_many_groups_hold(sets: list[list[int]]
         assert [row for row in found.holders[place].tolist() if row >= 0] == holders
 
 
-def mark_plainly(text: int, sides: list[tuple[int, int, int, int, int]], readings: _Readings) -> list[bool]:
+def mark_plainly(text: int, sides: list[tuple[int, int, int, int, int]], readings: Readings) -> list[bool]:
     """Which words of a text are furniture, told word by word; sides: a text, a place, a version, a place there, the words."""
     words = range(int(readings.words[text]), int(readings.words[text + 1]))
     shared, heads, tails = set[int](), list[int](), list[int]()
     for _, place, version, begin, size in (side for side in sides if side[0] == text):
         shared |= set(range(place, place + size))
         length = int(readings.words[version + 1] - readings.words[version])
-        heads += [place] * (begin <= passages.EDGE_WORDS)
-        tails += [place + size] * (begin + size >= length - passages.EDGE_WORDS and bool(readings.stops[version]))
+        heads += [place] * (begin <= furniture.EDGE_WORDS)
+        tails += [place + size] * (begin + size >= length - furniture.EDGE_WORDS and bool(readings.stops[version]))
     alone = [place for place in range(len(words)) if place not in shared]
     spare = {place for place in alone if readings.prose[words[place]] and not readings.common[words[place]]}
     for low, high, allowing in ((0, min(heads, default=0), heads), (max(tails, default=len(words)), len(words), tails)):
         inside = spare & set(range(low, high))
-        if len(inside) <= passages.WRAPPING_WORDS * len(allowing):
+        if len(inside) <= furniture.WRAPPING_WORDS * len(allowing):
             spare -= inside
     return [bool(readings.common[words[place]]) or (place in alone and place not in spare) for place in range(len(words))]
 
@@ -377,7 +380,7 @@ def test_furniture_of_all_texts_is_that_of_each(data: st.DataObject) -> None:
     drawn = (data.draw(st.lists(st.booleans(), min_size=size, max_size=size)) for size in (total, total, len(counts)))
     flags = [np.array(some, np.bool_) for some in drawn]
     none = np.empty(0, np.uint32), np.zeros(1, np.int64)
-    readings = _Readings({f"t{text}": text for text in texts}, *none, *flags[:2], chain_sizes(np.array(counts)), flags[2])
+    readings = Readings({f"t{text}": text for text in texts}, *none, *flags[:2], chain_sizes(np.array(counts)), flags[2])
     runs = []
     for a, b in sorted(data.draw(st.sets(st.sampled_from([*itertools.combinations(texts, 2)])))):
         inside = st.tuples(st.integers(0, counts[a]), st.integers(0, counts[b]))
@@ -389,8 +392,8 @@ def test_furniture_of_all_texts_is_that_of_each(data: st.DataObject) -> None:
     columns = [np.array([run[at] for run in runs], np.int64) for at in (2, 3, 4)]
     sides = [(x, i, y, j, n) for a, b, i, j, n in runs for x, i, y, j in ((a, i, b, j), (b, j, a, i))]
     block = data.draw(st.sampled_from([1, 30, 400_000]))
-    with patch.multiple(passages, _BATCH=block, WRAPPING_WORDS=3, EDGE_WORDS=2):
-        found = _find_wrapping(_Runs(a, b, bounds, *columns), readings)
+    with patch.multiple(furniture, BATCH=block, WRAPPING_WORDS=3, EDGE_WORDS=2):
+        found = find_wrapping(Runs(a, b, bounds, *columns), readings)
         expected = [
             (text, place)
             for text in sorted({text for pair in pairs for text in pair})
