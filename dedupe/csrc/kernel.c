@@ -28,6 +28,7 @@
 #include "words.h"
 #include "sieve.h"
 #include "shapes.h"
+#include "outline.h"
 #include "variants.h"
 #include "templates.h"
 #include "lines.h"
@@ -67,6 +68,7 @@ static PyMethodDef methods[] = {
     {"file_words", file_words, METH_VARARGS, file_words_doc},
     {"find_forms", find_forms, METH_VARARGS, find_forms_doc},
     {"shapes", shapes, METH_VARARGS, shapes_doc},
+    {"outline", outline, METH_VARARGS, outline_doc},
     {"spellings", spellings, METH_VARARGS, spellings_doc},
     {"read_lines", read_lines, METH_VARARGS, read_lines_doc},
     {NULL, NULL, 0, NULL},
