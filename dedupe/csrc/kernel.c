@@ -67,6 +67,7 @@ static PyMethodDef methods[] = {
     {"count_words", count_words, METH_O, count_words_doc},
     {"file_words", file_words, METH_VARARGS, file_words_doc},
     {"find_forms", find_forms, METH_VARARGS, find_forms_doc},
+    {"weigh_forms", weigh_forms, METH_VARARGS, weigh_forms_doc},
     {"shapes", shapes, METH_VARARGS, shapes_doc},
     {"outline", outline, METH_VARARGS, outline_doc},
     {"spellings", spellings, METH_VARARGS, spellings_doc},

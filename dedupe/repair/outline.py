@@ -9,7 +9,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple
 
-from dedupe.kernel import compiled_kernel
+from dedupe.kernel import compiled_kernel, read_text
 from dedupe.repair.spans import find_paragraphs
 
 _ROW = Struct("8i")
@@ -41,11 +41,7 @@ def find_outline(text: str) -> list[Paragraph]:
     """
     kernel = compiled_kernel()
     if kernel:
-        try:
-            rows = kernel.outline(text)
-        except UnicodeEncodeError:  # a lone surrogate
-            rows = kernel.outline(text.encode("utf-8", "surrogatepass"))
-        return list(map(Paragraph._make, _ROW.iter_unpack(rows)))
+        return list(map(Paragraph._make, _ROW.iter_unpack(read_text(kernel.outline, text))))
     return [_describe(text, start, end) for start, end in find_paragraphs(text)]
 
 

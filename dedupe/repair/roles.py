@@ -7,9 +7,8 @@ and summaries are only typed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from dedupe.model import RoleName
 from dedupe.repair.endings import STOP_CODES, ends_in_cut_word, is_stopped
@@ -64,81 +63,97 @@ def find_roles(text: str, outline: Sequence[Paragraph], lexicon: Lexicon) -> Ite
     >>> list(find_roles(text, find_outline(text), load_lexicon()))
     [(0, 'byline'), (2, 'share')]
     """
-    page = _Page(
-        lines := [text[paragraph.first : paragraph.last] for paragraph in outline],
-        outline,
-        dict(_find_patterned(lines, outline, lexicon)),
-    )
-    menus = _find_menus(page)
+    page = _read_page(text, outline, lexicon)
     roles: dict[int, RoleName] = {at: role for at, role in page.patterned.items() if role != "menu-item"}
-    roles |= dict.fromkeys(menus, "menu")
-    roles |= {at: role for at in sorted(page.find_candidates() - roles.keys()) if (role := _role_by_place(page, at))}
+    roles |= dict.fromkeys(_find_menus(page), "menu")
+    for at in sorted(_find_candidates(page)):
+        if at not in roles and (role := _role_by_place(page, at)):
+            roles[at] = role
     if "caption" in roles.values():
-        roles |= dict.fromkeys(_find_repeated_captions(lines, roles), "repeated-caption")
+        roles |= dict.fromkeys(_find_repeated_captions(page.lines, roles), "repeated-caption")
     return iter(sorted(roles.items()))
 
 
-@dataclass(frozen=True)
-class _Page:
-    """The stripped paragraphs of a text, their outline, and by number those of a known pattern."""
+class _Page(NamedTuple):
+    """The stripped paragraphs of a text, their outline, and what is known of them by number.
+
+    `patterned`: those of a known pattern; `captions`; `author`: who wrote it, as a byline says, or empty; `top`: how many lines
+    stand before the article begins, short ones without a stop and those of a known pattern; `first_long`: the first of those
+    on top that is too long for a title and of no known pattern; `last_plain`: the last of no known pattern.
+    """
 
     lines: Sequence[str]
     outline: Sequence[Paragraph]
     patterned: Mapping[int, LineRole]
+    captions: Collection[int]
+    author: str
+    top: int
+    first_long: int
+    last_plain: int
 
-    @cached_property
-    def captions(self) -> set[int]:
-        """The paragraphs that are captions, by a pattern or by what they look like."""
-        has_bars = any("|" in line for line in self.lines)
-        suspects = (
-            at
-            for at, (line, paragraph) in enumerate(zip(self.lines, self.outline, strict=True))
-            if has_bars
-            or paragraph.opening in _CAPTION_OPENINGS
-            or paragraph.ending in _CAPTION_ENDINGS
-            or (paragraph.ending == _STOP and line[-2:-1] in _BEFORE_STOP)
-        )
-        captions = {at for at in suspects if _looks_like_caption(self.lines[at])}
-        captions.update(at - 1 for at, role in self.patterned.items() if role == "credit" and at)
-        short = (at for at in captions if at not in self.patterned and len(self.lines[at]) < _LONGEST_CAPTION)
-        return {*short, *(at for at, role in self.patterned.items() if role == "caption")}
 
-    @cached_property
-    def author(self) -> str:
-        """Who wrote the text, as a byline says; else empty."""
-        bylines = (_AUTHOR.match(self.lines[at]) for at, role in self.patterned.items() if role == "byline")
-        return next((match[1] for match in bylines if match), "")
+def _read_page(text: str, outline: Sequence[Paragraph], lexicon: Lexicon) -> _Page:
+    lines = [text[paragraph.first : paragraph.last] for paragraph in outline]
+    patterned = _find_patterned(lines, outline, lexicon)
+    captions = _find_captions(lines, outline, patterned)
+    top, first_long, last_plain = len(lines), _OPENING, len(lines) - 1
+    for at, paragraph in enumerate(outline):
+        if at not in patterned and (paragraph.ending in STOP_CODES or paragraph.words > _TITLE_WORDS):
+            top = at
+            break
+    for at, paragraph in enumerate(outline[: _OPENING + 1]):
+        if at not in patterned and paragraph.words > _TITLE_WORDS:
+            first_long = at
+            break
+    while last_plain in patterned:
+        last_plain -= 1
+    author = ""
+    if "byline" in patterned.values():
+        bylines = (_AUTHOR.match(lines[at]) for at, role in patterned.items() if role == "byline")
+        author = next((match[1] for match in bylines if match), "")
+    return _Page(lines, outline, patterned, captions, author, top, first_long, last_plain)
 
-    @cached_property
-    def top(self) -> int:
-        """How many lines stand before the article begins: short ones without a stop, and those of a known pattern."""
-        for at, paragraph in enumerate(self.outline):
-            if at not in self.patterned and (paragraph.ending in STOP_CODES or paragraph.words > _TITLE_WORDS):
-                return at
-        return len(self.outline)
 
-    @cached_property
-    def first_long(self) -> int:
-        """The number of the first line among those on top that is too long for a title and of no known pattern."""
-        for at, paragraph in enumerate(self.outline[: _OPENING + 1]):
-            if at not in self.patterned and paragraph.words > _TITLE_WORDS:
-                return at
-        return _OPENING
+def _find_patterned(lines: Sequence[str], outline: Sequence[Paragraph], lexicon: Lexicon) -> dict[int, LineRole]:
+    """The lines of a known pattern, in order."""
+    is_patterned = lexicon.any_layout.fullmatch
+    patterned: dict[int, LineRole] = {}
+    for at, line in enumerate(lines):
+        if len(line) <= _LONGEST_PATTERNED and outline[at].opening not in _QUOTE_CODES and is_patterned(line):
+            role = _pattern_role(line, at, len(lines), lexicon)
+            if role:
+                patterned[at] = role
+    return patterned
 
-    @cached_property
-    def last_plain(self) -> int:
-        """The number of the last line of no known pattern."""
-        return next((at for at in range(len(self.outline) - 1, -1, -1) if at not in self.patterned), -1)
 
-    def find_candidates(self) -> set[int]:
-        """The paragraphs that may have a role by their place; all others are body text, if they have no pattern."""
-        count = len(self.outline)
-        candidates = {at for at, paragraph in enumerate(self.outline) if paragraph.ending not in STOP_CODES}
-        candidates.update(at for at, role in self.patterned.items() if role == "menu-item")
-        candidates.update(range(min(self.first_long + 1, count)))
-        if self.author:
-            candidates.update(range(max(count - _CLOSING, 0), count))
-        return candidates | self.captions
+def _find_captions(lines: Sequence[str], outline: Sequence[Paragraph], patterned: Mapping[int, LineRole]) -> Collection[int]:
+    """The lines that are captions, by a pattern or by what they look like."""
+    suspects = [
+        at
+        for at, paragraph in enumerate(outline)
+        if paragraph.opening in _CAPTION_OPENINGS
+        or paragraph.ending in _CAPTION_ENDINGS
+        or (paragraph.ending == _STOP and lines[at][-2:-1] in _BEFORE_STOP)
+        or "|" in lines[at]
+    ]
+    found = [at for at in suspects if _looks_like_caption(lines[at])]
+    if patterned:
+        found += [at - 1 for at, role in patterned.items() if role == "credit" and at]
+        found = [at for at in found if at not in patterned]
+    captions = {at for at in found if len(lines[at]) < _LONGEST_CAPTION}
+    return captions | {at for at, role in patterned.items() if role == "caption"} if patterned else captions
+
+
+def _find_candidates(page: _Page) -> set[int]:
+    """The paragraphs that may have a role by their place; all others are body text, if they have no pattern."""
+    count = len(page.lines)
+    candidates = {at for at, paragraph in enumerate(page.outline) if paragraph.ending not in STOP_CODES}
+    candidates.update(page.captions, range(min(page.first_long + 1, count)))
+    if page.patterned:
+        candidates.update(at for at, role in page.patterned.items() if role == "menu-item")
+    if page.author:
+        candidates.update(range(max(count - _CLOSING, 0), count))
+    return candidates
 
 
 def _role_by_place(page: _Page, at: int) -> RoleName | None:
@@ -154,16 +169,6 @@ def _role_by_place(page: _Page, at: int) -> RoleName | None:
     if at <= page.first_long and _is_dek(page, at):
         return "dek"
     return None
-
-
-def _find_patterned(lines: Sequence[str], outline: Sequence[Paragraph], lexicon: Lexicon) -> Iterator[tuple[int, LineRole]]:
-    """The lines of a known pattern, by number, in order."""
-    is_patterned = lexicon.any_layout.fullmatch
-    for at, line in enumerate(lines):
-        if len(line) <= _LONGEST_PATTERNED and outline[at].opening not in _QUOTE_CODES and is_patterned(line):
-            role = _pattern_role(line, at, len(lines), lexicon)
-            if role:
-                yield at, role
 
 
 def _pattern_role(line: str, at: int, count: int, lexicon: Lexicon) -> LineRole | None:
@@ -191,7 +196,7 @@ def _find_repeated_captions(lines: Sequence[str], roles: Mapping[int, RoleName])
 def _find_menus(page: _Page) -> set[int]:
     """The lines of runs of short lines of which half are known items of menus ("News", "Sport", "Weather")."""
     menus: set[int] = set()
-    if "menu-item" not in page.patterned.values():
+    if not page.patterned or "menu-item" not in page.patterned.values():
         return menus
     run: list[int] = []
     for at in range(len(page.lines) + 1):
