@@ -34,7 +34,7 @@ from dedupe.repair.grammar import article_before, fitting_article
 from dedupe.repair.layout import clean_residue
 from dedupe.repair.match import FormIndex, Hit, expand_rules
 from dedupe.repair.neighbours import PatternParser
-from dedupe.repair.propose import Proposer
+from dedupe.repair.propose import IfSpun, Proposer
 from dedupe.repair.reading import Reading, Sign, judge_document, judge_paragraphs
 from dedupe.repair.resolve import Proposal, refuse_doubled, resolve
 from dedupe.repair.rounds import add_round, compose_edits, drop_overlapping, move_ranges, move_to_source, spans_of
@@ -64,10 +64,10 @@ def _check(number: int, most: int, what: str) -> None:
 
 @dataclass(frozen=True)
 class _Findings:
-    """What is known of a field before anything is proposed. `if_spun`: what would be were it spun, by the range of the hit."""
+    """What is known of a field before anything is proposed. `if_spun`: what would be were it spun."""
 
     hits: Sequence[Hit]
-    if_spun: Mapping[Range, Sequence[Proposal]]
+    if_spun: IfSpun
     signs: Sequence[Sign]
 
 
@@ -240,12 +240,13 @@ class Repairer:
         if may_be_safe is not None:
             hits = {reading.field: self._safe.find(reading.text) if may_be_safe else [] for reading in readings}
             _check(sum(map(len, hits.values())), _MOST, "edits")
-            return {field: _Findings(found, {}, ()) for field, found in hits.items()}, self._forced(CLEAN)
+            known = {r.field: _Findings(hits[r.field], proposer.propose_if_spun(r), ()) for r in readings}
+            return known, self._forced(CLEAN)
         findings = {}
         for reading in readings:
             found = self._all.find(reading.text)
             _check(len(found), _MOST, "spun forms")
-            if_spun = proposer.propose_if_spun(reading, found)
+            if_spun = proposer.propose_if_spun(reading)
             signs = list(proposer.find_signs(reading, found, if_spun, self._glance))
             findings[reading.field] = _Findings(found, if_spun, signs)
         all_signs = [sign for field in findings.values() for sign in field.signs]
