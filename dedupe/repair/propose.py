@@ -38,7 +38,8 @@ from dedupe.text.edits import Span
 from dedupe.text.lexicon import Lexicon
 
 _SPINTAX_ODDS = 2.5
-_DEGREES, _LONGEST_DEGREE = ("more", "most", "extra"), 6  # before an adjective; characters, with the space behind
+_DEGREES = ("more", "most", "extra")  # before an adjective
+_BEFORE_ADJECTIVE, _LONGEST_DEGREE = tuple(f"{degree} " for degree in _DEGREES), 6  # characters
 _SURE_OF_NAMES = 2.0  # nats that a sentence must gain where a name may be changed
 _EVEN_IN_CLEAN: Mapping[Tier, Tier] = {"safe": "safe", "context": "ask"}  # the rules that speak in clean text, and how
 _PROSE = Casing("", full_of_capitals=False)
@@ -298,8 +299,8 @@ def _beside_signs(text: str, hits: Sequence[Hit], glance: Glance) -> Iterator[Hi
 
 def _first_touched(text: str, start: int) -> int:
     """Where an edit of what begins at `start` begins: a degree before it may be taken in."""
-    before = fold(text[max(0, start - _LONGEST_DEGREE) : start])
-    return start - _LONGEST_DEGREE if before.endswith(tuple(f"{degree} " for degree in _DEGREES)) else start
+    before = text[max(0, start - _LONGEST_DEGREE) : start]
+    return start - _LONGEST_DEGREE if before.lower().endswith(_BEFORE_ADJECTIVE) else start
 
 
 def _casing(reading: Reading, start: int, end: int) -> Casing:
