@@ -42,7 +42,7 @@ def fix_encoding(text: str, shapes: Shapes = ALL) -> list[Span]:
     spans: list[Span] = []
     offset = 0
     for line in text.splitlines(keepends=True) if shapes & MOJIBAKE and not _is_sound(text) else []:
-        if not _is_sound(line) and find_shapes(line) & MOJIBAKE:
+        if not line.isascii() and find_shapes(line) & MOJIBAKE and not _is_sound(line):
             spans += [Span(s.start + offset, s.end + offset, s.after) for s in diff_spans(line, _fix_line(line))]
         offset += len(line)
     if "&" in text:
