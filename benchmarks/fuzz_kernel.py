@@ -2,8 +2,8 @@
 
     python benchmarks/fuzz_kernel.py [--seconds 60] [--seed 1]
 
-The kernel is built with both sanitizers (gcc) in a temporary folder, once as it is and once with its plain loops only,
-each for half of the time. It is called with random texts, whose results are compared with those of NumPy, and with
+The kernel is built with both sanitizers (gcc) in a temporary folder, as it is, without AVX-512, and with its plain loops only,
+each for a third of the time. It is called with random texts, whose results are compared with those of NumPy, and with
 random and broken arrays, which must be refused or answered. The first wrong access, overflow or difference ends the run
 with a report. It needs a C compiler and Python's headers, and does not touch the installed kernel.
 """
@@ -95,6 +95,7 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
     from dedupe.config import FindSettings
     from dedupe.detect.align import align_pairs
     from dedupe.detect.boilerplate import _find_repeated, make_boilerplate
+    from dedupe.detect.buckets import gather_buckets, pair_up
     from dedupe.detect.columns import chain_sizes, encode_values, find_spread, take_rows
     from dedupe.detect.despun import DespunNumbers, measure_despun
     from dedupe.detect.profile import profile_texts
@@ -103,6 +104,7 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
     from dedupe.detect.templates import _count_shared
     from dedupe.detect.terms import extract_terms, spell_terms
     from dedupe.detect.verify import count_both
+    from dedupe.repair.endings import find_truncated
     from dedupe.repair.outline import find_outline
     from dedupe.repair.shape import find_shapes
     from dedupe.repair.sieve import Sieve
@@ -110,6 +112,7 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
     from dedupe.text.lexicon import load_classes
     from dedupe.text.locate import locate_words
     from dedupe.text.normal import tokenize
+    from dedupe.text.words import count_each
 
     classes, settings, near_only = load_classes("en"), FindSettings(), FindSettings(kinds=("exact", "near"))
     sieve = Sieve([*(form for forms in classes.classes[:300] for form in forms), "the end of a", "of the 9", "ab é"])
@@ -134,8 +137,12 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             rows = np.arange(len(texts))
             columns += [take_rows(terms.terms, terms.offsets, rows[::2]), find_spread(terms.contexts, terms.bounds, 2)]
             columns += encode_values(terms.terms)
+            columns += [count_each(texts), find_truncated(texts)]
+            columns += gather_buckets(profiles.hashes.astype(np.uint64))
+            columns.append(pair_up(*columns[-2:]))
             columns += [_count_shared([f" {' '.join(text.split())} " for text in (*texts[-2:], texts[-1][::2])])]
-            columns += [sorted(spell_terms(text, terms.terms[::3].tolist()).items()) for text in texts]
+            wanted = [terms.terms[::3].tolist()] * len(texts)
+            columns += [sorted(spelled.items()) for spelled in spell_terms(texts, wanted)]
             columns += [[*map(str, link_stories(terms, rows, np.full(len(rows), np.nan), 3))]]
             columns += [getattr(terms, name) for name in terms.__slots__]
             left_out = make_boilerplate(profiles.hashes[: profiles.offsets[1]], *(np.empty(0, np.int64),) * 3)
@@ -172,7 +179,10 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             "combining",
             "shingle",
             "profile",
-            "repeated",
+            "gather",
+            "pair_up",
+            "count_each",
+            "may_end_in",
             "count_equal",
             "count_words",
             "read_lines",
@@ -242,12 +252,17 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
     if name == "read_lines":
         lines = chooser.choice((make_line(chooser), random_bytes.bytes(chooser.randrange(40))))
         return [lines, number(), chooser.choice(((b"text", b"id"), (b"id",), (), (b"",) * 17, ("text",)))]
+    if name == "count_each":
+        return [make_texts(), np.empty(chooser.choice((3, 3, 2)), np.int64)]
+    if name == "may_end_in":
+        endings = tuple(random_bytes.bytes(chooser.randrange(4)) for _ in range(chooser.choice((0, 3, 300))))
+        return [make_texts(), endings, np.empty(chooser.choice((3, 3, 2)), np.uint8)]
     if name == "count_words":
         return [chooser.choice((make_text(chooser), b"bytes", 7))]
     kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "a" * 12, "count_shared": "a" * 8, "sign": "a" * 5}
     kinds |= {"file_words": "taaa", "find_forms": "tn" + "a" * 9, "shapes": "taaatnn", "spellings": "taa"}
     kinds |= {"weigh_forms": "aaan", "outline": "t"}
-    kinds |= {"repeated": "aaa", "count_equal": "anaaa", "shingle": "aaaanaa"}
+    kinds |= {"gather": "a", "pair_up": "aaa", "count_equal": "aannaaa", "shingle": "aaaanaa"}
     kinds |= {"take_rows": "anaaa", "spread": "aana", "encode": "aa", "digest": "aaaa", "sign_classes": "a" * 5}
     kinds |= {"weigh_texts": "a" * 9, "compare_terms": "a" * 9, "find_evidence": "a" * 11}
     fitting = {"take_rows", "spread", "weigh_texts", "compare_terms", "find_evidence", "despin", "sign_classes"}
@@ -359,10 +374,10 @@ def main() -> None:
         print(f"{tried} batches, no wrong access, no difference")
         return
     failed = 0
-    for flags in ((), ("-DPLAIN_LOOPS",)):
+    for flags in ((), ("-DNO_AVX512",), ("-DPLAIN_LOOPS",)):
         with tempfile.TemporaryDirectory() as folder:
             build(Path(folder), *flags)
-            failed |= run_sanitized(Path(folder), ["--seconds", str(options.seconds / 2), "--seed", str(options.seed)])
+            failed |= run_sanitized(Path(folder), ["--seconds", str(options.seconds / 3), "--seed", str(options.seed)])
     raise SystemExit(failed)
 
 

@@ -24,8 +24,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dedupe.config import FindSettings, Settings
+from dedupe.findings import find
 from dedupe.model import Pair
-from dedupe.pipeline import find
 from dedupe.relate import Relations
 
 SITES = 40

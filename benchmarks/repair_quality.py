@@ -1,6 +1,6 @@
 """The quality of the repair in one go: on clean text, on simulated spin, on substitutions seen on real spun pages.
 
-    python benchmarks/repair_quality.py --data DIR [--misses 40] [--only clean,simulator,pairs]
+    python benchmarks/repair_quality.py --data DIR [--misses 40] [--only clean,simulator,pairs] [--model smollm2]
 
 DIR holds clean articles in *.jsonl (id, text) and, in spun_pairs*.tsv, substitutions with a few words of context (columns
 spun, original, left, right, url_host, certainty). Printed are
@@ -110,7 +110,7 @@ def report_clean(files: Sequence[Path], repairer: Repairer, most: int) -> None:
 def report_simulator(sources: dict[str, list[tuple[str, str]]], repairer: Repairer, seed: int, most: int) -> None:
     """Prints gate and edit figures on spun versions of clean articles, by share of words changed."""
     vocabulary = build_vocabulary(load_entries())
-    assuming = Repairer(repairer.lexicon, RepairSettings(spin="assume"))
+    assuming = Repairer(repairer.lexicon, dataclasses.replace(repairer.settings, spin="assume"))
     rates_head = (*(f"TPR {n}w" for n in LENGTHS), "TPR full")
     rows: list[Sequence[str]] = [("simulator", "share", *rates_head, "P", "R", "F0.5", "harm", "left", *_TOLD)]
     cases = []
@@ -259,12 +259,12 @@ def own_rules(lexicon: Lexicon) -> Lexicon:
     return dataclasses.replace(lexicon, rules=tuple(rule for rule in lexicon.rules if "own" in sources_of(rule)))
 
 
-def report_pairs(path: Path, lexicon: Lexicon, most: int) -> None:
+def report_pairs(path: Path, lexicon: Lexicon, model: str, most: int) -> None:
     """Prints coverage, precision and recall in-sample, cross-validated by site, and for the `own` rules alone."""
     rows = read_substitutions(path)
     sources = Counter(source.partition(":")[0] for rule in lexicon.rules for source in sources_of(rule) or {"none"})
     print(f"\n{path.name}: {len(rows):,} substitutions; rules by source: {dict(sources)}")
-    settings = RepairSettings(spin="assume")
+    settings = RepairSettings(spin="assume", model=model)
 
     def judge(rules: Lexicon, wanted: Iterable[Substitution]) -> list[tuple[Substitution, Verdict]]:
         repairer = Repairer(rules, settings)
@@ -364,12 +364,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with *.jsonl of clean articles and spun_pairs*.tsv")
     parser.add_argument("--only", default="clean,simulator,pairs", help="which parts, split by commas")
     parser.add_argument("--sample", type=int, default=150, help="articles of each file that are spun (default 150; 0: all)")
+    parser.add_argument("--model", default="", help="language model that has the last word, as of `dedupe repair --model`")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--misses", type=int, default=0, help="print so many misses and wrong edits of each part")
     arguments = parser.parse_args()
     parts = set(arguments.only.split(","))
     lexicon = load_sound_rules()
-    repairer = Repairer(lexicon, RepairSettings())
+    repairer = Repairer(lexicon, RepairSettings(model=arguments.model))
     files = sorted(arguments.data.glob("*.jsonl"))
     print(f"{len(lexicon.rules):,} rules, {len(lexicon.odds):,} odds")
     if "clean" in parts:
@@ -384,7 +385,7 @@ def main() -> None:
         report_simulator(sources, repairer, arguments.seed, arguments.misses)
     if "pairs" in parts:
         for path in sorted(arguments.data.glob("spun_pairs*.tsv")):
-            report_pairs(path, lexicon, arguments.misses)
+            report_pairs(path, lexicon, arguments.model, arguments.misses)
 
 
 if __name__ == "__main__":

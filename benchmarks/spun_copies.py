@@ -42,9 +42,9 @@ from dedupe.config import FindSettings, RepairSettings, Settings
 from dedupe.detect.find import Found, find_pairs
 from dedupe.detect.profile import profile_texts
 from dedupe.detect.relation import Verifier
+from dedupe.findings import find
 from dedupe.ingest.stream import Stream
 from dedupe.model import Article, Pair
-from dedupe.pipeline import find
 from dedupe.text.classes import ClassMap
 from dedupe.text.lexicon import load_classes
 

@@ -22,9 +22,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dedupe.config import Settings, with_values
-from dedupe.emit import write_findings
 from dedupe.evaluate.clusters import describe_clusters, evaluate_clusters
-from dedupe.pipeline import find
+from dedupe.findings import find, write_findings
 from dedupe.relate import Relations
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -141,7 +141,7 @@ TRAPS: dict[str, tuple[int, Callable[[int, Words], Iterator[Record]]]] = {
 def run_trap(path: Path) -> None:
     """What a process of its own does: find, and tell of it as JSON."""
     from dedupe.config import FindSettings, Settings
-    from dedupe.pipeline import find
+    from dedupe.findings import find
 
     baseline = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.process_time()

@@ -2,7 +2,7 @@
 
 The public API as a table of contents; each name is described where it lives.
 
-    run, find                   the whole job, or only the relations          dedupe.pipeline
+    run, find                   the whole job, or only the relations          dedupe.pipeline, dedupe.findings
     Stream                      one article after the other, and an index     dedupe.ingest.stream
     repair_text, make_repairer  one text, many texts                          dedupe.texts
     append_decision             a person's verdict on an edit                 dedupe.review.ledger
@@ -40,9 +40,10 @@ if TYPE_CHECKING:
     from dedupe.corpus.undo import undo
     from dedupe.errors import ConservationError, DedupeError, IndexStateError, InputError, LockedError, RuleError, UsageError
     from dedupe.explanation import explain
+    from dedupe.findings import find
     from dedupe.ingest.stream import Result, Stream
     from dedupe.model import Article, Cluster, Decision, Edit, Flag, Pair, Repair, Role, Rule
-    from dedupe.pipeline import find, run
+    from dedupe.pipeline import run
     from dedupe.relate import Relations
     from dedupe.review.export import export_rules
     from dedupe.review.ledger import append_decision, import_decisions
@@ -117,9 +118,10 @@ _HOMES = {
         "UsageError",
     ),
     "dedupe.explanation": ("explain",),
+    "dedupe.findings": ("find",),
     "dedupe.ingest.stream": ("Result", "Stream"),
     "dedupe.model": ("Article", "Cluster", "Decision", "Edit", "Flag", "Pair", "Repair", "Role", "Rule"),
-    "dedupe.pipeline": ("find", "run"),
+    "dedupe.pipeline": ("run",),
     "dedupe.relate": ("Relations",),
     "dedupe.review.export": ("export_rules",),
     "dedupe.review.ledger": ("append_decision", "import_decisions"),

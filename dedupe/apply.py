@@ -18,19 +18,8 @@ from dedupe.corpus.undo import read_back
 from dedupe.corpus.writer import CorpusWriter
 from dedupe.detect.boilerplate import CommonPassage
 from dedupe.detect.clusters import Clustering
-from dedupe.emit import (
-    BOILERPLATE,
-    CLUSTERS,
-    EDITS,
-    FOUND,
-    PAIRS,
-    REPAIRS,
-    SUMMARY,
-    Emission,
-    cluster_lines,
-    emit_records,
-    finish_emission,
-)
+from dedupe.emit import EDITS, FOUND, REPAIRS, SUMMARY, Emission, emit_records, finish_emission
+from dedupe.findings import BOILERPLATE, CLUSTERS, PAIRS, cluster_lines, encode_lines
 from dedupe.model import LINKING_KINDS, Article, Cluster, Edit, Flag, Pair, Passage, Repair, Role
 from dedupe.regrouping import UNREPAIRED, Regrouping
 from dedupe.review.ledger import Ledger
@@ -74,8 +63,8 @@ def _emit_again(target: OutputFolder) -> Summary:
     with CorpusWriter(target, corpus, format=manifest.layout) as writer:
         emit_records(writer, corpus, emission, stored_repair, ledger)
         if regrouping.clustering != found:
-            for line in cluster_lines(found):
-                writer.append(FOUND, line)
+            for lines in encode_lines(cluster_lines(found)):
+                writer.append(FOUND, lines)
         return finish_emission(writer, emission, ledger, manifest.details)
 
 

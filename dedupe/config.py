@@ -80,7 +80,8 @@ class RepairSettings:
     `quotes`: spun (repair quotations in documents classed as spun), safe (only tier safe there), ask (propose only).
     `rules`: folders of user tables, later ones win per rule id. `disable`: rule ids, or prefixes ending in "*".
     `allow`: phrases that are never touched. `regex_timeout` is in seconds, per rule and document.
-    `context`: in spun text, known forms that no rule undoes are weighed by their whole sentence.
+    `context`: in spun text, known forms that no rule undoes are weighed by their whole sentence. `model`: the language model
+    that has the last word there, "smollm2" or a GGUF file; none, if empty.
     """
 
     enabled: bool = True
@@ -91,6 +92,7 @@ class RepairSettings:
     encoding: bool = True
     layout: bool = True
     context: bool = True
+    model: str = ""
     rules: tuple[str, ...] = ()
     disable: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()

@@ -53,6 +53,8 @@ class Discount:
 
     def put_apart(self, clustering: Clustering, grouping: Grouping) -> Grouping:
         """The grouping, with those apart, too, that are in one cluster only for what is marked."""
+        if not self._texts:
+            return grouping
         pairs = {
             pair
             for cluster in clustering.clusters
@@ -66,6 +68,8 @@ class Discount:
 
     def drop_overlaps(self, pairs: Iterable[Pair]) -> tuple[Pair, ...]:
         """The pairs without the overlaps that share only what is marked."""
+        if not self._texts:
+            return tuple(pairs)
         return tuple(pair for pair in pairs if pair.kind != "overlap" or self._overlaps(pair.a, pair.b))
 
     def _overlaps(self, a: str, b: str) -> bool:

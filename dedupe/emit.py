@@ -12,21 +12,20 @@ import dataclasses
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dedupe import __version__
 from dedupe.config import EmitFormat, Settings, as_toml
-from dedupe.corpus.folder import OutputFolder
 from dedupe.corpus.layout import corpus_name
 from dedupe.corpus.record import Record
 from dedupe.detect.boilerplate import CommonPassage
 from dedupe.detect.clusters import Clustering
 from dedupe.detect.find import Found
+from dedupe.findings import BOILERPLATE, CLUSTERS, PAIRS, join_findings
 from dedupe.kernel import kernel_name
-from dedupe.model import LINKING_KINDS, Article, Cluster, Edit, Pair, Repair, article_fields, as_dict
+from dedupe.model import Article, Edit, Pair, Repair, article_fields, as_dict
 from dedupe.review.ledger import Ledger
 from dedupe.review.report import CONTEXT, EditPages, EditView, ReportData, build_report
 from dedupe.review.summary import Summary
@@ -34,12 +33,10 @@ from dedupe.review.summary import Summary
 if TYPE_CHECKING:
     from dedupe.repair.repairer import Repairer
 
-EDITS, REPAIRS, PAIRS, CLUSTERS = "edits.jsonl", "repairs.jsonl", "pairs.jsonl", "clusters.jsonl"
-BOILERPLATE = "boilerplate.jsonl"
+EDITS, REPAIRS = "edits.jsonl", "repairs.jsonl"
 FOUND = "found.jsonl"  # the clusters as the run found them, where people decided otherwise
 SUMMARY, REPORT = "summary.json", "report.html"
 _EXAMPLES = 12
-_TOGETHER = 256  # lines written at once
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
 _SMALLEST_SOURCE = 5  # articles; a smaller source that loses its half is no news
 
@@ -189,7 +186,7 @@ def finish_emission(writer: Writer, emission: Emission, ledger: Ledger, details:
     """Writes pairs, clusters, summary and report, then commits; the summary of it all."""
     for name in (EDITS, REPAIRS, PAIRS, CLUSTERS, BOILERPLATE):
         writer.append(name, b"")
-    for name, lines in _join_findings(emission.pairs, emission.clustering, emission.boilerplate):
+    for name, lines in join_findings(emission.pairs, emission.clustering, emission.boilerplate):
         writer.append(name, lines)
     summary, clustering = summarize(writer.counts, emission, ledger), emission.clustering
     writer.append(SUMMARY, _encode(dataclasses.asdict(summary), indent=1))
@@ -206,41 +203,6 @@ def finish_emission(writer: Writer, emission: Emission, ledger: Ledger, details:
 def _append_pages(writer: Writer, pages: Iterable[tuple[str, str]]) -> None:
     for name, page in pages:
         writer.append(name, page.encode("utf-8", "replace"))
-
-
-def write_findings(out: Path, pairs: Iterable[Pair], clustering: Clustering, boilerplate: Iterable[CommonPassage] = ()) -> None:
-    """Writes pairs.jsonl, clusters.jsonl and boilerplate.jsonl into the folder `out`, all or none."""
-    with OutputFolder(out) as folder:
-        staging = folder.stage()
-        try:
-            outputs = {name: staging.create(name) for name in (PAIRS, CLUSTERS, BOILERPLATE)}
-            for name, lines in _join_findings(pairs, clustering, boilerplate):
-                outputs[name].write(lines)
-            for output in outputs.values():
-                output.close()
-            staging.install()
-        finally:
-            staging.discard()
-
-
-def cluster_lines(clustering: Clustering) -> Iterator[bytes]:
-    """The lines that tell of all clusters, as in clusters.jsonl."""
-    for cluster in sorted((*clustering.clusters, *clustering.linked), key=lambda cluster: (cluster.id, cluster.kind)):
-        yield _encode(_cluster_line(cluster, clustering))
-
-
-def _join_findings(
-    pairs: Iterable[Pair], clustering: Clustering, boilerplate: Iterable[CommonPassage]
-) -> Iterator[tuple[str, bytes]]:
-    """The lines of what was found, many at a time, each lot with the name of its file."""
-    files = {
-        PAIRS: (_encode(as_dict(pair)) for pair in pairs),
-        CLUSTERS: cluster_lines(clustering),
-        BOILERPLATE: (_encode(as_dict(passage)) for passage in boilerplate),
-    }
-    for name, lines in files.items():
-        while some := b"".join(islice(lines, _TOGETHER)):
-            yield name, some
 
 
 def summarize(counts: Mapping[str, int], emission: Emission, ledger: Ledger) -> Summary:
@@ -305,22 +267,6 @@ def run_details(settings: Settings, repairer: Repairer) -> dict[str, Any]:
         )  # not where it stands
         rules.update(json.dumps(says, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     return {"version": __version__, "settings": as_toml(settings), "rules_sha256": rules.hexdigest()}
-
-
-def _cluster_line(cluster: Cluster, clustering: Clustering) -> dict[str, Any]:
-    if cluster.kind in LINKING_KINDS:
-        return {**as_dict(cluster), "links": {}}
-    numbers = {
-        m: {
-            "kind": p.kind,
-            "jaccard": p.jaccard,
-            "containment": p.containment,
-            "preferred": clustering.reasons.get(m, ""),
-        }
-        for m in cluster.members
-        if (p := clustering.links.get(m))
-    }
-    return {**as_dict(cluster), "links": numbers}
 
 
 def _repair_line(article: Article, repair: Repair) -> dict[str, Any]:

@@ -26,8 +26,9 @@ from dedupe.corpus.undo import read_back
 from dedupe.detect.clusters import Clustering
 from dedupe.detect.profile import profile_texts
 from dedupe.detect.verify import measure_pairs
-from dedupe.emit import CLUSTERS, EDITS, PAIRS, REPAIRS
+from dedupe.emit import EDITS, REPAIRS
 from dedupe.errors import UsageError, did_you_mean
+from dedupe.findings import CLUSTERS, PAIRS
 from dedupe.model import LINKING_KINDS, Cluster, Decision, Pair, Passage, Rule
 from dedupe.review.ledger import Ledger
 from dedupe.review.report import EditView, read_views

@@ -10,6 +10,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import numpy as np
 
@@ -29,6 +30,7 @@ Verify = Callable[[str, Sequence[str]], Iterable[Pair]]
 # The lead among some articles, and why it is that.
 ChooseLead = Callable[[Sequence[str]], tuple[str, str]]
 
+_AT_ONCE = 64  # articles whose words are looked for together
 _SHOWN = 6  # names, numbers or values that a reason tells of
 
 
@@ -157,10 +159,13 @@ class StoryFinder:
         for link in links:
             for row in (link.a, link.b):
                 wanted[self._ids[row]].update(link.evidence)
-        words = {}
-        for article in self._corpus.select({self._places[id]: id for id in wanted}):
-            words[article.id] = spell_terms(article.text, wanted[article.id])
-            meet(article)
+        words = dict[str, dict[int, str]]()
+        articles = iter(self._corpus.select({self._places[id]: id for id in wanted}))
+        while some := list(islice(articles, _AT_ONCE)):
+            spelled = spell_terms([article.text for article in some], [wanted[article.id] for article in some])
+            for article, found in zip(some, spelled, strict=True):
+                words[article.id] = found
+                meet(article)
         return words
 
     def _make_pairs(self, links: Sequence[StoryLink], words: Mapping[str, Mapping[int, str]]) -> list[Pair]:

@@ -8,11 +8,10 @@ once to profile and once more to emit; texts are not kept in between. What stood
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
+from dedupe.assess import assess_spin
 from dedupe.config import Settings
 from dedupe.corpus.folder import OutputFolder, identify_run, name_run
 from dedupe.corpus.inputs import Input
@@ -20,20 +19,14 @@ from dedupe.corpus.opening import open_corpus
 from dedupe.corpus.writer import CorpusWriter
 from dedupe.earlier import Past
 from dedupe.emit import DryRun, Emission, Writer, describe_finding, emit_records, finish_emission, load_summary, run_details
+from dedupe.findings import untracked
 from dedupe.model import Article, Repair
-from dedupe.relate import Relations, Track, assess_plainly, assess_spin, collect_witnesses, relate
+from dedupe.relate import Track, collect_witnesses, relate
 from dedupe.repairing import Crew, Task, count_workers
 from dedupe.review.ledger import Ledger
 from dedupe.review.regroup import Grouping
 from dedupe.review.summary import Summary
 from dedupe.texts import make_repairer
-
-T = TypeVar("T")
-
-
-def untracked(items: Iterable[T], step: str) -> Iterable[T]:
-    """The items as they are: no progress is shown."""
-    return items
 
 
 def run(
@@ -128,29 +121,3 @@ def clean(
         summary = emit(writer)
     past.take_in(relations.places.keys() - emission.canonical_of.keys(), identity, summary.counts)
     return summary
-
-
-def find(
-    inputs: Sequence[str | Path],
-    settings: Settings | None = None,
-    *,
-    judge_spin: bool = False,
-    spooled: Input | None = None,
-    track: Track = untracked,
-) -> Relations:
-    """The verified pairs and the clusters among `inputs`; nothing is written.
-
-    Without `judge_spin` no rule table is read: the canonicals are chosen by the other preferences, in half the time.
-
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> _ = (folder / "a.txt").write_text("One and the same text, twice.")
-    >>> _ = (folder / "b.txt").write_text("One and the same text: twice!")
-    >>> [(pair.a, pair.b, pair.kind) for pair in find([folder]).found.pairs]
-    [('a.txt', 'b.txt', 'exact')]
-    """
-    settings = settings or Settings()
-    corpus, notes = open_corpus(inputs, settings, spooled=spooled, hashed=False)
-    assess = assess_spin(make_repairer(settings.repair)) if judge_spin else assess_plainly
-    relations = relate(corpus, settings, assess, track)
-    return dataclasses.replace(relations, notes=(*notes, *relations.found.describe_hot()))

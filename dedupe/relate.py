@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from itertools import repeat
 from operator import attrgetter
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
+from dedupe.assess import Assess, Assessor, assess_plainly
 from dedupe.config import FindSettings, Settings
 from dedupe.corpus.joined import JoinedCorpus
 from dedupe.corpus.reader import Corpus, Source
@@ -22,21 +23,15 @@ from dedupe.detect.profile import PASSAGE_KINDS, Profiler, Profiles
 from dedupe.detect.relation import Verifier
 from dedupe.detect.terms import TermProfiler
 from dedupe.discount import Discount
+from dedupe.kernel import compiled_kernel
 from dedupe.linking import Stories, StoryFinder, Templates, find_templates
 from dedupe.model import LINKING_KINDS, Article, Pair
-from dedupe.repair.endings import is_truncated
-from dedupe.repair.layout import count_body_words
 from dedupe.review.regroup import Grouping, part_linked, regroup
 from dedupe.standing import Earlier, add_copies, describe_copies, find_reference_copies
 from dedupe.text.lexicon import load_classes
-from dedupe.text.words import count_words
-
-if TYPE_CHECKING:
-    from dedupe.repair.repairer import Repairer
 
 T = TypeVar("T")
 Place = tuple[str, int]  # input name, record number
-Assess = Callable[[Article, str], Candidate]
 
 
 class Track(Protocol):
@@ -67,22 +62,35 @@ class Relations:
 class Reading:
     """What the first reading of a corpus leaves, row by row: the ids, the numbers that finding needs, dates and sources.
 
-    `sources` are numbers, -1 where an article names none. `terms` are gathered for stories only.
+    `sources` are numbers of `names`, -1 where an article names none. `terms` are gathered for stories only. `lengths` in words,
+    and which texts are `truncated`, are known if all are assessed at once.
     """
 
     profiles: Profiles
     ids: Sequence[str]
     places: Mapping[str, Place]
     sources: Sequence[int]
+    names: Sequence[str]
     dates: Sequence[str]
+    lengths: Sequence[int]
+    truncated: Sequence[bool]
     terms: TermProfiler | None
     unreadable: int
+
+    def assess(self, rows: Iterable[int]) -> dict[str, Candidate]:
+        """What `assess_plainly` tells of the articles of some rows, by id, none of which has boilerplate."""
+        ids, lengths, truncated, dates = self.ids, self.lengths, self.truncated, self.dates
+        sources, names = self.sources, (*self.names, "")
+        return {
+            ids[row]: Candidate(ids[row], lengths[row], "clean", 0.0, truncated[row], names[sources[row]], dates[row])
+            for row in rows
+        }
 
 
 def relate(
     corpus: Corpus,
     settings: Settings,
-    assess: Assess,
+    assess: Assess | None,
     track: Track,
     grouping: Grouping | None = None,
     earlier: Earlier | None = None,
@@ -90,16 +98,19 @@ def relate(
 ) -> Relations:
     """All relations between the articles of the corpus, which is read once whole, and again where articles are related.
 
-    `assess` tells of each related article, and its text without boilerplate, what the choice of a canonical must know.
+    `assess` tells of each related article, and its text without boilerplate, what the choice of a canonical must know; without
+    it that is what `assess_plainly` tells.
     `grouping` is what people decided on clusters before. Who is a copy of an `earlier` article, or of one of a `reference`
     corpus, is that and nothing else.
     """
     joined = JoinedCorpus(corpus, reference) if reference else None
     source: Source = joined or corpus
-    reading = read_through(source, settings, track)
+    # Without the compiled kernel it takes longer to assess all texts than to read the related ones again.
+    at_once = assess is None and compiled_kernel() is not None
+    reading = read_through(source, settings, track, at_once=at_once)
     foreign, notes = (joined.foreign, joined.notes) if joined else (set[str](), ())
     profiles, ids, places = reading.profiles, reading.ids, reading.places
-    own = {id: place for id, place in places.items() if id not in foreign}
+    own = {id: place for id, place in places.items() if id not in foreign} if foreign else places
     grouping = grouping or Grouping()
     verifier = Verifier(profiles, ids, settings.find)
     found = find_pairs(profiles, ids, verifier, settings.find, reading.sources)
@@ -126,11 +137,15 @@ def relate(
 
     def judge(article: Article) -> Candidate:
         spans = furniture.get(article.id)
-        candidate = assess(article, cut_spans(article.text, spans) if spans else article.text)
+        candidate = (assess or assess_plainly)(article, cut_spans(article.text, spans) if spans else article.text)
         return replace(candidate, copy=True) if article.id in copies else candidate
 
-    concerned = {id for pair in versions for id in (pair.a, pair.b)} | (grouping.articles & own.keys())
-    candidates = {article.id: judge(article) for article in read(concerned)}
+    # In the order in which they will be looked at.
+    concerned = dict.fromkeys(id for pair in versions for id in (pair.a, pair.b))
+    concerned |= dict.fromkeys(grouping.articles & own.keys())
+    known = [id for id in concerned if id not in furniture and id not in copies] if at_once else []
+    candidates = reading.assess(verifier.rows_of(known))
+    candidates |= {article.id: judge(article) for article in read(concerned.keys() - candidates.keys())}
     verify = templates.guard(verifier.verify_with)
     standing = earlier.find_copies(profiles, ids[: len(own)], templates.pages) if earlier else {}
     if foreign:
@@ -168,31 +183,36 @@ def _join(pairs: Sequence[Pair], further: Iterable[Pair]) -> tuple[Pair, ...]:
     return tuple(sorted((*pairs, *new), key=attrgetter("a", "b")))
 
 
-def read_through(corpus: Source, settings: Settings, track: Track) -> Reading:
-    """The corpus read once, each article profiled."""
+def read_through(corpus: Source, settings: Settings, track: Track, *, at_once: bool) -> Reading:
+    """The corpus read once, each article profiled; and assessed, if that is to be done at once."""
     kinds = settings.find.kinds
     profiler = Profiler(settings.find, load_classes(settings.repair.language) if "spun" in kinds else None)
     terms = TermProfiler() if "story" in kinds else None
+    assessor = Assessor()
     places, dates, sources, unreadable = dict[str, Place](), list[str](), list[int](), 0
     numbers = dict[str, int]()
     for stretch in track(corpus.stretches(), "read and profile"):
         profiler.extend(stretch.texts)
         if terms:
             terms.extend(stretch.texts)
+        if at_once:
+            assessor.extend(stretch.texts)
         places.update(zip(stretch.ids, zip(repeat(stretch.input), stretch.numbers, strict=False), strict=True))
         dates += stretch.dates
         sources += [numbers.setdefault(source, len(numbers)) if source else -1 for source in stretch.sources]
         unreadable += stretch.unreadable
-    return Reading(profiler.finish(), list(places), places, sources, dates, terms, unreadable)
+    lengths, cut = (column.tolist() for column in assessor.finish())
+    return Reading(profiler.finish(), list(places), places, sources, list(numbers), dates, lengths, cut, terms, unreadable)
 
 
 def keep_fuller(candidates: Mapping[str, Candidate], settings: FindSettings) -> StandsFor:
     """Whether one may stand for another: a text must not go for one that is contained in it, whatever speaks for that one."""
 
     def stands_for(survivor: str, pair: Pair) -> bool:
+        if pair.kind != "contained":
+            return True
         removed = pair.b if pair.a == survivor else pair.a
-        fuller = candidates[survivor].length >= settings.contained * candidates[removed].length
-        return pair.kind != "contained" or fuller
+        return candidates[survivor].length >= settings.contained * candidates[removed].length
 
     return stands_for
 
@@ -208,15 +228,7 @@ def choose_versions(
 ) -> Clustering:
     """The clusters that the pairs of versions form, with the canonical of each, and why it is preferred to each other."""
     choice = Choice(candidates.values(), settings.choose)
-    stands_for = keep_fuller(candidates, settings.find)
-    clustering = find_clusters(versions, verify, choice.ranks, choice.explain, stands_for)
-    reasons = {
-        id: choice.compare(cluster.canonical, id)
-        for cluster in clustering.clusters
-        for id in cluster.members
-        if id != cluster.canonical
-    }
-    return replace(clustering, reasons=reasons)
+    return find_clusters(versions, verify, choice.ranks, choice.tell, keep_fuller(candidates, settings.find))
 
 
 def find_stories(
@@ -246,37 +258,6 @@ def find_stories(
 
     finder = StoryFinder(corpus, reading.places, reading.profiles, reading.ids, settings.find)
     return finder.find(reading.terms.finish(), reading.dates, removed, templates, meet, choose_lead)
-
-
-def assess_plainly(article: Article, body: str) -> Candidate:
-    """What the choice of a canonical can know of an article without any rule table: it counts as unspun.
-
-    >>> article = Article("a", "The talks went on until Friday and will resume in")
-    >>> assess_plainly(article, article.text).truncated
-    True
-    """
-    length = count_words(body)
-    return Candidate(
-        id=article.id,
-        length=length,
-        furniture=count_words(article.text) - length if body != article.text else 0,
-        truncated=is_truncated(article.text),
-        source=article.source,
-        date=article.date,
-    )
-
-
-def assess_spin(repairer: Repairer) -> Assess:
-    """The assessment that also asks the spin gate, and counts the words of the body without furniture."""
-
-    def assess(article: Article, body: str) -> Candidate:
-        judgement = repairer.judge(article)
-        length = count_body_words(body, repairer.lexicon)
-        furniture = count_words(article.text) - length
-        plainly = assess_plainly(article, body)
-        return replace(plainly, length=length, furniture=furniture, verdict=judgement.verdict, score=judgement.score)
-
-    return assess
 
 
 def collect_witnesses(corpus: Corpus, relations: Relations) -> dict[str, list[str]]:

@@ -49,7 +49,7 @@ def find_reference_copies(
         return survivor in foreign_texts and removed not in foreign_texts and stands_for(survivor, pair)
 
     rank = {id: place for place, id in enumerate(ids)}
-    clustering = find_clusters(pairs, verify, rank, lambda members: "", may_stand_for)
+    clustering = find_clusters(pairs, verify, rank, lambda best, members: ("", {}), may_stand_for)
     return {
         id: Copy(cluster.canonical, clustering.links[id], "the reference")
         for cluster in clustering.clusters

@@ -1,7 +1,6 @@
 """Clusters: nobody is in one who does not pass against its canonical; and the choice of the canonical."""
 
 import random
-from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +8,7 @@ from hypothesis import strategies as st
 
 from dedupe.config import ChooseSettings, FindSettings
 from dedupe.detect.canonical import Candidate, Choice, choose_canonical
-from dedupe.detect.clusters import Clustering, find_clusters
+from dedupe.detect.clusters import Clustering, _settle_groups, find_clusters
 from dedupe.detect.dates import parse_date
 from dedupe.detect.find import find_pairs
 from dedupe.detect.profile import profile_texts
@@ -28,12 +27,8 @@ def cluster(texts: dict[str, str], **best: int) -> Clustering:
 
     candidates = {id: Candidate(id, best.get(id, 100)) for id in ids}
 
-    def explain(members: Sequence[str]) -> str:
-        return choose_canonical([candidates[id] for id in members], ChooseSettings())[1]
-
-    ranks = Choice(candidates.values(), ChooseSettings()).ranks
-
-    return find_clusters(pairs, verifier.verify_with, ranks, explain)
+    choice = Choice(candidates.values(), ChooseSettings())
+    return find_clusters(pairs, verifier.verify_with, choice.ranks, choice.tell)
 
 
 def make_chain(length: int, step: int = 10, window: int = 100) -> dict[str, str]:
@@ -117,6 +112,21 @@ def test_clusters_do_not_depend_on_the_order_of_the_texts(shuffler: random.Rando
     shuffled = list(texts.items())
     shuffler.shuffle(shuffled)
     assert cluster(dict(shuffled)) == cluster(texts)
+
+
+def test_a_lone_pair_is_settled_as_a_group_of_two_is():
+    texts = make_chain(60, step=9, window=60) | {f"{id}-copy": text for id, text in make_chain(9).items()}
+    texts |= {f"lone{i}{j}": f"{' '.join(f'x{i}-{n}' for n in range(50))} {j * 'end'}" for i in range(9) for j in range(2)}
+    profiles, ids = profile_texts(texts.values(), DEFAULTS), list(texts)
+    verifier = Verifier(profiles, ids, DEFAULTS)
+    pairs = find_pairs(profiles, ids, verifier, DEFAULTS).pairs
+    choice = Choice([Candidate(id, len(text), truncated=id[-2:] == "40") for id, text in texts.items()], ChooseSettings())
+    for stands_for in (lambda survivor, pair: True, lambda survivor, pair: survivor < "lone5"):
+        found = find_clusters(pairs, verifier.verify_with, choice.ranks, choice.tell, stands_for)
+        homes, links = _settle_groups(pairs, verifier.verify_with, choice.ranks, stands_for)
+        assert {cluster.canonical: list(cluster.members) for cluster in found.clusters} == homes
+        assert found.links == links
+        assert len(links) > 20
 
 
 def test_the_reason_names_only_those_who_stayed():

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedupe.config import FindSettings
-from dedupe.detect import lsh, verify
+from dedupe.detect import buckets, verify
 from dedupe.detect.find import find_pairs, represent_copies
 from dedupe.detect.lsh import choose_bands, expected_recall, find_candidates
 from dedupe.detect.profile import Profiler, profile_texts
@@ -127,7 +127,7 @@ def test_families_that_share_a_hot_bucket_are_still_found():
 def test_candidates_are_the_pairs_that_agree_in_a_band(seed, bands, rows, pending):
     signatures = np.random.default_rng(seed).integers(0, 3, (12, 12), dtype=np.uint32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lsh, "_PENDING", pending)
+        patch.setattr(buckets, "_PENDING", pending)
         found = find_candidates(signatures, bands, rows)
     expected = [
         (a, b)

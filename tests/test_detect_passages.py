@@ -1,5 +1,6 @@
 """Shared passages: every long run is found and told exactly, boilerplate links nothing, and kinds are told apart."""
 
+import itertools
 import random
 from unittest.mock import patch
 
@@ -16,7 +17,7 @@ from dedupe.detect.boilerplate import LEAST_RUN, SOURCE_MOST, find_boilerplate, 
 from dedupe.detect.columns import chain_sizes
 from dedupe.detect.find import Found, find_pairs
 from dedupe.detect.fingerprints import SURE_WORDS, winnow_shingles
-from dedupe.detect.passages import align_texts, cut_spans, trace_passages
+from dedupe.detect.passages import _find_wrapping, _Readings, _Runs, align_texts, cut_spans, trace_passages
 from dedupe.detect.profile import profile_texts
 from dedupe.detect.relation import Verifier
 from dedupe.detect.shingles import hash_in_order
@@ -348,3 +349,53 @@ def test_boilerplate_is_what_more_than_so_many_groups_hold(sets: list[list[int]]
         place = found.hashes.tolist().index(hashes[number])
         assert found.texts[place] == count
         assert [row for row in found.holders[place].tolist() if row >= 0] == holders
+
+
+def mark_plainly(text: int, sides: list[tuple[int, int, int, int, int]], readings: _Readings) -> list[bool]:
+    """Which words of a text are furniture, told word by word; sides: a text, a place, a version, a place there, the words."""
+    words = range(int(readings.words[text]), int(readings.words[text + 1]))
+    shared, heads, tails = set[int](), list[int](), list[int]()
+    for _, place, version, begin, size in (side for side in sides if side[0] == text):
+        shared |= set(range(place, place + size))
+        length = int(readings.words[version + 1] - readings.words[version])
+        heads += [place] * (begin <= passages.EDGE_WORDS)
+        tails += [place + size] * (begin + size >= length - passages.EDGE_WORDS and bool(readings.stops[version]))
+    alone = [place for place in range(len(words)) if place not in shared]
+    spare = {place for place in alone if readings.prose[words[place]] and not readings.common[words[place]]}
+    for low, high, allowing in ((0, min(heads, default=0), heads), (max(tails, default=len(words)), len(words), tails)):
+        inside = spare & set(range(low, high))
+        if len(inside) <= passages.WRAPPING_WORDS * len(allowing):
+            spare -= inside
+    return [bool(readings.common[words[place]]) or (place in alone and place not in spare) for place in range(len(words))]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_furniture_of_all_texts_is_that_of_each(data: st.DataObject) -> None:
+    counts = data.draw(st.lists(st.integers(0, 40), min_size=2, max_size=5))
+    total, texts = sum(counts), range(len(counts))
+    drawn = (data.draw(st.lists(st.booleans(), min_size=size, max_size=size)) for size in (total, total, len(counts)))
+    flags = [np.array(some, np.bool_) for some in drawn]
+    none = np.empty(0, np.uint32), np.zeros(1, np.int64)
+    readings = _Readings({f"t{text}": text for text in texts}, *none, *flags[:2], chain_sizes(np.array(counts)), flags[2])
+    runs = []
+    for a, b in sorted(data.draw(st.sets(st.sampled_from([*itertools.combinations(texts, 2)])))):
+        inside = st.tuples(st.integers(0, counts[a]), st.integers(0, counts[b]))
+        for place_a, place_b in data.draw(st.lists(inside, max_size=2)):
+            runs.append((a, b, place_a, place_b, min(counts[a] - place_a, counts[b] - place_b)))
+    pairs = sorted({run[:2] for run in runs})
+    bounds = np.searchsorted([pairs.index(run[:2]) for run in runs], np.arange(len(pairs) + 1))
+    a, b = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
+    columns = [np.array([run[at] for run in runs], np.int64) for at in (2, 3, 4)]
+    sides = [(x, i, y, j, n) for a, b, i, j, n in runs for x, i, y, j in ((a, i, b, j), (b, j, a, i))]
+    block = data.draw(st.sampled_from([1, 30, 400_000]))
+    with patch.multiple(passages, _BATCH=block, WRAPPING_WORDS=3, EDGE_WORDS=2):
+        found = _find_wrapping(_Runs(a, b, bounds, *columns), readings)
+        expected = [
+            (text, place)
+            for text in sorted({text for pair in pairs for text in pair})
+            for place, flag in enumerate(mark_plainly(text, sides, readings))
+            if flag
+        ]
+    stretches = zip(found.rows.tolist(), found.begins.tolist(), found.sizes.tolist(), strict=True)
+    assert [(row, begin + at) for row, begin, size in stretches for at in range(size)] == expected

@@ -18,8 +18,8 @@ from dedupe.detect.despun import DespunTokens, measure_alignment, measure_despun
 from dedupe.detect.find import find_pairs
 from dedupe.detect.profile import profile_texts
 from dedupe.detect.relation import Verifier
+from dedupe.findings import find
 from dedupe.model import Pair
-from dedupe.pipeline import find
 from dedupe.text.classes import NUMBER
 from dedupe.text.lexicon import load_classes
 

@@ -173,7 +173,7 @@ def test_a_capital_counts_inside_a_sentence_only() -> None:
 def test_a_number_is_one_term_as_it_is_written(text: str, number: str) -> None:
     terms = extract_terms([text])
     numbers = terms.terms[terms.marks == NUMBER].tolist()
-    assert list(spell_terms(text, numbers).values()) == [number]
+    assert list(spell_terms([text], [numbers])[0].values()) == [number]
 
 
 def test_round_numbers_and_dates_are_worth_less() -> None:

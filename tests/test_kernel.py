@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 
 from dedupe import __version__, kernel
 from dedupe.config import FindSettings
-from dedupe.detect import batches, boilerplate, despun, fingerprints, lsh, minhash, profile, shingles, stories, verify
+from dedupe.detect import batches, boilerplate, buckets, despun, fingerprints, lsh, minhash, profile, shingles, stories, verify
 from dedupe.detect.columns import chain_sizes, encode_values, find_spread, take_rows
 from dedupe.detect.stories import link_stories
 from dedupe.detect.templates import _count_shared
 from dedupe.detect.terms import extract_terms, spell_terms
 from dedupe.repair.encoding import _fix_line, fix_encoding
+from dedupe.repair.endings import find_truncated
 from dedupe.repair.glance import Glance
 from dedupe.repair.layout import clean_residue, read_layout
 from dedupe.repair.outline import find_outline
@@ -33,7 +34,7 @@ from dedupe.repair.variants import _tables, flag_variants
 from dedupe.text.classes import ClassMap, DespunTokens
 from dedupe.text.lexicon import load_lexicon
 from dedupe.text.normal import prepare_texts, tokenize
-from dedupe.text.words import count_words
+from dedupe.text.words import count_each, count_words
 
 compiled = pytest.mark.skipif(kernel.compiled_kernel() is None, reason="this installation has no compiled kernel")
 
@@ -175,7 +176,7 @@ def test_terms_are_the_same_for_every_character(where: str) -> None:
 def test_terms_are_spelled_alike(text: str, drawn: st.DataObject) -> None:
     terms = extract_terms([text]).terms.tolist()
     wanted = drawn.draw(st.lists(st.sampled_from(terms))) if terms else []
-    fast, slow = both(lambda: spell_terms(text, wanted))
+    fast, slow = both(lambda: spell_terms([text, text[::2]], [wanted, wanted]))
     assert fast == slow
 
 
@@ -370,6 +371,10 @@ def test_the_same_pairs_may_reach_a_similarity(permutations: int, similarity: fl
     a, b = (np.repeat(np.arange(9), 9), np.tile(np.arange(9), 9))
     fast, slow = both(lambda: minhash.may_reach(similarity, signatures, a, b))
     assert fast == slow
+    for kind in (np.uint8, np.uint16, np.uint32):
+        some = signatures.astype(kind)
+        fast, slow = both(lambda some=some: minhash.count_equal(some, a, some[:, ::-1], b))
+        assert fast == slow
     assert minhash.may_reach(similarity, signatures, a, a).all()
 
 
@@ -412,9 +417,16 @@ def test_texts_that_are_no_utf_8_are_refused() -> None:
 
 @compiled
 @given(st.lists(st.integers(0, 5) | st.integers(0, 2**64 - 1), max_size=40))
-def test_keys_that_occur_more_than_once_are_found(keys: list[int]) -> None:
+def test_buckets_and_their_pairs_are_the_same(keys: list[int]) -> None:
     array = np.array(keys, np.uint64)
-    assert lsh.find_repeated(array).tolist() == [row for row, key in enumerate(keys) if keys.count(key) > 1]
+    (fast, slow) = both(lambda: buckets.gather_buckets(array))
+    assert fast == slow
+    members, sizes = buckets.gather_buckets(array)
+    assert sorted(members.tolist()) == [row for row, key in enumerate(keys) if keys.count(key) > 1]
+    (fast, slow) = both(lambda: buckets.pair_up(members, sizes))
+    assert fast == slow
+    alike = {(a, b) for b in range(len(keys)) for a in range(b) if keys[a] == keys[b]}
+    assert {(int(code) >> 32, int(code) & 0xFFFFFFFF) for code in buckets.pair_up(members, sizes)} == alike
 
 
 @compiled
@@ -432,6 +444,19 @@ def test_words_are_counted_as_split_has_them() -> None:
 )
 def test_words_of_longer_texts_are_counted_as_split_has_them(text: str) -> None:
     assert count_words(text) == len(text.split())
+
+
+PIECES = ["The talks", "went ON", " and", "of", ",", " read more", "[…]", "[+9 chars]", ".", "’", "\n", "\u3000", "é", "\ud800"]
+ENDINGS = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
+
+
+@compiled
+@given(st.lists(TEXT | ENDINGS | ENDINGS.map(lambda end: "They will see it again on Monday " + end), max_size=6), st.booleans())
+def test_the_words_and_the_ends_of_many_texts_are_the_same(texts: list[str], encoded: bool) -> None:
+    some = [text.encode() for text in texts if text.isprintable()] if encoded else texts
+    fast, slow = both(lambda: (count_each(some), find_truncated(some)))
+    assert fast == slow
+    assert count_each(texts).tolist() == [len(text.split()) for text in texts]
 
 
 @compiled
@@ -475,8 +500,8 @@ def test_lines_of_any_bytes_are_read_or_left(chunk: bytes, limit: int, names: tu
         ("frequent", (np.empty(3, np.uint32), 2, 1, 5)),
         ("winnow", (np.empty(3, np.uint32), np.array([-1]), np.array([0]), 3, np.empty(3, np.uint32), np.empty(2, np.int64))),
         ("band_keys", (np.empty(8, np.uint32), 4, 2, 3, 0, np.empty(2, np.uint64))),
-        ("count_equal", (np.empty(8, np.uint32), 4, np.array([2]), np.array([0]), np.empty(1, np.int64))),
-        ("count_equal", (np.empty(8, np.uint32), 4, np.array([1]), np.array([0]), np.empty(2, np.int64))),
+        ("count_equal", (bytes(8), bytes(8), 2, 4, np.array([1]), np.array([0]), np.empty(1, np.int64))),
+        ("count_equal", (bytes(8), bytes(8), 3, 1, np.array([0]), np.array([0]), np.empty(1, np.int64))),
         ("tokenize", (("é",), {0: b"short"})),
         ("file_words", (b"a\nb", np.zeros(2, np.uint64), np.zeros(4, np.uint32), np.zeros(1, np.uint8))),
         ("file_words", (b"a", np.zeros(2, np.uint64), np.zeros(4, np.uint32), np.zeros(3, np.uint8))),
@@ -493,7 +518,10 @@ def test_lines_of_any_bytes_are_read_or_left(chunk: bytes, limit: int, names: tu
             "shingle",
             (b"abc ", np.array([0]), np.array([9]), np.array([0, 1]), 5, np.empty(1, np.uint32), np.empty(1, np.int64)),
         ),
-        ("repeated", (np.zeros(4, np.uint64), np.zeros(4, np.uint32), np.zeros(4, np.uint8))),
+        ("pair_up", (np.arange(3), np.array([2, 2]), np.empty(9, np.uint64))),
+        ("pair_up", (np.arange(3), np.array([3]), np.empty(2, np.uint64))),
+        ("count_each", (("a", "b"), np.empty(1, np.int64))),
+        ("may_end_in", (("a", "b"), (b"a",), np.empty(3, np.uint8))),
         ("read_lines", (b"", 9, ())),
     ],
 )
@@ -508,8 +536,8 @@ def test_batches_come_back_in_the_order_of_the_texts(threads: int, monkeypatch: 
     done: list[str] = []
     gathered = batches.Batches("".join, done.append, threads)
     texts = [f"{number} " * (number % 7) for number in range(200)]
-    for text in texts:
-        gathered.add(text)
+    for low in range(0, 200, 7):
+        gathered.extend(texts[low : low + 7])
     gathered.finish()
     assert "".join(done) == "".join(texts)
 
@@ -518,7 +546,7 @@ def test_what_a_batch_raises_is_raised_at_the_end(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(batches, "BATCH", 1)
     gathered = batches.Batches(lambda texts: 1 // len("".join(texts).strip()), [].append, 2)
     with pytest.raises(ZeroDivisionError):  # noqa: PT012 it may come as soon as the batch is done
-        gathered.add(" ")
+        gathered.extend([" "])
         gathered.finish()
 
 

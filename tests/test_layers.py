@@ -20,7 +20,9 @@ LAYERS = [
     {"corpus", "detect", "repair", "index"},
     {"review"},
     {
+        "assess",
         "emit",
+        "findings",
         "relate",
         "linking",
         "standing",
@@ -41,7 +43,7 @@ LAYERS = [
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 JOINING = LEVEL["pipeline"]
 # They cost time to import or may be absent: one file each, so that it is plain who pays.
-HEAVY = {"datasets", "datasketch", "datatrove", "itemadapter", "scrapy", "ftfy", "regex", "scipy", "xxhash"}
+HEAVY = {"datasets", "datasketch", "datatrove", "itemadapter", "scrapy", "ftfy", "gguf", "regex", "scipy", "xxhash"}
 FRONT_PAGES = {"__init__", "__main__"}  # the table of contents and `python -m dedupe`
 
 

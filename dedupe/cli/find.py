@@ -12,9 +12,8 @@ from dedupe.cli.inputs import spooled_stdin
 from dedupe.cli.options import build_settings, settings_options
 from dedupe.cli.progress import track
 from dedupe.cli.terminal import echo
-from dedupe.emit import write_findings
+from dedupe.findings import find, write_findings
 from dedupe.model import as_dict
-from dedupe.pipeline import find
 
 
 @click.command("find")

@@ -55,6 +55,7 @@ _REPAIR: list[Flag] = [
     ("--allow", "repair.allow", "phrase that nothing may touch; repeatable", {"multiple": True}),
     ("--layout/--no-layout", "repair.layout", "repair layout defects  [default: on]", {"default": None}),
     ("--context/--no-context", "repair.context", "weigh known forms by their sentence  [default: on]", {"default": None}),
+    ("--model", "repair.model", "language model that weighs them better, and slowly: smollm2, or a GGUF file", {}),
 ]
 _EMIT: list[Flag] = [
     (

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dedupe.corpus.content import open_content, peek, split_lines_of_json
-from dedupe.corpus.fields import FieldChoice, name_host, name_source
+from dedupe.corpus.fields import FieldChoice, name_host
 from dedupe.corpus.record import Compression, Piece, Record
 from dedupe.kernel import compiled_kernel
 from dedupe.model import Article, Where
@@ -111,10 +111,7 @@ def split_into_lines(path: Path, compression: Compression, limit: int, read: Rea
 
 def gather_lines(lines: Lines, name: str, numbers: range, ids: Sequence[str]) -> Stretch:
     """The stretch of plain lines of the input `name`, under the ids given."""
-    sources = [
-        name_source(source or name_host(url), url) if url else source
-        for source, url in zip(lines.sources, lines.urls, strict=True)
-    ]
+    sources = [source or name_host(url) for source, url in zip(lines.sources, lines.urls, strict=True)]
     return Stretch(name, numbers, ids, lines.texts, sources, lines.dates, 0, len(ids), len(lines.raw))
 
 
@@ -141,7 +138,7 @@ def _gather_records(records: Sequence[Record]) -> Stretch:
         numbers,
         [article.id for article in articles],
         [article.text for article in articles],
-        [name_source(article.source, article.url) for article in articles],
+        [article.source for article in articles],
         [article.date for article in articles],
         sum(record.article is None and not record.rest for record in records),
         sum(not record.rest for record in records),

@@ -177,14 +177,6 @@ def _metadata(row: Row, field: str) -> str:
     return value if isinstance(value, str) and not _is_absent(value) else ""
 
 
-def name_source(source: str, url: str) -> str:
-    """Who published an article, as far as it says: its source, or the host of its address."""
-    try:
-        return source or urlsplit(url).netloc
-    except ValueError:  # no address
-        return ""
-
-
 def name_host(url: str) -> str:
     """The host of an address, "" if it has none."""
     try:

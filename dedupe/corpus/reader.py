@@ -245,10 +245,11 @@ def _changed(input: Input) -> InputError:
 def _gather_unique(lines: Lines, numbers: range, name: str, taken: dict[str, int]) -> Stretch:
     """The stretch of some plain lines, their ids made unique."""
     ids = [id or f"{name}#{number}" for id, number in zip(lines.ids, numbers, strict=True)]
-    if len(set(ids)) < len(ids) or not taken.keys().isdisjoint(ids):
+    new = dict.fromkeys(ids, 1)
+    if len(new) < len(ids) or not taken.keys().isdisjoint(new):
         ids = [_unique_id(id, taken) for id in ids]
     else:
-        taken.update(dict.fromkeys(ids, 1))
+        taken.update(new)
     return gather_lines(lines, name, numbers, ids)
 
 

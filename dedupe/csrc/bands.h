@@ -29,10 +29,7 @@ static PyObject *band_keys(PyObject *module, PyObject *args)
     return finish(v, 2, count, NULL);
 }
 
-PyDoc_STRVAR(count_equal_doc, "count_equal(signatures, columns, a, b, equal): in how many of the columns each two rows a[i], b[i] agree; all but the\n"
-                              "signatures (uint32) int64.");
-
-FOR_EACH_CPU static int64_t count_equal_values(const uint32_t *one, const uint32_t *other, Py_ssize_t count)
+FOR_EACH_CPU static int64_t count_equal32(const uint32_t *one, const uint32_t *other, Py_ssize_t count)
 {
     uint32_t equal = 0;
     for (Py_ssize_t k = 0; k < count; k++)
@@ -40,58 +37,54 @@ FOR_EACH_CPU static int64_t count_equal_values(const uint32_t *one, const uint32
     return equal;
 }
 
-static PyObject *count_equal(PyObject *module, PyObject *args)
+FOR_EACH_CPU static int64_t count_equal16(const uint16_t *one, const uint16_t *other, Py_ssize_t count)
 {
-    Py_buffer v[4] = {{0}};
-    Py_ssize_t columns;
-    const char *error = NULL;
-    if (!PyArg_ParseTuple(args, "y*ny*y*w*", &v[0], &columns, &v[1], &v[2], &v[3]))
-        return NULL;
-    const uint32_t *signatures = v[0].buf;
-    const int64_t *a = v[1].buf, *b = v[2].buf;
-    int64_t *equal = v[3].buf;
-    Py_ssize_t pairs = COUNT(v[1], int64_t);
-    if (columns < 1 || COUNT(v[2], int64_t) != pairs || COUNT(v[3], int64_t) != pairs)
-        return finish(v, 4, 0, BAD_SIZES);
-    const Py_ssize_t rows = COUNT(v[0], uint32_t) / columns;
-    Py_BEGIN_ALLOW_THREADS
-    for (Py_ssize_t i = 0; i < pairs && !error; i++) {
-        if (a[i] < 0 || a[i] >= rows || b[i] < 0 || b[i] >= rows)
-            error = BAD_OFFSETS;
-        else
-            equal[i] = count_equal_values(signatures + a[i] * columns, signatures + b[i] * columns, columns);
-    }
-    Py_END_ALLOW_THREADS
-    return finish(v, 4, pairs, error);
+    uint32_t equal = 0;
+    for (Py_ssize_t k = 0; k < count; k++)
+        equal += one[k] == other[k];
+    return equal;
 }
 
-PyDoc_STRVAR(repeated_doc, "repeated(keys, slots, flags): sets the flags (bytes, zeros) of the keys (uint64) that occur more than once.\n\n"
-                           "slots: uint32, zeros, a power of two of them, more than there are keys.");
-
-static PyObject *repeated(PyObject *module, PyObject *args)
+FOR_EACH_CPU static int64_t count_equal8(const uint8_t *one, const uint8_t *other, Py_ssize_t count)
 {
-    Py_buffer v[3] = {{0}};
-    if (!PyArg_ParseTuple(args, "y*w*w*", &v[0], &v[1], &v[2]))
+    uint32_t equal = 0;
+    for (Py_ssize_t k = 0; k < count; k++)
+        equal += one[k] == other[k];
+    return equal;
+}
+
+PyDoc_STRVAR(count_equal_doc, "count_equal(ours, theirs, width, columns, a, b, equal): in how many of so many columns of values of 1, 2 or 4 bytes each two rows\n"
+                              "ours[a[i]], theirs[b[i]] agree; a, b, equal: int64.");
+
+static PyObject *count_equal(PyObject *module, PyObject *args)
+{
+    Py_buffer v[5] = {{0}};
+    Py_ssize_t width, columns;
+    const char *error = NULL;
+    if (!PyArg_ParseTuple(args, "y*y*nny*y*w*", &v[0], &v[1], &width, &columns, &v[2], &v[3], &v[4]))
         return NULL;
-    const uint64_t *keys = v[0].buf;
-    uint32_t *slots = v[1].buf;
-    uint8_t *flags = v[2].buf;
-    Py_ssize_t count = COUNT(v[0], uint64_t), table = COUNT(v[1], uint32_t), found = 0;
-    if (!is_power_of_two(table) || count >= table || count >= UINT32_MAX || v[2].len != count)
-        return finish(v, 3, 0, BAD_SIZES);
+    const uint8_t *ours = v[0].buf, *theirs = v[1].buf;
+    const int64_t *a = v[2].buf, *b = v[3].buf;
+    int64_t *equal = v[4].buf;
+    Py_ssize_t pairs = COUNT(v[2], int64_t);
+    if ((width != 1 && width != 2 && width != 4) || columns < 1 || columns > PY_SSIZE_T_MAX / 4 || COUNT(v[3], int64_t) != pairs
+        || COUNT(v[4], int64_t) != pairs)
+        return finish(v, 5, 0, BAD_SIZES);
+    const int64_t size = width * columns, our_rows = v[0].len / size, their_rows = v[1].len / size;
     Py_BEGIN_ALLOW_THREADS
-    for (Py_ssize_t i = 0; i < count; i++) {
-        uint64_t slot = keys[i] & ((uint64_t)table - 1);
-        uint32_t other;
-        while ((other = slots[slot]) && other <= (uint64_t)count && keys[other - 1] != keys[i])
-            slot = (slot + 1) & ((uint64_t)table - 1);
-        if (other && other <= (uint64_t)count) {
-            found += 1 + !flags[other - 1];
-            flags[other - 1] = flags[i] = 1;
-        } else {
-            slots[slot] = (uint32_t)i + 1;
+    for (Py_ssize_t i = 0; i < pairs && !error; i++) {
+        if (a[i] < 0 || a[i] >= our_rows || b[i] < 0 || b[i] >= their_rows) {
+            error = BAD_OFFSETS;
+            break;
         }
+        const uint8_t *one = ours + a[i] * size, *other = theirs + b[i] * size;
+        if (width == 4)
+            equal[i] = count_equal32((const uint32_t *)one, (const uint32_t *)other, columns);
+        else if (width == 2)
+            equal[i] = count_equal16((const uint16_t *)one, (const uint16_t *)other, columns);
+        else
+            equal[i] = count_equal8(one, other, columns);
     }
     Py_END_ALLOW_THREADS
-    return finish(v, 3, found, NULL);
+    return finish(v, 5, pairs, error);
 }

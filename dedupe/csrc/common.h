@@ -20,7 +20,15 @@
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(PLAIN_LOOPS)
 #include <immintrin.h>
 #define AVX2 __attribute__((target("avx2,bmi,popcnt")))
+#define INLINE_AVX2 AVX2 static inline __attribute__((always_inline))
 static int has_avx2;
+/* Some of it again for those that also compress and rotate in one step. */
+#if !defined(NO_AVX512) && (__GNUC__ >= 9 || defined(__clang__))
+#define AVX512 __attribute__((target("avx2,bmi,bmi2,popcnt,avx512f,avx512bw,avx512vl,avx512vbmi2")))
+static int has_avx512;
+#else
+#define has_avx512 0
+#endif
 #endif
 
 #define LANES 16         /* numbers that loops take side by side */

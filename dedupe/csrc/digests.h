@@ -93,7 +93,7 @@ static void blake_plain(Message *message, uint64_t *h)
 typedef uint64_t Lanes64 __attribute__((vector_size(8 * MESSAGES)));
 
 /* Of each message, as long as it has blocks. */
-AVX2 static void blake_side_by_side(Message *messages, uint64_t (*h)[8])
+INLINE_AVX2 void blake_together(Message *messages, uint64_t (*h)[8])
 {
     int64_t blocks[MESSAGES], most = 0;
     Lanes64 held[8], m[16], v[16], lasts = {0}, goes_on = {0};
@@ -127,6 +127,14 @@ AVX2 static void blake_side_by_side(Message *messages, uint64_t (*h)[8])
             h[l][i] = held[i][l];
 }
 
+AVX2 static void blake_side_by_side(Message *messages, uint64_t (*h)[8]) { blake_together(messages, h); }
+
+#ifdef AVX512
+AVX512 static void blake_rotating(Message *messages, uint64_t (*h)[8]) { blake_together(messages, h); }
+#else
+#define blake_rotating blake_side_by_side
+#endif
+
 #endif
 
 /* The BLAKE2b digests of 16 bytes of at most MESSAGES spans of a buffer. */
@@ -147,7 +155,7 @@ static void digest_spans(const uint8_t *buffer, const int64_t *begins, const int
     }
 #ifdef AVX2
     if (has_avx2)
-        blake_side_by_side(messages, h);
+        (has_avx512 ? blake_rotating : blake_side_by_side)(messages, h);
     else
 #endif
         for (int l = 0; l < count; l++)

@@ -21,11 +21,13 @@
 #include "locate.h"
 #include "boilerplate.h"
 #include "bands.h"
+#include "buckets.h"
 #include "classes.h"
 #include "terms.h"
 #include "columns.h"
 #include "stories.h"
 #include "words.h"
+#include "endings.h"
 #include "sieve.h"
 #include "shapes.h"
 #include "outline.h"
@@ -50,7 +52,8 @@ static PyMethodDef methods[] = {
     {"locate", locate, METH_VARARGS, locate_doc},
     {"frequent", frequent, METH_VARARGS, frequent_doc},
     {"count_equal", count_equal, METH_VARARGS, count_equal_doc},
-    {"repeated", repeated, METH_VARARGS, repeated_doc},
+    {"gather", gather, METH_VARARGS, gather_doc},
+    {"pair_up", pair_up, METH_VARARGS, pair_up_doc},
     {"band_keys", band_keys, METH_VARARGS, band_keys_doc},
     {"despin", despin, METH_VARARGS, despin_doc},
     {"digest", digest, METH_VARARGS, digest_doc},
@@ -65,6 +68,8 @@ static PyMethodDef methods[] = {
     {"find_evidence", find_evidence, METH_VARARGS, find_evidence_doc},
     {"match_words", match_words, METH_VARARGS, match_words_doc},
     {"count_words", count_words, METH_O, count_words_doc},
+    {"count_each", count_each, METH_VARARGS, count_each_doc},
+    {"may_end_in", may_end_in, METH_VARARGS, may_end_in_doc},
     {"file_words", file_words, METH_VARARGS, file_words_doc},
     {"find_forms", find_forms, METH_VARARGS, find_forms_doc},
     {"weigh_forms", weigh_forms, METH_VARARGS, weigh_forms_doc},
@@ -81,6 +86,10 @@ static int execute(PyObject *module)
 #ifdef AVX2
     fill_kept_places();
     has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt");
+#ifdef AVX512
+    has_avx512 = has_avx2 && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+                 && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi2");
+#endif
 #endif
     return 0;
 }

@@ -34,7 +34,7 @@ static uint32_t xxh32(const uint8_t *p, int64_t size)
 #define TIMES8(x, factor) _mm256_mullo_epi32(x, _mm256_set1_epi32((int)(factor)))
 #define PAIR8(low, high) _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(low))), _mm_loadu_si128((const __m128i *)(high)), 1)
 
-AVX2 static void xxh32_side_by_side(const uint8_t *buffer, const int64_t *begins, const int64_t *lengths, uint32_t *hashes)
+INLINE_AVX2 void xxh32_together(const uint8_t *buffer, const int64_t *begins, const int64_t *lengths, uint32_t *hashes)
 {
     const uint8_t *at[8];
     __m256i v[4], sizes, step8 = _mm256_setzero_si256(), one = _mm256_set1_epi32(1);
@@ -91,6 +91,22 @@ AVX2 static void xxh32_side_by_side(const uint8_t *buffer, const int64_t *begins
     _mm256_storeu_si256((__m256i *)hashes, _mm256_xor_si256(h, _mm256_srli_epi32(h, 16)));
 }
 
+AVX2 static void xxh32_side_by_side(const uint8_t *buffer, const int64_t *begins, const int64_t *lengths, uint32_t *hashes)
+{
+    xxh32_together(buffer, begins, lengths, hashes);
+}
+
+#ifdef AVX512
+
+AVX512 static void xxh32_rotating(const uint8_t *buffer, const int64_t *begins, const int64_t *lengths, uint32_t *hashes)
+{
+    xxh32_together(buffer, begins, lengths, hashes);
+}
+
+#else
+#define xxh32_rotating xxh32_side_by_side
+#endif
+
 #endif
 
 /* begins and lengths lie inside the buffer. */
@@ -103,7 +119,7 @@ static void hash_spans(const uint8_t *buffer, Py_ssize_t size, const int64_t *be
         for (int l = 0; l < SPANS; l++)
             fits &= lengths[i + l] < INT32_MAX && begins[i + l] + lengths[i + l] + 16 <= size;
         if (fits)
-            xxh32_side_by_side(buffer, begins + i, lengths + i, hashes + i);
+            (has_avx512 ? xxh32_rotating : xxh32_side_by_side)(buffer, begins + i, lengths + i, hashes + i);
         else
             for (int l = 0; l < SPANS; l++)
                 hashes[i + l] = xxh32(buffer + begins[i + l], lengths[i + l]);

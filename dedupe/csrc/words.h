@@ -44,22 +44,12 @@ AVX2 static const uint8_t *count_wide(const uint8_t *p, const uint8_t *end, int 
 
 #endif
 
-PyDoc_STRVAR(count_words_doc, "count_words(text): how many words a str has between white space; -1 if it has no UTF-8.");
-
-static PyObject *count_words(PyObject *module, PyObject *text)
+/* How many words a text in UTF-8 has. */
+static Py_ssize_t count_in(const uint8_t *p, const uint8_t *end)
 {
-    Py_ssize_t size, words = 0;
-    const uint8_t *p = PyUnicode_Check(text) ? (const uint8_t *)PyUnicode_AsUTF8AndSize(text, &size) : NULL;
-    if (!p) {
-        if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_TypeError, "not a str");
-        if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError))
-            return NULL;
-        PyErr_Clear();
-        return PyLong_FromLong(-1);
-    }
+    Py_ssize_t words = 0;
     int before = 0;
-    for (const uint8_t *end = p + size; p < end;) {
+    while (p < end) {
 #ifdef AVX2
         if (has_avx2)
             p = count_wide(p, end, &before, &words);
@@ -73,5 +63,47 @@ static PyObject *count_words(PyObject *module, PyObject *text)
             p += length;
         }
     }
-    return PyLong_FromSsize_t(words);
+    return words;
+}
+
+PyDoc_STRVAR(count_words_doc, "count_words(text): how many words a str has between white space; -1 if it has no UTF-8.");
+
+static PyObject *count_words(PyObject *module, PyObject *text)
+{
+    Py_ssize_t size;
+    const uint8_t *p = PyUnicode_Check(text) ? (const uint8_t *)PyUnicode_AsUTF8AndSize(text, &size) : NULL;
+    if (!p) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_TypeError, "not a str");
+        if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError))
+            return NULL;
+        PyErr_Clear();
+        return PyLong_FromLong(-1);
+    }
+    return PyLong_FromSsize_t(count_in(p, p + size));
+}
+
+PyDoc_STRVAR(count_each_doc, "count_each(texts, counts): fills how many words (int64) each of a tuple of str or UTF-8 bytes has; -1 if it has no UTF-8.");
+
+static PyObject *count_each(PyObject *module, PyObject *args)
+{
+    PyObject *texts;
+    Py_buffer v[1] = {{0}};
+    if (!PyArg_ParseTuple(args, "O!w*", &PyTuple_Type, &texts, &v[0]))
+        return NULL;
+    int64_t *counts = v[0].buf;
+    Py_ssize_t count = PyTuple_Size(texts);
+    if (COUNT(v[0], int64_t) != count)
+        return finish(v, 1, 0, BAD_SIZES);
+    Source *sources = gather_texts(texts, count);
+    if (!sources) {
+        release(v, 1);
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < count; i++)
+        counts[i] = sources[i].refused || sources[i].folded ? -1 : count_in(sources[i].text, sources[i].text + sources[i].size);
+    Py_END_ALLOW_THREADS
+    free(sources);
+    return finish(v, 1, count, NULL);
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 # 60 bytes a character without the kernel.
 BATCH = 800_000
 
+P = TypeVar("P")
 S = TypeVar("S", bound=Sized)
 T = TypeVar("T")
 
@@ -27,8 +28,7 @@ class Batches(Generic[S, T]):
 
     >>> done = []
     >>> batches = Batches(len, done.append, threads=2)
-    >>> for text in ["one", "another"]:
-    ...     batches.add(text)
+    >>> batches.extend(["one", "another"])
     >>> batches.finish()
     >>> done
     [2]
@@ -41,10 +41,15 @@ class Batches(Generic[S, T]):
         self._characters = 0
         self._pending: deque[tuple[int, Future[T]]] = deque()  # with the characters of each batch
 
-    def add(self, text: S) -> None:
-        """Take one text."""
-        self._texts.append(text)
-        self._characters += len(text)
+    def extend(self, texts: Sequence[S]) -> None:
+        """Take texts: few together, so that what is worked on at once stays bounded."""
+        if (size := sum(map(len, texts))) > BATCH and len(texts) > 1:
+            middle = len(texts) // 2
+            self.extend(texts[:middle])
+            self.extend(texts[middle:])
+            return
+        self._texts += texts
+        self._characters += size
         if self._characters >= BATCH:
             self._start_batch()
 
@@ -69,6 +74,42 @@ class Batches(Generic[S, T]):
 
     def _in_work(self) -> int:
         return sum(size for size, _ in self._pending)
+
+
+def work_in_threads(work: Callable[[P], T], items: Iterable[P], threads: int = 0) -> Iterator[T]:
+    """What `work` makes of each item, in their order; `threads` as for `Batches`. A few results at most wait to be taken.
+
+    >>> list(work_in_threads(len, ["one", "three"], threads=2))
+    [3, 5]
+    """
+    threads = threads or count_cores()
+    if threads == 1:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(threads) as executor:
+        pending = deque[Future[T]]()
+        for item in items:
+            if len(pending) > threads:
+                yield pending.popleft().result()
+            pending.append(executor.submit(work, item))
+        while pending:
+            yield pending.popleft().result()
+
+
+def share_out(work: Callable[[slice], object], count: int, together: int) -> None:
+    """Let threads work on so many rows, each on some `together`; a few, or all on one core, are worked on here.
+
+    >>> import numpy as np
+    >>> numbers, squares = np.arange(5), np.empty(5, np.int64)
+    >>> share_out(lambda part: np.square(numbers[part], out=squares[part]), len(numbers), 2)
+    >>> squares.tolist()
+    [0, 1, 4, 9, 16]
+    """
+    if count <= together or count_cores() == 1:
+        work(slice(0, count))
+        return
+    for _ in work_in_threads(work, [slice(low, low + together) for low in range(0, count, together)]):
+        pass
 
 
 def count_cores() -> int:

@@ -59,42 +59,42 @@ class Choice:
     def __init__(self, candidates: Iterable[Candidate], settings: ChooseSettings) -> None:
         self._preferences = [_preference(name) for name in (*settings.prefer, "smallest-id")]
         self._candidates = {candidate.id: candidate for candidate in candidates}
-        self.ranks = {
-            id: [preference.rank(candidate, settings) for preference in self._preferences]
-            for id, candidate in self._candidates.items()
-        }
+        columns = (
+            [preference.rank(candidate, settings) for candidate in self._candidates.values()]
+            for preference in self._preferences
+        )
+        self.ranks = dict(zip(self._candidates, zip(*columns, strict=True), strict=True))
 
-    def explain(self, members: Sequence[str], role: str = "kept", others: str = "version") -> str:
-        """Why the best of some members is that, in words. `role` says what becomes of it, `others` what the others are to it.
+    def tell(
+        self, winner: str, members: Sequence[str], role: str = "kept", others: str = "version"
+    ) -> tuple[str, dict[str, str]]:
+        """Why the best of some members is that, in words; and why it is preferred to each other, in words that follow its name.
 
-        >>> Choice([Candidate("a", 400), Candidate("b", 380)], ChooseSettings()).explain(["b", "a"])
+        `members` are in ascending order. `role` says what becomes of the winner, `others` what the others are to it.
+
+        >>> reason, preferred = Choice([Candidate("a", 400), Candidate("b", 380)], ChooseSettings()).tell("a", ["a", "b"])
+        >>> reason
         'kept because it is the longest (400 words; b has 380); 1 other version'
+        >>> preferred
+        {'b': 'is the longest (400 words; b has 380)'}
         """
-        winner = min(members, key=self.ranks.__getitem__)
-        best, remaining, reasons = self.ranks[winner], sorted(members), []
-        while len(remaining) > 1:
-            at, loser = self._find_difference(winner, remaining)
-            reasons.append(self._preferences[at].reason(self._candidates[winner], self._candidates[loser]))
-            remaining = [id for id in remaining if self.ranks[id][at] == best[at]]
-        number = len(members) - 1
-        return f"{role} because it {' and '.join(reasons)}; {number} other {others}{'s' if number != 1 else ''}"
+        best, ranks = self._candidates[winner], self.ranks[winner]
+        preferred, decisive = dict[str, str](), dict[int, str]()
+        for loser in members:
+            if loser != winner:
+                at = _find_difference(ranks, self.ranks[loser])
+                preferred[loser] = self._preferences[at].reason(best, self._candidates[loser])
+                decisive.setdefault(at, preferred[loser])
+        reasons, number = " and ".join([decisive[at] for at in sorted(decisive)]), len(preferred)
+        return f"{role} because it {reasons}; {number} other {others}{'s' if number != 1 else ''}", preferred
 
-    def compare(self, winner: str, loser: str) -> str:
-        """Why one candidate is preferred to another, in words that follow on its name.
 
-        >>> Choice([Candidate("a", 400), Candidate("b", 380)], ChooseSettings()).compare("a", "b")
-        'is the longest (400 words; b has 380)'
-        """
-        at, _ = self._find_difference(winner, [loser])
-        return self._preferences[at].reason(self._candidates[winner], self._candidates[loser])
-
-    def _find_difference(self, winner: str, others: Sequence[str]) -> tuple[int, str]:
-        """The number of the first preference that tells one of the others from the winner, and the first that it so tells."""
-        for at, rank in enumerate(self.ranks[winner]):
-            for id in others:
-                if self.ranks[id][at] != rank:
-                    return at, id
-        raise ValueError("no two candidates have the same id")
+def _find_difference(one: tuple[Any, ...], other: tuple[Any, ...]) -> int:
+    """The number of the first preference in which the ranks differ; that is the id at last."""
+    at = 0
+    while one[at] == other[at]:
+        at += 1
+    return at
 
 
 def choose_canonical(
@@ -102,14 +102,15 @@ def choose_canonical(
 ) -> tuple[str, str]:
     """The id of the member that survives, and the reason in words. Independent of the order of the members.
 
-    `role` and `others` are those of `Choice.explain`. Raises UsageError for a preference of an unknown name.
+    `role` and `others` are those of `Choice.tell`. Raises UsageError for a preference of an unknown name.
 
     >>> members = [Candidate("a.txt", 400), Candidate("b.txt", 410, "spun", 14.2), Candidate("c.txt", 380)]
     >>> choose_canonical(members, ChooseSettings())
     ('a.txt', 'kept because it is not spun (b.txt scores 14.2) and is the longest (400 words; c.txt has 380); 2 other versions')
     """
     choice = Choice(members, settings)
-    return min(choice.ranks, key=choice.ranks.__getitem__), choice.explain(list(choice.ranks), role, others)
+    winner = min(choice.ranks, key=choice.ranks.__getitem__)
+    return winner, choice.tell(winner, sorted(choice.ranks), role, others)[0]
 
 
 def _preference(name: str) -> _Preference:

@@ -9,20 +9,24 @@ this costs about one look at the surroundings of each article.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, compress
+from operator import attrgetter
 from typing import Any
 
 from dedupe.model import Cluster, Pair, RelationKind
 
 Ranks = Mapping[str, Any]  # what can be ordered, no two alike
-Explain = Callable[[Sequence[str]], str]
+Explain = Callable[[str, Sequence[str]], tuple[str, Mapping[str, str]]]  # of the best of some ids, and all of them
 StandsFor = Callable[[str, Pair], bool]
 Verify = Callable[[str, Sequence[str]], Iterable[Pair]]
 # Of the kinds of a cluster's links the loosest names it.
 LOOSER: tuple[RelationKind, ...] = ("exact", "near", "spun", "contained")
 _Likes = Mapping[str, Mapping[str, Pair]]
+# The canonical of a cluster, its members in order, the kind that names it, and the pairs inside.
+_Settled = tuple[str, tuple[str, ...], RelationKind, tuple[tuple[str, str], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,9 @@ def find_clusters(
     pairs: verified pairs of which one may stand for the other, identical texts joined to the smallest id among them
     (`find_pairs`). verify: the verified pairs of one id with those of others that pass (`Verifier.verify_with`); identical
     texts always pass. ranks: the rank of each id as canonical, that of the best the lowest. explain: says why
-    the best of some ids is that. stands_for: whether an id may stand for the other one of a verified pair. The result depends
-    on none of the orders of the input. An article that passes against no canonical is in no cluster.
+    the best of some ids is that, and why it is preferred to each other. stands_for: whether an id may stand for the other one
+    of a verified pair. The result depends on none of the orders of the input. An article that passes against no canonical is in
+    no cluster.
 
     >>> from dedupe.config import FindSettings
     >>> from dedupe.detect.find import find_pairs
@@ -58,10 +63,33 @@ def find_clusters(
     >>> profiles = profile_texts(["a b c d e f", "A b c d e f!", "other words"], FindSettings())
     >>> verifier = Verifier(profiles, ["x", "y", "z"], FindSettings())
     >>> pairs = find_pairs(profiles, ["x", "y", "z"], verifier, FindSettings()).pairs
-    >>> clustering = find_clusters(pairs, verifier.verify_with, {"x": 0, "y": 1}, lambda ids: "first")
+    >>> clustering = find_clusters(pairs, verifier.verify_with, {"x": 0, "y": 1}, lambda best, ids: ("first", {}))
     >>> clustering.clusters
     (Cluster(id='x', kind='exact', members=('x', 'y'), pairs=(('x', 'y'),), canonical='x', reason='first'),)
     """
+    occurring = Counter(chain.from_iterable((pair.a, pair.b) for pair in pairs))
+    alone = [occurring[pair.a] == occurring[pair.b] == 1 for pair in pairs]
+    rest = [pair for pair, is_alone in zip(pairs, alone, strict=True) if not is_alone]
+    homes, links = _settle_groups(rest, verify, ranks, stands_for)
+    inside = _gather_inside(homes, rest)
+    settled = [
+        (canonical, tuple(members), _find_loosest(canonical, members, links), tuple(sorted(inside[canonical])))
+        for canonical, members in homes.items()
+    ]
+    for pair in compress(pairs, alone):
+        # Most articles have but one relative, and these need no search.
+        members = pair.a, pair.b
+        canonical, other = members if ranks[pair.a] < ranks[pair.b] else members[::-1]
+        if pair.kind == "exact" or stands_for(canonical, pair):
+            settled.append((canonical, members, pair.kind, (members,)))
+            links[other] = pair if pair.kind != "exact" else Pair(pair.a, pair.b, "exact", 1.0, 1.0)
+    return _build_clusters(settled, links, explain)
+
+
+def _settle_groups(
+    pairs: Sequence[Pair], verify: Verify, ranks: Ranks, stands_for: StandsFor
+) -> tuple[dict[str, list[str]], dict[str, Pair]]:
+    """The members of each cluster by its canonical, and the pair of each of them with that."""
     copies, likes = _gather_copies(pairs), _gather_likes(pairs)
     best = {first: min(group, key=ranks.__getitem__) if len(group) > 1 else group[0] for first, group in copies.items()}
     rank = {first: ranks[id] for first, id in best.items()}
@@ -88,7 +116,7 @@ def find_clusters(
             if taken or len(copies[first]) > 1:
                 links.update(_link_members(best[first], first, taken, copies))
                 homes[best[first]] = sorted(id for other in (first, *taken) for id in copies[other])
-    return Clustering(_build_clusters(homes, pairs, links, explain), links)
+    return homes, links
 
 
 def _gather_copies(pairs: Iterable[Pair]) -> dict[str, list[str]]:
@@ -139,24 +167,26 @@ def _link_members(
             yield id, pair if (a, b) == (pair.a, pair.b) else replace(pair, a=a, b=b, passages=())
 
 
-def _build_clusters(
-    homes: Mapping[str, list[str]], pairs: Iterable[Pair], links: Mapping[str, Pair], explain: Explain
-) -> tuple[Cluster, ...]:
+def _gather_inside(homes: Mapping[str, Sequence[str]], pairs: Iterable[Pair]) -> defaultdict[str, list[tuple[str, str]]]:
+    """The ids of the pairs inside each cluster, by its canonical."""
     home_of = {id: canonical for canonical, members in homes.items() for id in members}
-    inner: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    inside: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for pair in pairs:
         home = home_of.get(pair.a)
         if home is not None and home == home_of.get(pair.b):
-            inner[home].append((pair.a, pair.b))
-    clusters = [
-        Cluster(
-            id=members[0],
-            kind=max((links[id].kind for id in members if id != canonical), key=LOOSER.index),
-            members=tuple(members),
-            pairs=tuple(sorted(inner[canonical])),
-            canonical=canonical,
-            reason=explain(members),
-        )
-        for canonical, members in homes.items()
-    ]
-    return tuple(sorted(clusters, key=lambda cluster: cluster.id))
+            inside[home].append((pair.a, pair.b))
+    return inside
+
+
+def _find_loosest(canonical: str, members: Iterable[str], links: Mapping[str, Pair]) -> RelationKind:
+    return max((links[id].kind for id in members if id != canonical), key=LOOSER.index)
+
+
+def _build_clusters(settled: Iterable[_Settled], links: Mapping[str, Pair], explain: Explain) -> Clustering:
+    clusters, reasons = list[Cluster](), dict[str, str]()
+    for canonical, members, kind, inside in settled:
+        reason, preferred = explain(canonical, members)
+        reasons.update(preferred)
+        clusters.append(Cluster(members[0], kind, members, inside, canonical, reason))
+    clusters.sort(key=attrgetter("id"))
+    return Clustering(tuple(clusters), links, reasons)

@@ -25,11 +25,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dedupe.detect.batches import share_out
 from dedupe.detect.columns import chain_sizes
 from dedupe.detect.lsh import Candidates, find_candidates
-from dedupe.detect.minhash import sign_sets
+from dedupe.detect.minhash import count_equal, sign_sets
 from dedupe.detect.shingles import collect_shingles
-from dedupe.detect.verify import count_shared
+from dedupe.detect.verify import PAIRS_TOGETHER, count_shared
 from dedupe.kernel import compiled_kernel
 from dedupe.text.classes import NUMBER, DespunTokens
 
@@ -43,7 +44,6 @@ LEAST_LEAN = 0.01  # replacements a word that one of two versions has more than 
 _FEW_NUMBERS = 3
 _REACH, _SLACK = 16, 3  # class tokens between neighbours in step, and by how many the gaps may differ
 _BUCKET_CAP, _HOT_BANDS = 64, 32  # so many bands are cheap only if pages of one frame are not linked in every one of them
-_COMPARED = 2048  # signatures compared at once
 _LEAST_ESTIMATE = 0.75  # of the threshold: 1.5 standard deviations below it at 0.12, 2.7 below a similarity of 0.15
 _LEAST_PLAUSIBLE = 0.6  # of the threshold
 # Class tokens of pairs measured at once: where they are put in order, and where texts that recur are read but once.
@@ -81,21 +81,17 @@ class DespunNumbers:
         return (self.despun >= threshold) & gains
 
 
-def find_despun_candidates(keys: _Codes, threshold: float) -> Candidates:
-    """The pairs of rows that may have a despun similarity of `threshold`; keys: as in `DespunProfiles`."""
-    found = find_candidates(keys, DESPUN_BANDS, 1, cap=_BUCKET_CAP, hot_bands=_HOT_BANDS)
-    likely = tell_likely(keys, found.a, keys, found.b, threshold)
+def find_despun_candidates(keys: _Codes, chosen: _Rows, threshold: float) -> Candidates:
+    """The pairs of `chosen` rows that may have a despun similarity of `threshold`; keys: as in `DespunProfiles`."""
+    found = find_candidates(keys, DESPUN_BANDS, 1, cap=_BUCKET_CAP, hot_bands=_HOT_BANDS, chosen=chosen)
+    likely = tell_likely(keys, chosen[found.a], keys, chosen[found.b], threshold)
     return Candidates(found.a[likely], found.b[likely], found.hot_buckets)
 
 
 def tell_likely(ours: _Codes, a: _Rows, theirs: _Codes, b: _Rows, threshold: float) -> npt.NDArray[np.bool_]:
     """Which pairs (ours[a[i]], theirs[b[i]]) of keys may be those of texts of despun similarity `threshold`: bool, (pairs,)."""
     left, right = ours.view(np.uint16), theirs.view(np.uint16)
-    likely = np.zeros(len(a), np.bool_)
-    for low in range(0, len(a), _COMPARED):
-        block = slice(low, low + _COMPARED)
-        same = np.count_nonzero(left[a[block]] == right[b[block]], axis=1)
-        likely[block] = same >= _LEAST_ESTIMATE * threshold * left.shape[1]
+    likely: npt.NDArray[np.bool_] = count_equal(left, a, right, b) >= _LEAST_ESTIMATE * threshold * left.shape[1]
     return likely
 
 
@@ -110,11 +106,7 @@ def tell_plausible(ours: _Bytes, a: _Rows, theirs: _Bytes, b: _Rows, threshold: 
     >>> tell_plausible(np.array([alike]), np.array([0, 0]), np.array([alike, other]), np.array([0, 1]), 0.12).tolist()
     [True, False]
     """
-    plausible = np.zeros(len(a), np.bool_)
-    for low in range(0, len(a), _COMPARED):
-        block = slice(low, low + _COMPARED)
-        same = np.count_nonzero(ours[a[block]] == theirs[b[block]], axis=1)
-        plausible[block] = same >= _LEAST_PLAUSIBLE * threshold * ours.shape[1]
+    plausible: npt.NDArray[np.bool_] = count_equal(ours, a, theirs, b) >= _LEAST_PLAUSIBLE * threshold * ours.shape[1]
     return plausible
 
 
@@ -266,7 +258,12 @@ def _count(codes: _Codes, documents: _Rows, a: _Rows, b: _Rows) -> tuple[_Rows, 
     common, union = np.zeros((2, len(a)), np.int64)
     kernel = compiled_kernel()
     if kernel:
-        kernel.count_despun(codes, documents, np.ascontiguousarray(a), np.ascontiguousarray(b), common, union)
+        a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
+
+        def count(part: slice) -> None:
+            kernel.count_despun(codes, documents, a[part], b[part], common[part], union[part])
+
+        share_out(count, len(a), PAIRS_TOGETHER)
         return common, union
     for block in _blocks(documents, a, b, _COUNTED):
         common[block], union[block] = _count_block(codes, documents, a[block], b[block])

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from dedupe.config import FindSettings
 from dedupe.detect.boilerplate import NO_BOILERPLATE, Boilerplate
+from dedupe.detect.buckets import gather_buckets
 from dedupe.detect.despun import find_despun_candidates
 from dedupe.detect.distinct import keep_distinct
 from dedupe.detect.lsh import Candidates, choose_bands, expected_recall, find_candidates
@@ -105,9 +106,9 @@ def find_pairs(
     by_passages = not PASSAGE_KINDS.isdisjoint(settings.kinds)
     proposed: list[Candidates] = []
     if "near" in settings.kinds or by_passages:
-        proposed.append(find_candidates(profiles.signatures[unique], bands, rows))
+        proposed.append(find_candidates(profiles.signatures, bands, rows, chosen=unique))
     if "spun" in settings.kinds and profiles.despun is not None:
-        proposed.append(find_despun_candidates(profiles.despun.keys[unique], settings.spun))
+        proposed.append(find_despun_candidates(profiles.despun.keys, unique, settings.spun))
     tried = _join(proposed)
     related = verifier.verify(unique[tried.a], unique[tried.b])
     hot = tuple(HotGroup(h.band, h.rows, ids[unique[h.first]]) for h in tried.hot_buckets)
@@ -137,12 +138,12 @@ def represent_copies(digests: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     [0, 1, 0]
     """
     halves = np.ascontiguousarray(digests).view(np.uint64)
-    order = np.lexsort((halves[:, 1], halves[:, 0]))
+    representatives = np.arange(len(halves))
+    repeated = gather_buckets(halves[:, 0])[0]
+    order = repeated[np.lexsort((halves[repeated, 1], halves[repeated, 0]))]
     new = np.ones(len(order), np.bool_)
     new[1:] = (halves[order[1:]] != halves[order[:-1]]).any(axis=1)
-    first = order[new]
-    representatives = np.empty(len(order), np.int64)
-    representatives[order] = first[np.cumsum(new) - 1]
+    representatives[order] = order[new][np.cumsum(new) - 1]
     return representatives
 
 

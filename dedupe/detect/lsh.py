@@ -13,19 +13,21 @@ Source: J. Leskovec, A. Rajaraman, J. Ullman, Mining of Massive Datasets, sectio
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from dedupe.detect.distinct import keep_distinct
+from dedupe.detect.batches import work_in_threads
+from dedupe.detect.buckets import Gathered, find_runs, gather_buckets
 from dedupe.errors import UsageError
 from dedupe.kernel import compiled_kernel
 
 # A bucket of m rows gives m(m-1)/2 candidates; beyond this m it gives at most 2m.
 BUCKET_CAP = 128
-# Candidates made at once, and gathered before repeated ones are dropped (8 bytes each).
-_PENDING = 2_000_000
+# Texts whose bands are worth a thread each.
+_MANY = 10_000
 
 _Rows = npt.NDArray[np.int64]
 _Codes = npt.NDArray[np.uint64]
@@ -80,11 +82,17 @@ def expected_recall(threshold: float, bands: int, rows: int) -> float:
 
 
 def find_candidates(
-    signatures: npt.NDArray[np.uint32], bands: int, rows: int, cap: int = BUCKET_CAP, hot_bands: int | None = None
+    signatures: npt.NDArray[np.uint32],
+    bands: int,
+    rows: int,
+    cap: int = BUCKET_CAP,
+    hot_bands: int | None = None,
+    chosen: _Rows | None = None,
 ) -> Candidates:
     """The pairs of signatures that agree in at least one band.
 
-    signatures: uint32, shape (texts, permutations), the first bands · rows values of which are used.
+    signatures: uint32, shape (texts, permutations), the first bands · rows values of which are used. chosen: int64, which of
+    them are compared, each once; the candidates count in places among these. Without it, all are.
 
     A bucket of more than `cap` rows is hot: it costs linear time and is reported. Its rows are ordered by their next
     band, so that closer texts are neighbours; each is compared with the bucket's first, and with the first of those
@@ -98,43 +106,22 @@ def find_candidates(
     """
     gathered = Gathered()
     hot: list[HotBucket] = []
-    for band in range(bands):
-        keys = band_keys(signatures, band, rows)
-        shared = find_repeated(keys)
-        order = shared[np.argsort(keys[shared], kind="stable")]
-        starts, sizes = _runs(keys[order])
-        for size in np.unique(sizes[(sizes > 1) & (sizes <= cap)]).tolist():
-            link_buckets(order, starts[sizes == size], size, gathered)
-        for start, size in zip(starts[sizes > cap].tolist(), sizes[sizes > cap].tolist(), strict=True):
-            if hot_bands is not None and band >= hot_bands:
-                break
-            members = order[start : start + size]
-            hot.append(HotBucket(band, size, int(members[0])))
-            _link_hot_bucket(members, band_keys(signatures[members], (band + 1) % bands, rows), gathered)
+    chosen = np.arange(len(signatures)) if chosen is None else chosen
+
+    def gather(band: int) -> tuple[_Rows, _Rows]:
+        return gather_buckets(band_keys(signatures, band, rows)[chosen])
+
+    threads = 0 if len(chosen) >= _MANY else 1
+    for band, (members, sizes) in enumerate(work_in_threads(gather, range(bands), threads)):
+        is_hot = sizes > cap
+        gathered.add_buckets(members[np.repeat(~is_hot, sizes)], sizes[~is_hot])
+        if hot_bands is None or band < hot_bands:
+            for bucket in _split(members[np.repeat(is_hot, sizes)], sizes[is_hot]):
+                hot.append(HotBucket(band, len(bucket), int(bucket[0])))
+                _link_hot_bucket(bucket, band_keys(signatures[chosen[bucket]], (band + 1) % bands, rows), gathered)
     codes = gathered.distinct()
     a, b = (codes >> np.uint64(32)).astype(np.int64), (codes & np.uint64(0xFFFFFFFF)).astype(np.int64)
     return Candidates(a, b, tuple(hot))
-
-
-class Gathered:
-    """Pairs of rows as numbers, repeated ones dropped now and then, so that memory follows the distinct ones."""
-
-    def __init__(self) -> None:
-        self._parts: list[_Codes] = [np.empty(0, np.uint64)]
-        self._count, self._limit = 0, _PENDING
-
-    def add(self, a: _Rows, b: _Rows) -> None:
-        """Take pairs of rows, a < b."""
-        self._parts.append(a.astype(np.uint64) << np.uint64(32) | b.astype(np.uint64))
-        self._count += len(a)
-        if self._count > self._limit:
-            self._count = len(self.distinct())
-            self._limit = 2 * self._count + _PENDING
-
-    def distinct(self) -> _Codes:
-        """The pairs taken, each once, in ascending order: a in the upper 32 bits, b in the lower."""
-        self._parts = [keep_distinct(np.concatenate(self._parts))]
-        return self._parts[0]
 
 
 def band_keys(signatures: npt.NDArray[np.uint32], band: int, rows: int) -> _Codes:
@@ -150,20 +137,6 @@ def band_keys(signatures: npt.NDArray[np.uint32], band: int, rows: int) -> _Code
     for column in range(band * rows, (band + 1) * rows):
         _mix_in(keys, signatures[:, column])
     return keys
-
-
-def find_repeated(keys: _Codes) -> _Rows:
-    """The rows whose key is that of another row, too; without the compiled kernel all rows. int64, ascending.
-
-    >>> find_repeated(np.array([5, 7, 5], np.uint64)).tolist() in ([0, 2], [0, 1, 2])
-    True
-    """
-    kernel = compiled_kernel()
-    if not kernel:
-        return np.arange(len(keys))
-    flags = np.zeros(len(keys), np.bool_)
-    kernel.repeated(keys, np.zeros(1 << len(keys).bit_length() + 1, np.uint32), flags)
-    return np.flatnonzero(flags)
 
 
 def all_band_keys(signatures: npt.NDArray[np.uint32], bands: int, rows: int) -> _Codes:
@@ -190,26 +163,17 @@ def _mix_in(keys: _Codes, values: npt.NDArray[np.uint32]) -> None:
     keys ^= keys >> np.uint64(31)
 
 
-def link_buckets(order: _Rows, starts: _Rows, size: int, gathered: Gathered) -> None:
-    """Each with each, in all buckets of one size."""
-    first, second = np.triu_indices(size, 1)
-    step = max(1, _PENDING // len(first))
-    for low in range(0, len(starts), step):
-        members = order[starts[low : low + step, None] + np.arange(size)]
-        gathered.add(members[:, first].ravel(), members[:, second].ravel())
+def _split(members: _Rows, sizes: _Rows) -> Iterator[_Rows]:
+    """The members of each bucket."""
+    for end, size in zip(np.cumsum(sizes).tolist(), sizes.tolist(), strict=True):
+        yield members[end - size : end]
 
 
 def _link_hot_bucket(members: _Rows, next_keys: _Codes, gathered: Gathered) -> None:
     """Each member with the bucket's first, and with the first of the members that share its next key."""
     order = np.argsort(next_keys, kind="stable")
-    starts, sizes = _runs(next_keys[order])
+    starts, sizes = find_runs(next_keys[order])
     leaders, followers = members[order[np.repeat(starts, sizes)]], members[order]
     other = leaders != followers
     gathered.add(np.full(len(members) - 1, members[0]), members[1:])
     gathered.add(leaders[other], followers[other])
-
-
-def _runs(ordered: _Codes) -> tuple[_Rows, _Rows]:
-    """Where each run of equal values begins in an ascending array, and its length."""
-    starts = np.flatnonzero(np.diff(ordered, prepend=~ordered[:1]))
-    return starts, np.diff(starts, append=len(ordered))

@@ -11,10 +11,14 @@ Source: A. Broder, On the resemblance and containment of documents, 1997; datask
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
 from dedupe.kernel import compiled_kernel
+
+T = TypeVar("T", bound=np.unsignedinteger)
 
 _Words = npt.NDArray[np.uint32]
 # Permutations that the compiled kernel works on at once.
@@ -93,19 +97,32 @@ def may_reach(
     """
     permutations = signatures.shape[1]
     deviation = (permutations * similarity * (1 - similarity)) ** 0.5
-    reached: npt.NDArray[np.bool_] = _count_equal(signatures, a, b) >= permutations * similarity - _CERTAIN * deviation
+    reached: npt.NDArray[np.bool_] = (
+        count_equal(signatures, a, signatures, b) >= permutations * similarity - _CERTAIN * deviation
+    )
     return reached
 
 
-def _count_equal(signatures: _Words, a: npt.NDArray[np.int64], b: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    equal = np.empty(len(a), np.int64)
+def count_equal(
+    ours: npt.NDArray[T], a: npt.NDArray[np.int64], theirs: npt.NDArray[T], b: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """In how many columns rows ours[a[i]] and theirs[b[i]] agree: int64, shape (pairs,).
+
+    ours, theirs: uint8, uint16 or uint32, shape (rows, columns), with as many columns.
+
+    >>> sketches = np.array([[1, 2, 3], [1, 9, 3]], np.uint16)
+    >>> count_equal(sketches, np.array([0, 1]), sketches, np.array([1, 1])).tolist()
+    [2, 3]
+    """
+    equal = np.zeros(len(a), np.int64)
     kernel = compiled_kernel()
-    if kernel:
-        kernel.count_equal(np.ascontiguousarray(signatures), signatures.shape[1], a, b, equal)
+    if kernel and ours.shape[1]:
+        rows = np.ascontiguousarray(ours), np.ascontiguousarray(theirs), ours.itemsize, ours.shape[1]
+        kernel.count_equal(*rows, np.ascontiguousarray(a), np.ascontiguousarray(b), equal)
         return equal
     for low in range(0, len(a), _PAIRS):
         part = slice(low, low + _PAIRS)
-        equal[part] = np.count_nonzero(signatures[a[part]] == signatures[b[part]], axis=1)
+        equal[part] = np.count_nonzero(ours[a[part]] == theirs[b[part]], axis=1)
     return equal
 
 

@@ -114,17 +114,14 @@ def trace_passages(found: Found, ids: Sequence[str], read: Read, settings: FindS
     shared = _Runs.align(readings, a, b, settings.shingle_words)
     long = _Runs.align(readings, place[sharing.a], place[sharing.b], settings.shingle_words, _choose_enough)
     # Everything is known in words now; what is reported gets its places in the text.
-    common = _mark_wrapping(related, shared, readings)
-    furniture = {id: _find_stretches(flags) for id, flags in common.items()}
+    furniture = _find_wrapping(shared, readings)
     listed = list(_list_boilerplate(examples, readings, found.boilerplate, ids, settings.shingle_words))
     spans = _Spans()
     for runs in (shared, long):
         spans.ask_runs(runs)
     for id, begin, words, _ in listed:
         spans.ask(readings.row[id], begin, words)
-    for id, stretches in furniture.items():
-        for begin, words in stretches:
-            spans.ask(readings.row[id], begin, words)
+    spans.ask_stretches(furniture)
     samples = spans.locate(read, readings.row, {(id, begin, words) for id, begin, words, _ in listed})
     passages = spans.passages(shared)
     traced = dict(zip(((pair.a, pair.b) for pair in related), passages, strict=True))
@@ -134,11 +131,7 @@ def trace_passages(found: Found, ids: Sequence[str], read: Read, settings: FindS
     return Traced(
         pairs=tuple(pairs),
         boilerplate=tuple(replace(passage, text=samples[id, begin, words]) for id, begin, words, passage in listed),
-        furniture={
-            id: [spans.span(readings.row[id], *stretch) for stretch in stretches]
-            for id, stretches in furniture.items()
-            if stretches
-        },
+        furniture=spans.spans_of(furniture, list(readings.row)),
     )
 
 
@@ -296,9 +289,7 @@ def _cover_words(marks: _Mask, offsets: _Numbers, words: _Numbers, shingle_words
     text = text[starts]
     begins = at[starts] - offsets[text] + words[text]
     ends = np.minimum(begins + sizes, words[text + 1])
-    total = int(words[-1]) + 1
-    changes = np.bincount(begins, minlength=total) - np.bincount(ends, minlength=total)
-    return np.cumsum(changes[:-1]) > 0
+    return _cover(begins, ends - begins, int(words[-1]))
 
 
 def _find_stretches(flags: _Mask) -> list[_Span]:
@@ -362,36 +353,101 @@ def _count_marked(flags: _Mask, a: _Numbers, b: _Numbers, sizes: _Numbers) -> _N
     return counts
 
 
-def _mark_wrapping(versions: Sequence[Pair], runs: _Runs, readings: _Readings) -> dict[str, _Mask]:
-    """Which words of each text are boilerplate, with what it alone has, of all its versions, and what looks like furniture.
+def _find_wrapping(runs: _Runs, readings: _Readings) -> _Stretches:
+    """The stretches of each text that has versions which are boilerplate, or which it alone has, of all its versions, and which
+    look like furniture."""
+    sides = (runs.a, runs.places_a), (runs.b, runs.places_b)
+    columns = [
+        (runs.rows(one), places, runs.rows(other), begins, runs.sizes)
+        for (one, places), (other, begins) in (sides, sides[::-1])
+    ]
+    shared = _Shared(*map(np.concatenate, zip(*columns, strict=True)))
+    shared = shared.select(np.argsort(shared.rows, kind="stable"))
+    related = np.zeros(len(readings.stops), np.bool_)
+    related[np.concatenate([runs.a, runs.b])] = True
+    found, low = [_Stretches(*(np.empty(0, np.int64),) * 3)], 0
+    while low < len(related):
+        high = max(low + 1, int(np.searchsorted(readings.words, readings.words[low] + _BATCH, side="right")) - 1)
+        part = slice(*np.searchsorted(shared.rows, [low, high]))
+        bounds = readings.words[low : high + 1] - readings.words[low]
+        flags = np.repeat(related[low:high], np.diff(bounds))
+        flags &= _mark_wrapping(shared.select(part), low, bounds, readings)
+        found.append(_Stretches.of(flags, bounds, low))
+        low = high
+    return _Stretches(*(np.concatenate([getattr(some, name) for some in found]) for name in _Stretches.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What texts share with versions of theirs: the row of a text and a place in it, the row of a version and the place there,
+    and the size in words. All int64."""
+
+    rows: _Numbers
+    places: _Numbers
+    versions: _Numbers
+    begins: _Numbers
+    sizes: _Numbers
+
+    def select(self, which: _Numbers | slice) -> _Shared:
+        """Some of it."""
+        return _Shared(self.rows[which], self.places[which], self.versions[which], self.begins[which], self.sizes[which])
+
+
+def _mark_wrapping(shared: _Shared, first: int, bounds: _Numbers, readings: _Readings) -> _Mask:
+    """Which words of some rows, from `first` on, are boilerplate, or what a text alone has, of all its versions, and what looks
+    like furniture. Their words begin at `bounds`.
 
     That is what is no prose; and prose before the beginning, or after the end, of other versions, of which each allows for
     WRAPPING_WORDS: where there is more, the other may be the one that is cut.
     """
-    where = {id: readings.words_of(id) for pair in versions for id in (pair.a, pair.b)}
-    shared = {id: np.zeros(part.stop - part.start, np.bool_) for id, part in where.items()}
-    heads, tails = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
-    for number, pair in enumerate(versions):
-        for place_a, place_b, words in runs.of(number):
-            for (inner, begin), (outer, place) in itertools.permutations(((pair.a, place_a), (pair.b, place_b))):
-                shared[outer][place : place + words] = True
-                if begin <= EDGE_WORDS:
-                    heads[outer].append(place)
-                if begin + words >= len(shared[inner]) - EDGE_WORDS and readings.stops[readings.row[inner]]:
-                    tails[outer].append(place + words)
-    marked = {}
-    for id, flags in shared.items():
-        words, common = len(flags), readings.common[where[id]]
-        alone = ~flags
-        spare = alone & readings.prose[where[id]] & ~common
-        for part, versions_there in (
-            (slice(0, min(heads[id], default=0)), heads[id]),
-            (slice(max(tails[id], default=words), words), tails[id]),
-        ):
-            if np.count_nonzero(spare[part]) <= WRAPPING_WORDS * len(versions_there):
-                spare[part] = False
-        marked[id] = common | (alone & ~spare)
-    return marked
+    words = slice(int(readings.words[first]), int(readings.words[first] + bounds[-1]))
+    common, prose = readings.common[words], readings.prose[words]
+    counts, rows = np.diff(bounds), shared.rows - first
+    lengths = readings.words[shared.versions + 1] - readings.words[shared.versions]
+    ends = shared.places + shared.sizes
+    alone = ~_cover(bounds[rows] + shared.places, shared.sizes, len(common))
+    spare = alone & prose & ~common
+    at_head = shared.begins <= EDGE_WORDS
+    at_tail = (shared.begins + shared.sizes >= lengths - EDGE_WORDS) & readings.stops[shared.versions]
+    head, tail = counts.copy(), np.zeros(len(counts), np.int64)
+    np.minimum.at(head, rows[at_head], shared.places[at_head])
+    np.maximum.at(tail, rows[at_tail], ends[at_tail])
+    heads, tails = (np.bincount(rows[which], minlength=len(counts)) for which in (at_head, at_tail))
+    for low, high, versions in (
+        (bounds[:-1], bounds[:-1] + np.where(heads > 0, head, 0), heads),
+        (bounds[:-1] + np.where(tails > 0, tail, counts), bounds[1:], tails),
+    ):
+        before = chain_sizes(spare.astype(np.int64))
+        few = before[high] - before[low] <= WRAPPING_WORDS * versions
+        spare &= ~_cover(low[few], (high - low)[few], len(spare))
+    return common | (alone & ~spare)
+
+
+def _cover(begins: _Numbers, sizes: _Numbers, total: int) -> _Mask:
+    """Which of so many places lie in one of some stretches."""
+    changes = np.bincount(begins, minlength=total + 1) - np.bincount(begins + sizes, minlength=total + 1)
+    return np.cumsum(changes[:-1]) > 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretches:
+    """Stretches of words: the rows of their texts, where they begin in them, and their words. All int64, ascending."""
+
+    rows: _Numbers
+    begins: _Numbers
+    sizes: _Numbers
+
+    @classmethod
+    def of(cls, flags: _Mask, bounds: _Numbers, first: int) -> _Stretches:
+        """The stretches of true values in texts whose words begin at `bounds`, the rows from `first` on."""
+        firsts = np.zeros(len(flags) + 1, np.bool_)
+        firsts[bounds] = True
+        before = np.concatenate([[False], flags])
+        after = np.concatenate([flags, [False]])
+        begins = np.flatnonzero(after & (~before | firsts))
+        ends = np.flatnonzero(before & (~after | firsts))
+        rows = np.searchsorted(bounds, begins, side="right") - 1
+        return cls(rows + first, begins - bounds[rows], ends - begins)
 
 
 class _Spans:
@@ -407,7 +463,10 @@ class _Spans:
 
     def ask_runs(self, runs: _Runs) -> None:
         for rows, places in ((runs.rows(runs.a), runs.places_a), (runs.rows(runs.b), runs.places_b)):
-            self._asked += (rows << 32 | places, rows << 32 | (places + runs.sizes - 1))
+            self.ask_stretches(_Stretches(rows, places, runs.sizes))
+
+    def ask_stretches(self, some: _Stretches) -> None:
+        self._asked += (some.rows << 32 | some.begins, some.rows << 32 | (some.begins + some.sizes - 1))
 
     def locate(
         self, read: Read, row: Mapping[str, int], quoted: Collection[tuple[str, int, int]]
@@ -436,14 +495,24 @@ class _Spans:
         first, last = np.searchsorted(self._codes, [row << 32 | begin, row << 32 | (begin + words - 1)])
         return int(self._starts[first]), int(self._ends[last])
 
+    def spans_of(self, some: _Stretches, ids: Sequence[str]) -> dict[str, list[_Span]]:
+        """The spans of the stretches of each text that has some, by its id; ids: of the rows."""
+        found: defaultdict[str, list[_Span]] = defaultdict(list)
+        for row, *span in zip(some.rows.tolist(), *(column.tolist() for column in self._look_up(some)), strict=True):
+            found[ids[row]].append((span[0], span[1]))
+        return dict(found)
+
+    def _look_up(self, some: _Stretches) -> tuple[_Numbers, _Numbers]:
+        """Where the stretches begin and end in their texts."""
+        first = np.searchsorted(self._codes, some.rows << 32 | some.begins)
+        last = np.searchsorted(self._codes, some.rows << 32 | (some.begins + some.sizes - 1))
+        return self._starts[first], self._ends[last]
+
     def passages(self, runs: _Runs) -> Iterator[tuple[Passage, ...]]:
         """The passages of each pair."""
-        columns = []
+        columns = list[_Numbers]()
         for rows, places in ((runs.rows(runs.a), runs.places_a), (runs.rows(runs.b), runs.places_b)):
-            columns += [
-                self._starts[np.searchsorted(self._codes, rows << 32 | places)],
-                self._ends[np.searchsorted(self._codes, rows << 32 | (places + runs.sizes - 1))],
-            ]
+            columns += self._look_up(_Stretches(rows, places, runs.sizes))
         made = map(Passage, *(column.tolist() for column in (*columns, runs.sizes)))
         for count in np.diff(runs.bounds).tolist():
             yield tuple(itertools.islice(made, count))

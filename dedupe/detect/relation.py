@@ -10,7 +10,8 @@ what is reported was measured on the texts' own shingle sets.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,7 +115,7 @@ class Verifier:
         rows = self._rows()
         a, b = (np.array([rows[pair[side]] for pair in pairs], np.int64) for side in (0, 1))
         measured = self._measure(a, b, self._undo_synonyms(a, b)[0])
-        return [self._pair(measured, i, "same") for i in range(len(pairs))]
+        return self._make_pairs(measured, ["same"] * len(pairs))
 
     def verify_with(self, first: str, others: Sequence[str]) -> list[Pair]:
         """The pairs of one text with those of others, all by id, that are related."""
@@ -131,6 +132,10 @@ class Verifier:
                 if abs(a - b) >= LEAST_LEAN:
                     copies.add(pair.a if a > b else pair.b)
         return copies
+
+    def rows_of(self, ids: Iterable[str]) -> Iterator[int]:
+        """The rows of some ids."""
+        return map(self._rows().__getitem__, ids)
 
     def _share_replaced(self, despun: DespunProfiles, id: str) -> float:
         row = self._rows()[id]
@@ -170,16 +175,17 @@ class Verifier:
             contained = self._own.is_contained(a[rest], b[rest], measured.own[rest], self._settings.contained)
             kinds[rest[contained]] = "contained"
         related = kinds != ""
-        pairs = [self._pair(measured, i, kinds[i]) for i in np.flatnonzero(related).tolist()]
-        return pairs, measured.select(~related)
+        return self._make_pairs(measured.select(related), kinds[related].tolist()), measured.select(~related)
 
     def _rows(self) -> dict[str, int]:
         if not self._row_of:
             self._row_of = {id: row for row, id in enumerate(self._ids)}
         return self._row_of
 
-    def _pair(self, measured: Measured, i: int, kind: RelationKind) -> Pair:
-        first, second = sorted((self._ids[measured.a[i]], self._ids[measured.b[i]]))
-        despun = float(measured.despun[i])
-        numbers = float(measured.jaccard[i]), float(measured.containment[i]), None if np.isnan(despun) else despun
-        return Pair(first, second, kind, *numbers)
+    def _make_pairs(self, measured: Measured, kinds: Sequence[RelationKind]) -> list[Pair]:
+        """The measured pairs as what they are to each other, the smaller id first."""
+        ids = self._ids
+        sides = [sorted((ids[a], ids[b])) for a, b in zip(measured.a.tolist(), measured.b.tolist(), strict=True)]
+        despun = [None if math.isnan(value) else value for value in measured.despun.tolist()]
+        columns = zip(sides, kinds, measured.jaccard.tolist(), measured.containment.tolist(), despun, strict=True)
+        return [Pair(first, second, kind, *numbers) for (first, second), kind, *numbers in columns]

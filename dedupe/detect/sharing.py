@@ -16,9 +16,11 @@ import numpy.typing as npt
 
 from dedupe.config import FindSettings
 from dedupe.detect.boilerplate import Boilerplate, find_boilerplate
+from dedupe.detect.buckets import Gathered, gather_buckets
+from dedupe.detect.columns import chain_sizes, take_rows
 from dedupe.detect.distinct import keep_distinct
 from dedupe.detect.fingerprints import SURE_WORDS
-from dedupe.detect.lsh import Candidates, Gathered, link_buckets
+from dedupe.detect.lsh import Candidates
 from dedupe.detect.profile import Profiles
 from dedupe.detect.relation import Measured, Verifier
 from dedupe.model import Pair
@@ -30,6 +32,8 @@ ENOUGH_WORDS = 40
 ENOUGH_SHARE = 0.15
 # Pairs measured at once.
 _BLOCK = 1 << 18
+# Fingerprints whose holders are looked up at once, about: 24 bytes each.
+_PART = 1 << 23
 
 _Numbers = npt.NDArray[np.int64]
 _Codes = npt.NDArray[np.uint64]
@@ -139,12 +143,12 @@ def find_sharing(profiles: Profiles, rows: _Numbers, groups: _Numbers, most: int
     rows: the rows to compare; groups: for each of them the number of its group of versions of one text; both int64, of
     one shape. Returns places in `rows`: a < b, int64, distinct, in ascending order.
     """
-    places, starts, sizes = _invert(profiles, rows)
+    places, sizes = _invert(profiles, rows)
     lengths = profiles.words[rows]
     gathered = Gathered()
     few = sizes <= min(BUCKET_CAP, most)
-    for size in np.unique(sizes[few]).tolist():
-        link_buckets(places, starts[sizes == size], size, gathered)
+    gathered.add_buckets(places[np.repeat(few, sizes)], sizes[few])
+    starts = chain_sizes(sizes)[:-1]
     for start, size in zip(starts[~few].tolist(), sizes[~few].tolist(), strict=True):
         members = places[start : start + size]
         leaders = members[np.unique(groups[members], return_index=True)[1]]
@@ -153,21 +157,18 @@ def find_sharing(profiles: Profiles, rows: _Numbers, groups: _Numbers, most: int
     return _decode(gathered.distinct())
 
 
-def _invert(profiles: Profiles, rows: _Numbers) -> tuple[_Numbers, _Numbers, _Numbers]:
-    """The places of the texts, bucket after bucket, with the starts and sizes of the buckets of more than one."""
-    place_of = np.full(len(profiles), -1, np.int64)
-    place_of[rows] = np.arange(len(rows))
-    holders = np.repeat(place_of, np.diff(profiles.fingerprint_offsets))
-    known = holders >= 0
-    codes = _encode(profiles.fingerprints[known].astype(np.int64), holders[known])
-    codes.sort()
-    prints = codes >> np.uint64(32)
-    new = np.ones(len(prints), np.bool_)
-    new[1:] = prints[1:] != prints[:-1]
-    starts = np.flatnonzero(new)
-    sizes = np.diff(starts, append=len(prints))
-    places = (codes & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    return places, starts[sizes > 1], sizes[sizes > 1]
+def _invert(profiles: Profiles, rows: _Numbers) -> tuple[_Numbers, _Numbers]:
+    """The places of the texts that share a fingerprint, bucket after bucket, and the sizes of the buckets."""
+    prints = take_rows(profiles.fingerprints, profiles.fingerprint_offsets, rows)
+    holders = np.repeat(np.arange(len(rows), dtype=np.uint32), np.diff(profiles.fingerprint_offsets)[rows])
+    bits = (len(prints) // _PART).bit_length()
+    places, sizes = [], []
+    for part in range(1 << bits):  # by the lower bits: fingerprints are small numbers mostly
+        at = np.flatnonzero(prints & np.uint32((1 << bits) - 1) == part)
+        members, lengths = gather_buckets((prints[at] >> np.uint32(bits)).astype(np.uint64))
+        places.append(holders[at[members]].astype(np.int64))
+        sizes.append(lengths)
+    return np.concatenate(places), np.concatenate(sizes)
 
 
 def _link_many(members: _Numbers, leaders: _Numbers, lengths: _Numbers, gathered: Gathered) -> None:

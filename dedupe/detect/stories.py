@@ -185,16 +185,15 @@ class _Index:
     def link(self, a: _Rows, b: _Rows, cosines: _Floats) -> Iterator[StoryLink]:
         """The links of the pairs of texts of which each found out enough by itself."""
         codes, counts = self._find_evidence(a, b)
+        pair, is_number, weights = np.repeat(np.arange(len(a)), counts), self._numeric[codes], self._weights[codes]
+        names = np.bincount(pair[~is_number], minlength=len(a))
+        of_names, of_numbers = (np.bincount(pair[side], weights[side], len(a)) for side in (~is_number, is_number))
+        enough = (names >= _NAMES) & (counts > names) & (of_names >= _NAME_WEIGHT) & (of_numbers > self._chance(a, b))
+        # Names before numbers, the rarest first.
+        told = self._hashes[codes][np.lexsort((self._hashes[codes], -weights, is_number, pair))]
         ends = np.cumsum(counts)
-        is_number, is_name = self._numeric[codes], np.concatenate([[0], np.cumsum(~self._numeric[codes])])
-        names = is_name[ends] - is_name[ends - counts]
-        for i in np.flatnonzero((names >= _NAMES) & (counts > names)).tolist():
-            part = slice(ends[i] - counts[i], ends[i])
-            sides = codes[part][~is_number[part]], codes[part][is_number[part]]
-            if self._weights[sides[0]].sum() < _NAME_WEIGHT or self._weights[sides[1]].sum() <= self._chance(a[i], b[i]):
-                continue
-            ranked = [side[np.lexsort((self._hashes[side], -self._weights[side]))] for side in sides]
-            evidence = tuple(self._hashes[np.concatenate(ranked)].tolist())
+        for i in np.flatnonzero(enough).tolist():
+            evidence = tuple(told[ends[i] - counts[i] : ends[i]].tolist())
             yield StoryLink(int(self._rows[a[i]]), int(self._rows[b[i]]), float(cosines[i]), evidence)
 
     def _classify(self, marks: _Marks, cased: _Flags) -> _Marks:

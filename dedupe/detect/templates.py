@@ -53,6 +53,10 @@ _REACH = 200
 # Two pages that agree in so many of the slots are versions of one page: a joint release has a heading of its own.
 _SAME_PAGE, _FEW_SLOTS = 0.6, 4  # of few slots all must agree
 
+# Rows whose shingles are sampled at once: few enough for the nearer caches.
+_ROWS_TOGETHER = 256
+
+_Hashes = npt.NDArray[np.uint32]
 _Rows = npt.NDArray[np.int64]
 
 
@@ -156,11 +160,7 @@ def _connect(rows: Sequence[int], pairs: Iterable[tuple[int, int]]) -> list[list
 
 def _pair_frames(profiles: Profiles, rows: _Rows, sample: int) -> tuple[_Rows, _Rows, npt.NDArray[np.float64]]:
     """Pairs of rows whose frames are alike, and how much; one in `sample` shingles is looked at."""
-    hashes = take_rows(profiles.hashes, profiles.offsets, rows)
-    offsets = chain_sizes(profiles.offsets[rows + 1] - profiles.offsets[rows])
-    if sample > 1:
-        sampled = hashes & np.uint32(sample - 1) == 0
-        hashes, offsets = hashes[sampled], np.searchsorted(np.flatnonzero(sampled), offsets)
+    hashes, offsets = _sample_hashes(profiles, rows, sample)
     frequent = find_spread(hashes, offsets, _FEWEST)
     sizes, frame_sizes = np.diff(offsets), np.diff(np.searchsorted(np.flatnonzero(frequent), offsets))
     framed = (frame_sizes >= _SMALLEST_FRAME) & (frame_sizes >= _FRAME_SHARE * sizes)
@@ -173,6 +173,19 @@ def _pair_frames(profiles: Profiles, rows: _Rows, sample: int) -> tuple[_Rows, _
     alike = jaccard >= _LEVELS[0]
     which = rows[framed]
     return which[candidates.a[alike]], which[candidates.b[alike]], jaccard[alike]
+
+
+def _sample_hashes(profiles: Profiles, rows: _Rows, sample: int) -> tuple[_Hashes, _Rows]:
+    """The shingles of some rows, or one in `sample` of them, and the offsets of the rows among them."""
+    parts, counts = [np.empty(0, np.uint32)], [np.empty(0, np.int64)]
+    sizes = np.diff(profiles.offsets)
+    for low in range(0, len(rows), _ROWS_TOGETHER):
+        some = rows[low : low + _ROWS_TOGETHER]
+        hashes, offsets = take_rows(profiles.hashes, profiles.offsets, some), chain_sizes(sizes[some])
+        sampled = np.flatnonzero(hashes & np.uint32(sample - 1) == 0)
+        parts.append(hashes[sampled])
+        counts.append(np.diff(np.searchsorted(sampled, offsets)))
+    return np.concatenate(parts), chain_sizes(np.concatenate(counts))
 
 
 def _spell(text: str) -> str:

@@ -14,9 +14,10 @@ five words share a copied line, not a fact that both found out.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from types import ModuleType
 
 import numpy as np
@@ -98,10 +99,9 @@ class TermProfiler:
         self._columns = Columns()
         self._batches = Batches(extract_terms, self._take)
 
-    def extend(self, texts: Iterable[str | bytes]) -> None:
+    def extend(self, texts: Sequence[str | bytes]) -> None:
         """Take texts, str or UTF-8; the row of each is the number of texts taken before."""
-        for text in texts:
-            self._batches.add(text)
+        self._batches.extend(texts)
 
     def finish(self) -> Terms:
         """The terms of all texts taken."""
@@ -208,45 +208,58 @@ def _read_numbers(text: str) -> str:
     return _NUMBER_UNIT.sub(r"\g<0> ", _NUMBER_SEPARATOR.sub("_", text))
 
 
-def spell_terms(text: str, hashes: Iterable[int]) -> dict[int, str]:
-    """The words of a text that have these term hashes, as it spells them.
+def spell_terms(texts: Sequence[str], hashes: Sequence[Collection[int]]) -> list[dict[int, str]]:
+    """The words of each text that have the term hashes asked for of it, as it spells them.
 
-    >>> sorted(spell_terms("In Velsing 9,400 came.", extract_terms(["9,400 velsing"]).terms.tolist()).values())
+    >>> [spelled] = spell_terms(["In Velsing 9,400 came."], [extract_terms(["9,400 velsing"]).terms.tolist()])
+    >>> sorted(spelled.values())
     ['9,400', 'Velsing']
     """
-    wanted = set(hashes)
-    spelled = _spell_words(list(dict.fromkeys(_find_words(text, wanted))), wanted)
-    # Nearly always all are found by then.
-    for find in (_strip_pieces, _SIGN_PAIR.findall):
-        if wanted := wanted.difference(spelled):
-            spelled |= _spell_words(list(dict.fromkeys(find(text))), wanted)
+    spelled: list[dict[int, str]] = [{} for _ in texts]
+    # Nearly always all are found by the first way.
+    for find in (_find_words, _strip_pieces, _pair_signs):
+        wanted = [set(some).difference(known) for some, known in zip(hashes, spelled, strict=True)]
+        at = [number for number, some in enumerate(wanted) if some]
+        missing = [wanted[number] for number in at]
+        words = [list(dict.fromkeys(found)) for found in find([texts[number] for number in at], missing)]
+        for number, found in zip(at, _spell_words(words, missing), strict=True):
+            spelled[number] |= found
     return spelled
 
 
-def _find_words(text: str, wanted: Collection[int]) -> list[str]:
-    """The words of a text; of those that have none of these term hashes the compiled kernel leaves most out."""
+def _find_words(texts: Sequence[str], wanted: Sequence[Collection[int]]) -> list[list[str]]:
+    """The words of each text; of those that have none of its term hashes the compiled kernel leaves most out."""
     kernel = compiled_kernel()
-    if kernel:
-        blocks = np.flatnonzero(np.frombuffer(kernel.blocks((text,)), np.uint8)).tolist()
-        kinds = {block: _describe_characters(block) for block in (0, *blocks)}
-        words: list[str] | None = kernel.sieve_words(text, np.fromiter(wanted, np.uint32), kinds)
-        if words is not None:
-            return words
-    return _SPELLED.findall(text)
+    if not kernel:
+        return [_SPELLED.findall(text) for text in texts]
+    blocks = np.flatnonzero(np.frombuffer(kernel.blocks(tuple(texts)), np.uint8)).tolist()
+    kinds = {block: _describe_characters(block) for block in (0, *blocks)}
+    sieved = (kernel.sieve_words(text, np.fromiter(some, np.uint32), kinds) for text, some in zip(texts, wanted, strict=True))
+    return [_SPELLED.findall(text) if words is None else words for text, words in zip(texts, sieved, strict=True)]
 
 
-def _strip_pieces(text: str) -> list[str]:
-    return [piece.strip(_PUNCTUATION) for piece in text.split()]
+def _strip_pieces(texts: Sequence[str], wanted: Sequence[Collection[int]]) -> list[list[str]]:
+    return [[piece.strip(_PUNCTUATION) for piece in text.split()] for text in texts]
 
 
-def _spell_words(words: Sequence[str], wanted: Collection[int]) -> dict[int, str]:
-    """The first of the words that has each of these term hashes, by hash."""
+def _pair_signs(texts: Sequence[str], wanted: Sequence[Collection[int]]) -> list[list[str]]:
+    return [_SIGN_PAIR.findall(text) for text in texts]
+
+
+def _spell_words(lists: Sequence[Sequence[str]], wanted: Sequence[Collection[int]]) -> list[dict[int, str]]:
+    """The first word of each list that has each of the term hashes wanted of it, by hash."""
+    words = list(chain.from_iterable(lists))
     tokens = tokenize(_read_numbers("\n".join(words)).split("\n") if words else [])
     terms, useful = hash_terms(tokens)
     rows = np.flatnonzero(tokens.counts())
     firsts = tokens.documents[rows]
-    found = np.flatnonzero(useful[firsts] & np.isin(terms[firsts], np.fromiter(wanted, np.uint32)))
-    return {int(terms[firsts[place]]): words[rows[place]] for place in found[::-1].tolist()}
+    owners = np.repeat(np.arange(len(lists)), list(map(len, lists)))[rows]
+    asked = np.repeat(np.arange(len(lists)), list(map(len, wanted))) << 32 | np.fromiter(chain.from_iterable(wanted), np.int64)
+    found = np.flatnonzero(useful[firsts] & np.isin(owners << 32 | terms[firsts], asked))
+    spelled: list[dict[int, str]] = [{} for _ in lists]
+    for place in found[::-1].tolist():
+        spelled[owners[place]][int(terms[firsts[place]])] = words[rows[place]]
+    return spelled
 
 
 def hash_terms(tokens: Tokens) -> tuple[_Words, _Flags]:

@@ -15,12 +15,15 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from dedupe.detect.batches import share_out
 from dedupe.kernel import compiled_kernel
 
 # Hashes merged at once: few enough for the second-level cache.
 _BLOCK = 65536
 # From this ratio of sizes on, looking up the smaller set is faster than merging both.
 _UNEVEN = 32
+# Pairs that are worth a thread.
+PAIRS_TOGETHER = 8192
 
 _Hashes = npt.NDArray[np.uint32]
 _Rows = npt.NDArray[np.int64]
@@ -82,7 +85,12 @@ def count_both(hashes: _Hashes, offsets: _Rows, a: _Rows, b: _Rows, left_out: Le
         return shared, shared if left_out is None else _count_plainly(hashes, offsets, a, b, left_out)
     shared, own = np.empty((2, len(a)), np.int64)
     table, omitted = (left_out.table, left_out.hashes) if left_out else (b"", b"")
-    kernel.count_shared(hashes, offsets, np.ascontiguousarray(a), np.ascontiguousarray(b), table, omitted, shared, own)
+    a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
+
+    def count(part: slice) -> None:
+        kernel.count_shared(hashes, offsets, a[part], b[part], table, omitted, shared[part], own[part])
+
+    share_out(count, len(a), PAIRS_TOGETHER)
     return shared, own
 
 

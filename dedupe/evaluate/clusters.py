@@ -10,10 +10,10 @@ from math import comb
 from pathlib import Path
 from typing import Any
 
-from dedupe.emit import CLUSTERS
 from dedupe.errors import UsageError
 from dedupe.evaluate.describe import columns, share
 from dedupe.evaluate.truth import TruthMember, read_truth_clusters
+from dedupe.findings import CLUSTERS
 from dedupe.model import LINKING_KINDS
 
 

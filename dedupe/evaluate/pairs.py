@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dedupe.emit import PAIRS
 from dedupe.errors import UsageError
 from dedupe.evaluate.describe import columns, share
 from dedupe.evaluate.truth import TruthPair, read_truth_pairs
+from dedupe.findings import PAIRS
 
 # Words of the longest shared passage from which a band of lengths begins; below the first is the rest.
 LENGTHS = (20, 40, 80, 160, 320)

@@ -41,16 +41,20 @@ _Words = tuple[int, ...]
 
 
 class Guess(NamedTuple):
-    """That `original` stood at [start, end), as the rule or row of synonyms `name` knows; the gain is in nats."""
+    """That `original` stood at [start, end), as the rule or row of synonyms `name` knows.
+
+    In nats: the gain, and the price of the swap, by how much a spinner is less likely to write the form than to keep it.
+    """
 
     start: int
     end: int
     original: str
     name: str
     gain: float
+    price: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Original:
     """One thing that a form may have been: its wording, its words for the trigrams, and what the swap costs."""
 
@@ -95,7 +99,7 @@ class Context:
         self._keep = _nats(-math.log(1 - settings.swapped))
         self._sentence = trigrams.number(START), trigrams.number(END)
         self._pairs = _weigh_pairs(forms, synonyms)
-        self._swapped = settings.swapped
+        self._settings = settings
         self._total: dict[str, int] = defaultdict(lambda: _OTHERS)
         for found in self._pairs.values():
             for original, (weight, _) in found.items():
@@ -106,8 +110,16 @@ class Context:
             self._longest[first] = max(self._longest.get(first, 0), 1 + len(others))
         self._originals = lru_cache(1 << 12)(self._price)
 
+    def least_gain(self, *, assumed: bool) -> float:
+        """The gain, in nats, from which a guess is to be trusted. `assumed`: the user says that the text is spun."""
+        return self._settings.assume if assumed else self._settings.auto
+
     def guess(self, paragraph: str, written: Sequence[Span], closed: list[Range], least: float) -> list[Guess]:
-        """The guesses with a gain of `least` nats or more in a paragraph, disjoint, sorted by start.
+        """The guesses with a gain of `least` nats or more in a paragraph, disjoint, sorted by start; see `weigh`."""
+        return choose_guesses(guess for guess in self.weigh(paragraph, written, closed) if guess.gain >= least)
+
+    def weigh(self, paragraph: str, written: Sequence[Span], closed: list[Range]) -> list[Guess]:
+        """All that the forms of a paragraph may have been, whatever the gain.
 
         `written`: what is changed in it anyway, sorted; its words are read as changed. Nothing is guessed in the `closed`
         ranges, sorted and disjoint, nor of a word with inner capitals.
@@ -119,16 +131,18 @@ class Context:
         found = []
         for (start, stop), originals in best.items():
             if None not in (costs := [kept[place] for place in range(start, stop)]):
-                cost, wording, name = min(originals)
-                gain = (max(costs) - cost) / _NAT  # type: ignore[type-var, operator]  # None is ruled out
-                if gain >= least:
-                    found.append(Guess(tokens[start].start, tokens[stop - 1].end, wording, name, gain))
-        return _disjoint(found)
+                keep = max(costs)  # type: ignore[type-var]  # None is ruled out
+                for original, cost in originals.items():
+                    gain, price = (keep - cost) / _NAT, (original.cost - self._keep) / _NAT  # type: ignore[operator]
+                    found.append(Guess(tokens[start].start, tokens[stop - 1].end, original.wording, original.name, gain, price))
+        return found
 
     def _price(self, form: str) -> list[_Original]:
         """The likeliest originals of a form, with what the swap costs: the likelier this form for an original, the less."""
         originals = [
-            _Original(original, name, self._words(original), _nats(-math.log(self._swapped * weight / self._total[original])))
+            _Original(
+                original, name, self._words(original), _nats(-math.log(self._settings.swapped * weight / self._total[original]))
+            )
             for original, (weight, name) in self._pairs[form].items()
         ]
         return sorted(originals, key=lambda original: (original.cost, original.wording))[:_ORIGINALS]
@@ -179,8 +193,8 @@ class Context:
                 for original in self._originals(form):
                     yield _Edge(stop, original.words, original.cost, original)
 
-    def _search(self, edges: Sequence[Sequence[_Edge]]) -> tuple[list[int | None], dict[Range, list[tuple[int, str, str]]]]:
-        """What the best path costs that keeps a token, for each token, and the best one with an original, for each stretch."""
+    def _search(self, edges: Sequence[Sequence[_Edge]]) -> tuple[list[int | None], dict[Range, dict[_Original, int]]]:
+        """What the best path costs that keeps a token, for each token, and with each original, for each stretch."""
         ahead: list[dict[_State, int]] = [{} for _ in range(len(edges) + 1)]
         ahead[0][self._sentence[0], NO_WORD] = 0
         steps: list[list[tuple[_State, _State, int, _Edge]]] = []
@@ -198,7 +212,7 @@ class Context:
                         ahead[edge.stop][after] = cost + step
         behind: list[dict[_State, int]] = [{} for _ in edges] + [dict.fromkeys(ahead[-1], 0)]
         kept: list[int | None] = [None] * len(edges)
-        best: dict[Range, dict[tuple[str, str], int]] = defaultdict(dict)
+        best: dict[Range, dict[_Original, int]] = defaultdict(dict)
         for place in range(len(edges) - 1, -1, -1):
             for state, after, step, edge in steps[place]:
                 if after not in behind[edge.stop]:
@@ -211,9 +225,9 @@ class Context:
                     known = kept[place]
                     kept[place] = whole if known is None else min(known, whole)
                 else:
-                    found, key = best[place, edge.stop], (edge.original.wording, edge.original.name)
-                    found[key] = min(found.get(key, whole), whole)
-        return kept, {stretch: [(cost, *key) for key, cost in found.items()] for stretch, found in best.items()}
+                    found = best[place, edge.stop]
+                    found[edge.original] = min(found.get(edge.original, whole), whole)
+        return kept, best
 
     def _follow(self, state: _State, edge: _Edge) -> tuple[_State, int]:
         """The state after an edge, and what the edge costs."""
@@ -252,8 +266,8 @@ def _weigh_pairs(forms: Iterable[Form], synonyms: Iterable[tuple[str, str, int, 
     return pairs
 
 
-def _disjoint(guesses: Iterable[Guess]) -> list[Guess]:
-    """Of guesses that overlap the one with the most gain."""
+def choose_guesses(guesses: Iterable[Guess]) -> list[Guess]:
+    """Of guesses that overlap the one with the most gain; sorted by start."""
     chosen: list[Guess] = []
     taken: set[int] = set()
     for guess in sorted(guesses, key=lambda guess: (-guess.gain, guess.start, guess.end, guess.original)):

@@ -31,6 +31,7 @@ from dedupe.repair.grammar import (
 )
 from dedupe.repair.match import Form, Hit
 from dedupe.repair.neighbours import BORDER, Neighbourhood
+from dedupe.repair.opinion import Opinion
 from dedupe.repair.reading import Reading, Sign
 from dedupe.repair.resolve import Proposal, resolve
 from dedupe.repair.spans import Range, overlapping
@@ -182,11 +183,10 @@ class Proposer:
         return self._fit(reading, Proposal(hit.start, hit.end, after, (rule.id,), tier, contextual, evidence, observed), place)
 
     def propose_guesses(
-        self, reading: Reading, context: Context, verdicts: Mapping[Range, Verdict], settled: Sequence[Proposal]
+        self, reading: Reading, context: Context | Opinion, verdicts: Mapping[Range, Verdict], settled: Sequence[Proposal]
     ) -> Iterator[Proposal]:
         """What the sentences of the spun paragraphs tell of known forms that the `settled` proposals leave as they stand."""
-        weights = self.lexicon.context
-        least = weights.assume if self.settings.spin == "assume" else weights.auto
+        least = context.least_gain(assumed=self.settings.spin == "assume")
         made = [proposal for proposal in settled if proposal.tier in AUTOMATIC_TIERS]
         starts, ends = [proposal.start for proposal in made], [end for _, end in reading.closed]
         for start, end in (bounds for bounds, verdict in verdicts.items() if verdict == "spun"):

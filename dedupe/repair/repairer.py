@@ -34,6 +34,7 @@ from dedupe.repair.grammar import article_before, fitting_article
 from dedupe.repair.layout import clean_residue
 from dedupe.repair.match import FormIndex, Hit, expand_rules
 from dedupe.repair.neighbours import PatternParser
+from dedupe.repair.opinion import Opinion
 from dedupe.repair.propose import IfSpun, Proposer
 from dedupe.repair.reading import Reading, Sign, judge_document, judge_paragraphs
 from dedupe.repair.resolve import Proposal, refuse_doubled, resolve
@@ -42,6 +43,7 @@ from dedupe.repair.shape import Shapes, find_shapes
 from dedupe.repair.spans import Range, compile_allowed, find_paragraphs, overlapping
 from dedupe.repair.synonyms import expand_rows
 from dedupe.text.edits import Span, apply_spans
+from dedupe.text.language_model import find_model, load_model
 from dedupe.text.lexicon import SYNONYMS, Lexicon, builtin_rules, load_trigrams
 from dedupe.text.spelling import Spellings
 
@@ -80,6 +82,7 @@ class Repairer:
     def __init__(self, lexicon: Lexicon, settings: RepairSettings, parser: PatternParser | None = None) -> None:
         self.lexicon, self.settings = lexicon, settings
         self.skipped: dict[str, int] = {}
+        self._model = find_model(settings.model) if settings.model else None
         self._allowed = compile_allowed(lexicon.allow)
         self._spellings = Spellings(lexicon.spelling)
         self._forms = expand_rules(lexicon, parser)
@@ -180,14 +183,15 @@ class Repairer:
         return FormIndex(form for form in self._forms if form.rule.rule.tier == "safe")
 
     @cached_property
-    def _context(self) -> Context | None:
+    def _context(self) -> Context | Opinion | None:
         """What weighs sentences, if that is asked for and the language has trigrams. Only spun texts need it."""
         trigrams = load_trigrams(self.settings.language) if self.settings.context else None
         if trigrams is None:
             return None
         # a user's rule acts as it says, and nowhere else
         forms = (form for form in self._forms if form.rule.rule.origin.startswith(str(builtin_rules())))
-        return Context(trigrams, self.lexicon.context, forms, self._speak())
+        context = Context(trigrams, self.lexicon.context, forms, self._speak())
+        return Opinion(context, load_model(self._model), self.lexicon.context) if self._model else context
 
     def _speak(self) -> Iterator[tuple[str, str, int, str]]:
         """The (spun form, original, rank, name) of the synonyms that are not switched off."""

@@ -75,9 +75,9 @@ def regroup(clustering: Clustering, pairs: Iterable[Pair], grouping: Grouping, m
 
     `pairs` are the verified ones of the run. Where decisions exclude each other, two articles stay apart.
     """
-    versions = {(pair.a, pair.b): pair for pair in pairs if pair.kind not in LINKING_KINDS}
     if not grouping.articles:
         return clustering
+    versions = {(pair.a, pair.b): pair for pair in pairs if pair.kind not in LINKING_KINDS}
     homes: _Homes = {}
     for cluster in clustering.clusters:
         homes |= _separate(cluster, versions, clustering.links, grouping.apart)

@@ -57,6 +57,8 @@ class ContextSettings:
     neighbours: float
     auto: float
     assume: float
+    model_auto: float
+    model_assume: float
 
 
 @dataclass(frozen=True)

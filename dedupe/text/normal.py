@@ -30,6 +30,9 @@ LONGEST_WORD = 128
 _SEPARATOR, _WORD, _UNSPACED = 0, 1, 2
 _SPACE, _NEWLINE = 0x20, 0x0A
 _LAST_CLASS, _REORDERS, _COMPOSES, _TAKES_MARKS = 0xFF, 0x100, 0x200, 0x400  # as in the compiled kernel
+_NOT_TOLD = 2  # as in the compiled kernel
+# Latin letters and punctuation: what most texts hold, and no others.
+_COMMON_BLOCKS = (0x00, 0x20)
 # Letters to Unicode, apostrophes to who writes them.
 _APOSTROPHE_LETTERS = "\N{MODIFIER LETTER TURNED COMMA}\N{MODIFIER LETTER APOSTROPHE}"
 # Default-ignorable marks and letters; the format characters (category Cf) are found by their category.
@@ -146,9 +149,15 @@ def prepare_texts(
 
 def find_combining(kernel: ModuleType, texts: tuple[str | bytes, ...]) -> tuple[_Places, dict[int, bytes]]:
     """Which texts hold characters that combine with their neighbours: int64; and the forms of all characters for the kernel."""
-    blocks = np.flatnonzero(np.frombuffer(kernel.blocks(texts), np.uint8)).tolist()
-    forms = {block: _block_forms(block) for block in blocks}
-    return np.flatnonzero(np.frombuffer(kernel.combining(texts, forms), np.uint8)), forms
+    forms = {block: _block_forms(block) for block in _COMMON_BLOCKS}
+    combine = np.frombuffer(kernel.combining(texts, forms), np.uint8)
+    if len(at := np.flatnonzero(combine == _NOT_TOLD)):
+        others = tuple(texts[number] for number in at.tolist())
+        blocks = np.flatnonzero(np.frombuffer(kernel.blocks(others), np.uint8)).tolist()
+        forms |= {block: _block_forms(block) for block in blocks}
+        combine = combine.copy()
+        combine[at] = np.frombuffer(kernel.combining(others, forms), np.uint8)
+    return np.flatnonzero(combine), forms
 
 
 def fold_texts(texts: Sequence[str]) -> list[bytearray]:
