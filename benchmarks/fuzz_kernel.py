@@ -105,6 +105,7 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
     from dedupe.detect.terms import extract_terms, spell_terms
     from dedupe.detect.verify import count_both
     from dedupe.repair.endings import find_truncated
+    from dedupe.repair.outline import find_outline
     from dedupe.repair.shape import find_shapes
     from dedupe.repair.sieve import Sieve
     from dedupe.repair.variants import flag_variants
@@ -156,6 +157,7 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             results[-1].append(_find_repeated(profiles.hashes, 1).hashes)
             results[-1] += [sorted(sieve.find_possible(text)) for text in texts]
             results[-1] += [list(flag_variants(text, "text")) for text in texts]
+            results[-1] += [find_outline(text) for text in texts]
             assert all(find_shapes(text) >= 0 for text in texts)
         if not all(np.array_equal(fast, slow) for fast, slow in zip(*results, strict=True)):
             raise SystemExit(f"the kernel differs from NumPy for {texts!r}")
@@ -169,7 +171,9 @@ def fuzz(kernel: Any, seconds: float, seed: int) -> int:
             "despin",
             "file_words",
             "find_forms",
+            "weigh_forms",
             "shapes",
+            "outline",
             "spellings",
             "tokenize",
             "combining",
@@ -256,7 +260,8 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
     if name == "count_words":
         return [chooser.choice((make_text(chooser), b"bytes", 7))]
     kinds = {"winnow": "aaanaa", "band_keys": "annnna", "despin": "a" * 12, "count_shared": "a" * 8, "sign": "a" * 5}
-    kinds |= {"file_words": "taaa", "find_forms": "tn" + "a" * 9, "shapes": "taaann", "spellings": "taa"}
+    kinds |= {"file_words": "taaa", "find_forms": "tn" + "a" * 9, "shapes": "taaatnn", "spellings": "taa"}
+    kinds |= {"weigh_forms": "aaan", "outline": "t"}
     kinds |= {"gather": "a", "pair_up": "aaa", "count_equal": "aannaaa", "shingle": "aaaanaa"}
     kinds |= {"take_rows": "anaaa", "spread": "aana", "encode": "aa", "digest": "aaaa", "sign_classes": "a" * 5}
     kinds |= {"weigh_texts": "a" * 9, "compare_terms": "a" * 9, "find_evidence": "a" * 11}
@@ -266,7 +271,7 @@ def break_arguments(name: str, chooser: random.Random) -> list[Any]:
     kinds |= {"count_despun": "a" * 6, "align": "aaaann", "count_marked": "a" * 5, "frequent": "annn"}
     if name in {"count_shared", "count_despun", "align", "count_marked"} and chooser.randrange(4):
         return break_row_arguments(name, random_bytes)
-    if name in {"find_forms", "shapes", "spellings"} and chooser.randrange(8):
+    if name in {"find_forms", "weigh_forms", "shapes", "outline", "spellings"} and chooser.randrange(8):
         return break_text_arguments(name, chooser, random_bytes)
     make = {"a": array, "n": number, "t": lambda: random_bytes.bytes(chooser.randrange(40))}
     return [make[kind]() for kind in kinds.get(name, "aaaa")]
@@ -338,7 +343,12 @@ def break_text_arguments(name: str, chooser: random.Random, random_bytes: Any) -
         return random_bytes.integers(0, top, size).astype(kind)
 
     if name == "shapes":
-        return [text, numbers(np.uint8, 256, 256), numbers(np.uint32, 4096, 2**32), numbers(np.uint16, 0x2101, 2**16), 1, 2]
+        tables = [numbers(np.uint8, 256, 256), numbers(np.uint32, 4096, 2**32), numbers(np.uint16, 0x2101, 2**16)]
+        return [text + b" ab ab ", *tables, chooser.choice((b"", b" ", b" ab cd ", raw)), 1, 2]
+    if name == "outline":
+        return [raw.replace(b"a", b"\n") + text]
+    if name == "weigh_forms":
+        return [numbers(np.int32, 9, chooser.choice((4, 5))), random_bytes.random(4), numbers(np.uint8, 4, 2), 0.5]
     if name == "spellings":
         return [text, numbers(np.uint8, 0x2100, 2), random_bytes.bytes(3 * chooser.randrange(4))]
     keys, forms = chooser.randint(1, 4), chooser.randint(0, 4)

@@ -113,6 +113,7 @@ class Emission:
         self.notes, self.corpus = list(notes), corpus_name(format)
         self.canonical_of = {m: c.canonical for c in clustering.clusters for m in c.members if m != c.canonical}
         self.verdicts, self.tiers, self.rules = Counter[str](), Counter[str](), Counter[str]()
+        self.made = 0
         self.sources, self.removed = Counter[str](), Counter[str]()
         self.known_edits: set[str] = set()
         self.known_articles = {id for pair in pairs for id in (pair.a, pair.b)}  # and those that decisions name
@@ -125,7 +126,9 @@ class Emission:
         made_ids = {(e.field, e.start, e.end) for e in made}
         views = [_view(article, edit, (edit.field, edit.start, edit.end) in made_ids) for edit in repair.edits]
         for view in views:
-            self.tiers[view.edit.tier] += 1
+            self.made += view.made
+            if view.made == view.edit.automatic:  # else a person decided against the tier
+                self.tiers[view.edit.tier] += 1
             self.rules.update(view.edit.rules[:1])
             self.report.add_edit(view)
         if repair.verdict != "clean" or repair.flags:
@@ -216,6 +219,7 @@ def summarize(counts: Mapping[str, int], emission: Emission, ledger: Ledger) -> 
         clusters=len(emission.clustering.clusters),
         linked=dict(sorted(Counter(cluster.kind for cluster in emission.clustering.linked).items())),
         verdicts=dict(sorted(emission.verdicts.items())),
+        made=emission.made,
         edits=dict(sorted(emission.tiers.items())),
         rules=dict(sorted(emission.rules.items(), key=lambda item: (-item[1], item[0]))),
         emptied=emptied if len(emission.sources) > 1 else {},

@@ -7,7 +7,9 @@ against; each function that has a compiled twin asks here, and its docstring and
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 
 def _load() -> ModuleType | None:
@@ -23,6 +25,14 @@ _COMPILED = _load()
 def compiled_kernel() -> ModuleType | None:
     """The compiled functions, None where there are none."""
     return _COMPILED
+
+
+def read_text(function: Callable[..., Any], text: str, *arguments: Any) -> Any:
+    """What a compiled function makes of a text and further arguments: of its UTF-8, which Python makes once and keeps."""
+    try:
+        return function(text, *arguments)
+    except UnicodeEncodeError:  # a lone surrogate
+        return function(text.encode("utf-8", "surrogatepass"), *arguments)
 
 
 def kernel_name() -> str:

@@ -13,6 +13,7 @@ from conftest import REPAIRED, SPUN, Cli
 from dedupe import Decision, InputError, Settings, UsageError, append_decision, apply_decisions, run, undo
 from dedupe.config import EmitSettings
 from dedupe.review.ledger import FILE_NAME
+from dedupe.review.summary import describe_summary
 
 Tree = Callable[[Path], dict[str, bytes]]
 Lines = Callable[[Path], list[dict[str, Any]]]
@@ -68,6 +69,17 @@ def test_rejecting_every_edit_of_an_article_leaves_it_as_it_was(finished: Path, 
     summary = apply_decisions(finished)
     assert canonical_texts(finished)["spun"] == SPUN
     assert (summary.counts["repaired"], summary.counts["kept"]) == (0, 3)
+
+
+@pytest.mark.parametrize(("rule", "verdict"), [("my.drone", "reject"), ("my.extra", "accept")])
+def test_the_summary_counts_the_edits_that_were_made(finished: Path, read_lines: Lines, rule: str, verdict: str) -> None:
+    before = apply_decisions(finished)
+    decide(finished, f"rule:{rule}", verdict)
+    after = apply_decisions(finished)
+    assert after.made == sum(line["made"] for line in read_lines(finished / "edits.jsonl"))
+    assert (after.made > before.made, after.made < before.made) == (verdict == "accept", verdict == "reject")
+    assert after.edits.get("ask", 0) == before.edits["ask"] - (verdict == "accept")
+    assert f"changed by {after.made} edits" in describe_summary(after, "out")
 
 
 def test_a_reverted_decision_leaves_no_trace(finished: Path, read_tree: Tree) -> None:

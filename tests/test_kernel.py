@@ -23,7 +23,9 @@ from dedupe.detect.templates import _count_shared
 from dedupe.detect.terms import extract_terms, spell_terms
 from dedupe.repair.encoding import _fix_line, fix_encoding
 from dedupe.repair.endings import find_truncated
+from dedupe.repair.glance import Glance
 from dedupe.repair.layout import clean_residue, read_layout
+from dedupe.repair.outline import find_outline
 from dedupe.repair.shape import MOJIBAKE, find_shapes
 from dedupe.repair.sieve import Sieve
 from dedupe.repair.slips import find_slips
@@ -503,7 +505,10 @@ def test_lines_of_any_bytes_are_read_or_left(chunk: bytes, limit: int, names: tu
         ("tokenize", (("é",), {0: b"short"})),
         ("file_words", (b"a\nb", np.zeros(2, np.uint64), np.zeros(4, np.uint32), np.zeros(1, np.uint8))),
         ("file_words", (b"a", np.zeros(2, np.uint64), np.zeros(4, np.uint32), np.zeros(3, np.uint8))),
-        ("shapes", (b"a", bytes(256), np.zeros(4096, np.uint32), np.zeros(9, np.uint16), 1, 2)),
+        ("shapes", (b"a", bytes(256), np.zeros(4096, np.uint32), np.zeros(9, np.uint16), b" the ", 1, 2)),
+        ("weigh_forms", (np.zeros(1, np.int32), np.zeros(2), bytes(1), 1.0)),
+        ("weigh_forms", (np.array([2], np.int32), np.zeros(2), bytes(2), 1.0)),
+        ("weigh_forms", (np.array([-1], np.int32), np.zeros(2), bytes(2), 1.0)),
         ("spellings", (b"a", bytes(9), b"")),
         (
             "shingle",
@@ -585,6 +590,45 @@ def test_the_forms_are_the_same_beside_every_character() -> None:
             fast = sorted(sieve.find_possible(text))
             with without_kernel():
                 assert fast == sorted(sieve.find_possible(text)), hex(start)
+
+
+LINES = st.text("ab .“–’\n\n\t\x0b\x1c\x85\xa0\u1680\u2003\u2028\u205f\u3000é東\U0001f600\ud800", max_size=60)
+
+
+@compiled
+@given(LINES | TEXT)
+@settings(max_examples=1500, deadline=None)
+def test_outlines_are_the_same(text: str) -> None:
+    fast = find_outline(text)
+    with without_kernel():
+        assert fast == find_outline(text)
+
+
+@compiled
+def test_outlines_are_the_same_around_every_character() -> None:
+    for start in range(0, 0x110000, 0x100):
+        parts = [f"a{chr(code)}b {chr(code)}\n{chr(code)}c{chr(code)}" for code in range(start, start + 0x100)]
+        text = "\n".join(parts)
+        fast = find_outline(text)
+        with without_kernel():
+            assert fast == find_outline(text)
+
+
+@compiled
+@given(st.lists(st.integers(0, 3), max_size=9), st.floats(-2, 2))
+def test_forms_weigh_the_same(numbers: list[int], least: float) -> None:
+    glance = Glance([], {"said": -1.0, "year": -0.5, "mentioned": 1.5, "gross sales": 2.0})
+    array = np.array(numbers, np.int32)
+    fast = glance.weigh(array, least)
+    with without_kernel():
+        slow = glance.weigh(array, least)
+    assert (fast.strong, fast.may_be_safe) == (slow.strong, slow.may_be_safe)
+    assert fast.odds == pytest.approx(slow.odds)
+
+
+def test_a_form_is_found_from_the_beginning_of_a_word_on_only() -> None:
+    text = "bathe place of york times, new york, place of"
+    assert "the place of" not in Sieve(["the place of"]).find_possible(f"{text}: the place")
 
 
 DEFECTS = [

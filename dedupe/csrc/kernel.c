@@ -30,6 +30,7 @@
 #include "endings.h"
 #include "sieve.h"
 #include "shapes.h"
+#include "outline.h"
 #include "variants.h"
 #include "templates.h"
 #include "lines.h"
@@ -71,7 +72,9 @@ static PyMethodDef methods[] = {
     {"may_end_in", may_end_in, METH_VARARGS, may_end_in_doc},
     {"file_words", file_words, METH_VARARGS, file_words_doc},
     {"find_forms", find_forms, METH_VARARGS, find_forms_doc},
+    {"weigh_forms", weigh_forms, METH_VARARGS, weigh_forms_doc},
     {"shapes", shapes, METH_VARARGS, shapes_doc},
+    {"outline", outline, METH_VARARGS, outline_doc},
     {"spellings", spellings, METH_VARARGS, spellings_doc},
     {"read_lines", read_lines, METH_VARARGS, read_lines_doc},
     {NULL, NULL, 0, NULL},

@@ -22,23 +22,32 @@ static inline int is_repeated(const uint8_t *text, Py_ssize_t end, LastWord *wor
     return repeated;
 }
 
-PyDoc_STRVAR(shapes_doc, "shapes(text, classes, table, marks, doubled, neighbours): the bits, all together, of what a text holds.\n\n"
+/* Whether a word is among others, all of them between spaces. */
+static int is_among(const uint8_t *words, Py_ssize_t size, const uint8_t *word, Py_ssize_t length)
+{
+    for (Py_ssize_t at = 1; at + length < size; at++)
+        if (words[at - 1] == ' ' && words[at + length] == ' ' && !memcmp(words + at, word, (size_t)length))
+            return 1;
+    return 0;
+}
+
+PyDoc_STRVAR(shapes_doc, "shapes(text, classes, table, marks, twice, doubled, neighbours): the bits, all together, of what a text holds.\n\n"
                          "classes: uint8, 256 of them below 16; table: uint32, 4096 of them, by the classes of three bytes in a row.\n"
                          "marks: uint16, by code point below 0x2100, and one for all others; 0x8000 marks what is sound and is no bit.\n"
-                         "doubled: the bit of a word that stands twice; neighbours: of two characters beyond ASCII of which one is not sound.");
+                         "twice: words between spaces; doubled: the bit of one of them that stands twice; neighbours: of two characters beyond ASCII of which one is not sound.");
 
 static PyObject *shapes(PyObject *module, PyObject *args)
 {
-    Py_buffer v[4] = {{0}};
+    Py_buffer v[5] = {{0}};
     unsigned int doubled, neighbours;
-    if (!PyArg_ParseTuple(args, "y*y*y*y*II", &v[0], &v[1], &v[2], &v[3], &doubled, &neighbours))
+    if (!PyArg_ParseTuple(args, "s*y*y*y*y*II", &v[0], &v[1], &v[2], &v[3], &v[4], &doubled, &neighbours))
         return NULL;
     const uint8_t *text = v[0].buf, *classes = v[1].buf;
     const uint32_t *table = v[2].buf;
     const uint16_t *marks = v[3].buf;
     const Py_ssize_t size = v[0].len;
     if (v[1].len != 256 || COUNT(v[2], uint32_t) != 4096 || COUNT(v[3], uint16_t) != MARKED + 1)
-        return finish(v, 4, 0, BAD_SIZES);
+        return finish(v, 5, 0, BAD_SIZES);
     uint32_t place = 0, bits = 0;
     Py_BEGIN_ALLOW_THREADS
     LastWord word = {0, 0};
@@ -50,7 +59,7 @@ static PyObject *shapes(PyObject *module, PyObject *args)
         if (byte < 0x80) {
             bits |= marks[byte];
             before = 0;
-            if (byte == ' ' && is_repeated(text, i, &word))
+            if (byte == ' ' && is_repeated(text, i, &word) && is_among(v[4].buf, v[4].len, text + i - word.size, word.size))
                 bits |= doubled;
         } else if (byte >= 0xC0 && size - i >= (byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4)) {
             int length;
@@ -62,5 +71,5 @@ static PyObject *shapes(PyObject *module, PyObject *args)
         }
     }
     Py_END_ALLOW_THREADS
-    return finish(v, 4, bits & ~SOUND, NULL);
+    return finish(v, 5, bits & ~SOUND, NULL);
 }

@@ -34,12 +34,16 @@ typedef struct {
 
 static inline uint64_t bit_of(uint64_t key, uint64_t last_bit) { return key >> 32 & last_bit; }
 
+/* Whether a key may be filed: what the filter says. */
+static inline int may_be_filed(const Keys *filed, uint64_t key)
+{
+    uint64_t bit = bit_of(key, filed->last_bit);
+    return filed->filter[bit >> 3] >> (bit & 7) & 1;
+}
+
 /* The number of a key, -1 if there is none. */
 static inline int64_t find_key(const Keys *filed, uint64_t key)
 {
-    uint64_t bit = bit_of(key, filed->last_bit);
-    if (!(filed->filter[bit >> 3] >> (bit & 7) & 1))
-        return -1;
     uint64_t slot = key & filed->last;
     for (uint64_t tried = 0; tried <= filed->last; tried++) {
         uint32_t entry = filed->slots[slot];
@@ -157,20 +161,58 @@ static inline const char *take_key(const Forms *forms, Finds *finds, uint64_t ha
     return NULL;
 }
 
-static int holds_bytes(const uint8_t *text, int64_t size, const uint8_t *part, int64_t length)
+/* A folded text cut into words: the hash of each with the one before, and where it begins. */
+typedef struct {
+    const uint8_t *text;
+    const uint64_t *pairs;
+    const int32_t *places;
+    Py_ssize_t size, count;
+} CutText;
+
+/* Whether a text holds a part, of which the hash of the first two words is known, from the beginning of a word on. */
+static int holds_part(const CutText *words, uint64_t first_two, const uint8_t *part, int64_t length)
 {
-    const uint8_t *p = text, *last = text + size - length;
-    if (length < 4)
-        return 0; /* three words and the marks between them are more */
-    const uint32_t head = load32(part);
-    for (; p <= last && (p = memchr(p, part[0], (size_t)(last - p + 1))); p++)
-        if (load32(p) == head && !memcmp(p, part, (size_t)length))
+    int64_t lead = 0; /* marks before the first word */
+    while (lead < length && part[lead] < 0x80 && !is_letter[part[lead]])
+        lead++;
+    for (Py_ssize_t i = 1; i < words->count; i++) {
+        if (words->pairs[i] != first_two)
+            continue;
+        int64_t at = words->places[i - 1] - lead;
+        if (at >= 0 && at + length <= words->size && !memcmp(words->text + at, part, (size_t)length))
             return 1;
+    }
     return 0;
 }
 
+#if defined(__GNUC__)
+#define FETCH(address) __builtin_prefetch(address)
+#else
+#define FETCH(address) ((void)(address))
+#endif
+#define FAR_AHEAD 16 /* keys whose slots are on their way from memory; of half of them the entries are */
+
+/* Takes down which of some keys, all of which the filter lets pass, stand in the tables; gives back what is wrong. */
+static const char *take_keys(const Forms *forms, Finds *finds, const uint64_t *keys, Py_ssize_t count)
+{
+    const Keys *filed = &forms->keys;
+    const char *error = NULL;
+    for (Py_ssize_t i = -FAR_AHEAD; i < count && !error; i++) {
+        if (i + FAR_AHEAD < count)
+            FETCH(filed->slots + (keys[i + FAR_AHEAD] & filed->last));
+        if (i + FAR_AHEAD / 2 >= 0 && i + FAR_AHEAD / 2 < count) {
+            uint32_t entry = filed->slots[keys[i + FAR_AHEAD / 2] & filed->last];
+            if (entry && entry <= (uint64_t)filed->count)
+                FETCH(filed->entries + 2 * (entry - 1));
+        }
+        if (i >= 0)
+            error = take_key(forms, finds, keys[i]);
+    }
+    return error;
+}
+
 /* Adds those of the waiting forms whose keys and letters all stand in the text to the found ones; gives back what is wrong. */
-static const char *take_waiting(const Forms *forms, Finds *finds, const uint8_t *folded, int64_t size)
+static const char *take_waiting(const Forms *forms, Finds *finds, const CutText *words)
 {
     for (Py_ssize_t i = 0; i < finds->waiting.count; i++) {
         int32_t form = finds->waiting.items[i];
@@ -187,8 +229,8 @@ static const char *take_waiting(const Forms *forms, Finds *finds, const uint8_t 
             continue;
         if (!is_range(forms->literal_starts, form, forms->letters))
             return BAD_OFFSETS;
-        int32_t begin = forms->literal_starts[form];
-        if (holds_bytes(folded, size, forms->literals + begin, forms->literal_starts[form + 1] - begin)
+        const int32_t begin = forms->literal_starts[form], first = forms->need_starts[form];
+        if (at > first && holds_part(words, forms->keys.entries[2 * forms->needs[first]], forms->literals + begin, forms->literal_starts[form + 1] - begin)
             && !append(&finds->found, form))
             return NO_MEMORY;
     }
@@ -240,7 +282,7 @@ static PyObject *find_forms(PyObject *module, PyObject *args)
     Py_buffer v[10] = {{0}};
     const char *error = NULL;
     int is_folded, is_refused = 0;
-    if (!PyArg_ParseTuple(args, "y*py*y*y*y*y*y*y*y*y*", &v[0], &is_folded, &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7],
+    if (!PyArg_ParseTuple(args, "s*py*y*y*y*y*y*y*y*y*", &v[0], &is_folded, &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7],
                           &v[8], &v[9]))
         return NULL;
     const uint8_t *text = v[0].buf, *caseless = v[2].buf;
@@ -254,11 +296,13 @@ static PyObject *find_forms(PyObject *module, PyObject *args)
     Finds finds = {NULL, {NULL, 0, 0}, {NULL, 0, 0}};
     uint8_t *folded = NULL;
     uint64_t *words = NULL;
+    int32_t *places = NULL;
     Py_BEGIN_ALLOW_THREADS
     finds.seen = calloc((size_t)forms.keys.count / 8 + 1, 1);
     folded = malloc((size_t)size + 8);
-    words = malloc(((size_t)size / 2 + 1) * sizeof *words); /* a word and the mark behind it are two bytes */
-    if (!finds.seen || !folded || !words)
+    words = malloc(4 * ((size_t)size / 2 + 1) * sizeof *words); /* a word and the mark behind it are two bytes; as many pairs, and keys of both */
+    places = malloc(((size_t)size / 2 + 1) * sizeof *places);
+    if (!finds.seen || !folded || !words || !places || size > INT32_MAX)
         error = NO_MEMORY;
     Py_ssize_t used = 0, begin = 0, count = 0;
     for (Py_ssize_t at = 0; at <= size && !error && !is_refused;) {
@@ -285,22 +329,32 @@ static PyObject *find_forms(PyObject *module, PyObject *args)
             if (!separates)
                 continue;
         }
-        if (begin < end)
+        if (begin < end) {
+            places[count] = (int32_t)begin;
             words[count++] = hash_token(folded + begin, end - begin, folded + size + 8);
+        }
         begin = used;
     }
-    /* all at once, for then the loads do not wait for each other */
-    for (Py_ssize_t i = 0; i < count && !error && !is_refused; i++) {
-        error = take_key(&forms, &finds, words[i]);
-        if (i && !error)
-            error = take_key(&forms, &finds, join64(words[i - 1], words[i]));
+    uint64_t *pairs = words + count;
+    if (!error && !is_refused) {
+        uint64_t *keys_held = pairs + count;
+        Py_ssize_t held = 0;
+        for (Py_ssize_t i = 0; i < count; i++) {
+            keys_held[held] = words[i];
+            held += may_be_filed(&forms.keys, words[i]);
+            pairs[i] = i ? join64(words[i - 1], words[i]) : 0;
+            keys_held[held] = pairs[i];
+            held += i && may_be_filed(&forms.keys, pairs[i]);
+        }
+        error = take_keys(&forms, &finds, keys_held, held);
     }
     if (!error && !is_refused)
-        error = take_waiting(&forms, &finds, folded, used - 1);
+        error = take_waiting(&forms, &finds, &(CutText){folded, pairs, places, used - 1, count});
     free(finds.seen);
     free(finds.waiting.items);
     free(folded);
     free(words);
+    free(places);
     Py_END_ALLOW_THREADS
     PyObject *result = NULL;
     if (is_refused && !error) {
@@ -315,4 +369,34 @@ static PyObject *find_forms(PyObject *module, PyObject *args)
     }
     free(finds.found.items);
     return result;
+}
+
+PyDoc_STRVAR(weigh_forms_doc, "weigh_forms(numbers, odds, safe, least): of the forms of some numbers (int32), as one tuple, how many have odds (float64)\n"
+                              "of `least` or more, what all odds add up to, and whether any is safe (uint8).");
+
+static PyObject *weigh_forms(PyObject *module, PyObject *args)
+{
+    Py_buffer v[3] = {{0}};
+    double least, total = 0;
+    if (!PyArg_ParseTuple(args, "y*y*y*d", &v[0], &v[1], &v[2], &least))
+        return NULL;
+    const int32_t *numbers = v[0].buf;
+    const double *odds = v[1].buf;
+    const uint8_t *safe = v[2].buf;
+    const Py_ssize_t forms = COUNT(v[1], double), count = COUNT(v[0], int32_t);
+    Py_ssize_t strong = 0, any = 0;
+    const char *error = v[2].len == forms ? NULL : BAD_SIZES;
+    for (Py_ssize_t i = 0; i < count && !error; i++) {
+        if (numbers[i] < 0 || numbers[i] >= forms) {
+            error = BAD_OFFSETS;
+            break;
+        }
+        strong += odds[numbers[i]] >= least;
+        total += odds[numbers[i]];
+        any |= safe[numbers[i]] != 0;
+    }
+    if (error)
+        return finish(v, 3, 0, error);
+    release(v, 3);
+    return Py_BuildValue("ndO", strong, total, any ? Py_True : Py_False);
 }

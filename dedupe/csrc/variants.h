@@ -69,7 +69,7 @@ PyDoc_STRVAR(spellings_doc, "spellings(text, letters, rules): whether a text may
 static PyObject *spellings(PyObject *module, PyObject *args)
 {
     Py_buffer v[3] = {{0}};
-    if (!PyArg_ParseTuple(args, "y*y*y*", &v[0], &v[1], &v[2]))
+    if (!PyArg_ParseTuple(args, "s*y*y*", &v[0], &v[1], &v[2]))
         return NULL;
     const uint8_t *text = v[0].buf, *letters = v[1].buf, *rules = v[2].buf;
     const Py_ssize_t size = v[0].len;

@@ -199,8 +199,10 @@ class Context:
         ahead[0][self._sentence[0], NO_WORD] = 0
         steps: list[list[tuple[_State, _State, int, _Edge]]] = []
         for place, ways in enumerate(edges):
-            states = sorted(ahead[place].items(), key=lambda item: (item[1], item[0]))[:_STATES]
-            ahead[place] = dict(states)
+            states = list(ahead[place].items())
+            if len(states) > _STATES:
+                states = [(state, cost) for cost, state in sorted((cost, state) for state, cost in states)[:_STATES]]
+                ahead[place] = dict(states)
             steps.append([])
             for state, cost in states:
                 for edge in ways:

@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from dedupe.kernel import compiled_kernel
 from dedupe.model import Flag
-from dedupe.repair.spans import Range
+from dedupe.repair.outline import Paragraph
 from dedupe.text.normal import as_text
 
 _STOPS = frozenset(".!?…:;。！？．；：।۔؟" + "\"”’“‘»›」』）】〉》')]")  # closing marks stand behind a stop, or do without
+STOP_CODES = frozenset(map(ord, _STOPS))
 _CUT_WORDS = frozenset(
     "a an the and or but nor of in on at to for by with from as than into over under between among about against during"
     " which that who whose when while where because if although is are was were be been has have had will would".split()
@@ -28,6 +29,7 @@ _SALUTATION = re.compile(r"Dear |Sincerely|Regards|cc:")
 _INNER_STOP = re.compile(r"[a-z0-9]{2}[.!?][”\"’')\]]* +[A-Z“\"]")
 _TITLE_WORDS = (5, 14)
 _LONGEST_MARK = 24  # characters
+_MARK_CODES = frozenset(map(ord, ".])"))  # what marks of previews end with, if it is no letter
 _WORDS_CUT, _WORDS_COMMA, _WORDS_OPEN, _WORDS_LONG = 6, 8, 12, 12
 
 
@@ -81,39 +83,50 @@ def find_truncated(texts: Sequence[str | bytes]) -> npt.NDArray[np.bool_]:
     return flags
 
 
-def flag_endings(text: str, field: str, body: Sequence[Range]) -> Iterator[Flag]:
+def flag_endings(text: str, field: str, body: Sequence[Paragraph]) -> Iterator[Flag]:
     """`truncated` for a paragraph that breaks off, `maybe-truncated` for one without a stop where the others have one.
 
-    body: the ranges of the paragraphs that are body text, without sign-offs glued to them. Wrapped lines, lists, addresses and
+    body: the paragraphs that are body text, without sign-offs glued to them. Wrapped lines, lists, addresses and
     titles are left alone. `maybe-headline`: a last line that may be the headline of this or another article.
     """
-    lines = [text[start:end].strip() for start, end in body]
-    open_ends = [at for at, line in enumerate(lines) if not is_stopped(line) or (line[-1] in ".])" and _is_marked(line))]
+    open_ends = [
+        at
+        for at, paragraph in enumerate(body)
+        if paragraph.ending not in STOP_CODES
+        or (paragraph.ending in _MARK_CODES and _is_marked(text, paragraph.first, paragraph.last))
+    ]
     if not open_ends:
         return
-    long = [line for line in lines if line.count(" ") >= _WORDS_LONG - 1]
-    stopped = sum(map(is_stopped, long))
-    last = len(lines) - 1
+    long = [paragraph.ending in STOP_CODES for paragraph in body if paragraph.spaces >= _WORDS_LONG - 1]
+    stopped = sum(long)
+    last = len(body) - 1
     for at in open_ends:
-        (start, end), line = body[at], lines[at]
-        following = lines[at + 1] if at + 1 < len(lines) else ""
+        paragraph, line = body[at], _line_of(text, body[at])
+        following = _line_of(text, body[at + 1]) if at < last else ""
         if following[:1].islower() or _LIST_ITEM.match(line) or _LIST_ITEM.match(following) or _SALUTATION.match(line):
             continue
+        start, end = paragraph.start, paragraph.end
         if _breaks_off(line):
             yield Flag("truncated", field, start, end, "the paragraph breaks off")
         elif stopped >= 3 and stopped >= 0.8 * len(long) and _is_open(line):
             yield Flag("maybe-truncated", field, start, end, "the paragraph ends without a stop")
-        elif at == last and stopped >= 4 and stopped == len(long) and _TITLE_WORDS[0] <= len(line.split()) <= _TITLE_WORDS[1]:
+        elif at == last and stopped >= 4 and stopped == len(long) and _TITLE_WORDS[0] <= paragraph.words <= _TITLE_WORDS[1]:
             yield Flag("maybe-headline", field, start, end, "a last line like a title, of words that the text does not have")
 
 
-def _is_marked(line: str) -> bool:
-    """Whether a line ends in the mark of a preview."""
-    return line.endswith(_CUT_ENDINGS) and _CUT_MARK.search(line, max(0, len(line) - _LONGEST_MARK)) is not None
+def _line_of(text: str, paragraph: Paragraph) -> str:
+    return text[paragraph.first : paragraph.last]
+
+
+def _is_marked(text: str, first: int, last: int) -> bool:
+    """Whether the line at [first, last) ends in the mark of a preview."""
+    return (
+        text.endswith(_CUT_ENDINGS, first, last) and _CUT_MARK.search(text, max(first, last - _LONGEST_MARK), last) is not None
+    )
 
 
 def _breaks_off(line: str) -> bool:
-    if _is_marked(line):
+    if _is_marked(line, 0, len(line)):
         return True
     last = line[line.rfind(" ") + 1 :].split()[-1:]
     if not last:

@@ -19,6 +19,8 @@ def fold(text: str) -> str:
     10
     """
     lowered = text.lower()
+    if text.isascii():
+        return lowered
     if len(lowered) != len(text):
         lowered = "".join(low if len(low := c.lower()) == 1 else c for c in text)
     return lowered.replace("’", "'").replace("\N{NO-BREAK SPACE}", " ")

@@ -7,10 +7,12 @@ clean texts are clean at this glance, and nothing more is done to them than what
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from dedupe.kernel import compiled_kernel
 from dedupe.model import AUTOMATIC_TIERS
 from dedupe.repair.folding import fold
 from dedupe.repair.match import Form
@@ -21,6 +23,17 @@ Numbers = npt.NDArray[np.int32]  # of different forms
 # What a form counts where no rule undoes it, of what it counts where one does; and what to expect before one has looked.
 UNANSWERED = 0.6
 _EXPECTED = 0.7
+
+
+class Weight(NamedTuple):
+    """Of some forms: how many are strong signs, the sum of their odds in nats, and whether a rule of tier `safe` has any.
+
+    The sum is as good as sums of floating-point numbers are.
+    """
+
+    strong: int
+    odds: float
+    may_be_safe: bool
 
 
 class Glance:
@@ -67,9 +80,13 @@ class Glance:
         """The numbers of what the text may hold of its plain words, all signs of spin, and all forms of rules."""
         return self.sieve.find_numbers(text)
 
-    def count_strong(self, numbers: Numbers, least: float) -> int:
-        """How many of the forms of some numbers have odds of `least` or more."""
-        return int(np.count_nonzero(self._odds[numbers] >= least))
+    def weigh(self, numbers: Numbers, least: float) -> Weight:
+        """What the forms of some numbers weigh together. Its twin is `weigh_forms` of the compiled kernel."""
+        kernel = compiled_kernel()
+        if kernel:
+            return Weight(*kernel.weigh_forms(numbers, self._odds, self._safe, least))
+        odds = self._odds[numbers]
+        return Weight(int(np.count_nonzero(odds >= least)), float(odds.sum()), bool(self._safe[numbers].any()))
 
     def odds(self, numbers: Numbers) -> list[float]:
         """The odds of the forms of some numbers, in nats."""
@@ -79,7 +96,3 @@ class Glance:
     def strong(self, numbers: Numbers, least: float) -> list[str]:
         """Those of the forms of some numbers whose odds are `least` or more."""
         return [self.sieve.forms[number] for number in numbers[self._odds[numbers] >= least].tolist()]
-
-    def may_be_safe(self, numbers: Numbers) -> bool:
-        """Whether a rule of tier `safe` has any of the forms of some numbers."""
-        return bool(self._safe[numbers].any())

@@ -19,12 +19,12 @@ from dedupe.repair.encoding import flag_encoding
 from dedupe.repair.endings import flag_endings
 from dedupe.repair.invisible import find_invisible, flag_invisible
 from dedupe.repair.markup import find_markup, flag_markup
+from dedupe.repair.outline import Paragraph, find_outline
 from dedupe.repair.quote_marks import flag_quote_marks
 from dedupe.repair.roles import REMOVED_ROLES, find_roles
 from dedupe.repair.shape import ALL, Shapes, find_shapes
 from dedupe.repair.slips import flag_slips
 from dedupe.repair.spacing import find_cut_words, find_spacing, flag_spacing
-from dedupe.repair.spans import Range, find_paragraphs
 from dedupe.repair.spintax import flag_placeholders
 from dedupe.repair.variants import flag_variants
 from dedupe.text.edits import apply_spans
@@ -56,10 +56,10 @@ def clean_residue(text: str, shapes: Shapes = ALL) -> list[Change]:
 
 
 def read_layout(
-    text: str, field: str, lexicon: Lexicon, shapes: Shapes = ALL, paragraphs: Sequence[Range] | None = None
+    text: str, field: str, lexicon: Lexicon, shapes: Shapes = ALL, outline: Sequence[Paragraph] | None = None
 ) -> Layout:
     """The layout of a field that `clean_residue` went over. Only the text has paragraphs with roles.
-    `shapes` and `paragraphs` are those of the field, if known.
+    `shapes` and `outline` are those of the field, if known.
 
     >>> from dedupe.text.lexicon import load_lexicon
     >>> text = "By Jane Doe\\nThe mayor of Odense , who is 61, resigned.\\n"
@@ -75,24 +75,23 @@ def read_layout(
     ]
     if field != "text":
         return Layout([], [], [*residue, *flag_slips(text, field, shapes)])
-    if paragraphs is None:
-        paragraphs = find_paragraphs(text)
-    lines = [text[start:end].strip() for start, end in paragraphs]
-    roles = [Role(role, field, *paragraphs[at]) for at, role in find_roles(lines, lexicon)]
+    if outline is None:
+        outline = find_outline(text)
+    roles = [Role(role, field, *outline[at][:2]) for at, role in find_roles(text, outline, lexicon)]
     changes = [_take_out(text, role) for role in roles if role.role in REMOVED_ROLES]
-    if len(changes) == len(paragraphs):  # never leave an empty article
+    if len(changes) == len(outline):  # never leave an empty article
         changes = []
     changes += find_spacing(text, shapes)
-    if match := _GLUED_SIGN_OFF.search(text, max(0, len(text.rstrip()) - _LONGEST_SIGN_OFF)):
+    body_end = outline[-1].last if outline else 0
+    if match := _GLUED_SIGN_OFF.search(text, max(0, body_end - _LONGEST_SIGN_OFF)):
         end = match.start() + len(match[0].rstrip())
         changes.append(Change(match.start(), end, "", "layout.sign-off"))
         roles.append(Role("sign-off", field, end - len(match[0].strip()), end))
-    body_end = len(text.rstrip())
     if body_end and text.count("\n", body_end) > _BLANK_LINES_AT_END:
         changes.append(Change(body_end, len(text), "\n", "layout.trailing-blank-lines"))
     cut_words = list(find_cut_words(text, field, lexicon, shapes))
     changes += [found for found in cut_words if isinstance(found, Change)]
-    body = _body(paragraphs, roles)
+    body = _body(text, outline, roles)
     flags = [
         *residue,
         *(found for found in cut_words if isinstance(found, Flag)),
@@ -114,16 +113,23 @@ def count_body_words(text: str, lexicon: Lexicon) -> int:
     3
     """
     text = apply_spans(text, as_spans(clean_residue(text, find_shapes(text))))
-    lines = [text[start:end].strip() for start, end in find_paragraphs(text)]
-    typed = {at for at, _ in find_roles(lines, lexicon)}
-    return sum(len(line.split()) for at, line in enumerate(lines) if at not in typed)
+    outline = find_outline(text)
+    typed = {at for at, _ in find_roles(text, outline, lexicon)}
+    return sum(paragraph.words for at, paragraph in enumerate(outline) if at not in typed)
 
 
-def _body(paragraphs: Sequence[Range], roles: Sequence[Role]) -> list[Range]:
+def _body(text: str, outline: Sequence[Paragraph], roles: Sequence[Role]) -> Sequence[Paragraph]:
     """The paragraphs without a role, each up to a sign-off that is glued to it."""
+    if not roles:
+        return outline
     typed = {(role.start, role.end) for role in roles}
-    ends = {role.end: role.start for role in roles}
-    return [(start, ends.get(end, end)) for start, end in paragraphs if (start, end) not in typed]
+    body = [paragraph for paragraph in outline if paragraph[:2] not in typed]
+    last = roles[-1]
+    if body and last.end == body[-1].end:  # glued to the last of them
+        start = body[-1].start
+        (cut,) = find_outline(text[start : last.start])
+        body[-1] = cut._replace(start=start, end=last.start, first=start + cut.first, last=start + cut.last)
+    return body
 
 
 def _take_out(text: str, role: Role) -> Change:
@@ -138,10 +144,15 @@ def _take_out(text: str, role: Role) -> Change:
     return Change(start, end, "", f"layout.{role.role}")
 
 
-def _flag_repeated(text: str, field: str, body: Sequence[Range]) -> Iterator[Flag]:
+def _flag_repeated(text: str, field: str, body: Sequence[Paragraph]) -> Iterator[Flag]:
+    long = [paragraph for paragraph in body if paragraph.words >= _REPEATED_WORDS]
+    if len({paragraph.last - paragraph.first for paragraph in long}) == len(
+        long
+    ):  # nearly always: what differs in length differs
+        return
     seen: set[str] = set()
-    for start, end in body:
-        line = text[start:end].strip()
-        if line in seen and len(line.split()) >= _REPEATED_WORDS:
-            yield Flag("repeated-paragraph", field, start, end, "stands above word for word")
+    for paragraph in long:
+        line = text[paragraph.first : paragraph.last]
+        if line in seen:
+            yield Flag("repeated-paragraph", field, paragraph.start, paragraph.end, "stands above word for word")
         seen.add(line)

@@ -51,10 +51,10 @@ class Neighbourhood(NamedTuple):
     after: tuple[str, ...]
 
 
-class Paragraph:
+class ParagraphWords:
     """The words of one paragraph with their places.
 
-    >>> place = Paragraph("It rained. “The mayor's (second) plan” failed.").around(16, 21)
+    >>> place = ParagraphWords("It rained. “The mayor's (second) plan” failed.").around(16, 21)
     >>> place.left, place.right
     (['The', '\\n'], ['second', 'plan', 'failed', '\\n'])
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -39,10 +39,27 @@ from dedupe.text.edits import Span
 from dedupe.text.lexicon import Lexicon
 
 _SPINTAX_ODDS = 2.5
+_DEGREES = ("more", "most", "extra")  # before an adjective
+_BEFORE_ADJECTIVE, _LONGEST_DEGREE = tuple(f"{degree} " for degree in _DEGREES), 6  # characters
 _SURE_OF_NAMES = 2.0  # nats that a sentence must gain where a name may be changed
 _EVEN_IN_CLEAN: Mapping[Tier, Tier] = {"safe": "safe", "context": "ask"}  # the rules that speak in clean text, and how
 _PROSE = Casing("", full_of_capitals=False)
 _UNNUMBERED = ("had been", "used to be")  # what stands for was and were alike
+
+
+class IfSpun:
+    """What the rules would propose at each hit were the text spun. Most hits are never asked for."""
+
+    def __init__(self, propose: Callable[[Hit], Sequence[Proposal]]) -> None:
+        self._propose = propose
+        self._known: dict[Range, Sequence[Proposal]] = {}
+
+    def at(self, hit: Hit) -> Sequence[Proposal]:
+        """The proposals at a hit."""
+        place = (hit.start, hit.end)
+        if place not in self._known:
+            self._known[place] = self._propose(hit)
+        return self._known[place]
 
 
 @dataclass(frozen=True)
@@ -55,37 +72,31 @@ class Proposer:
     timed_out: set[str]
 
     def propose(
-        self,
-        reading: Reading,
-        hits: Iterable[Hit],
-        verdicts: Mapping[Range, Verdict],
-        if_spun: Mapping[Range, Sequence[Proposal]],
+        self, reading: Reading, hits: Iterable[Hit], verdicts: Mapping[Range, Verdict], if_spun: IfSpun
     ) -> Iterator[Proposal]:
-        """Every proposal for a reading, overlapping ones included. `if_spun`: of `propose_if_spun`, if any verdict is spun."""
+        """Every proposal for a reading, overlapping ones included."""
         if self.settings.layout:
             yield from self._propose_layout(reading)
         if self.settings.spin != "off":
             yield from self._propose_spintax(reading, verdicts)
+            known: list[Proposal] = []
             for hit in hits:
                 verdict = _verdict_at(reading, hit.start, hit.end, verdicts)
-                known = (
-                    if_spun.get((hit.start, hit.end), ()) if verdict == "spun" else self._propose_wording(reading, hit, verdict)
-                )
-                yield from (proposal for proposal in known if self.timed_out.isdisjoint(proposal.rules))
+                known += if_spun.at(hit) if verdict == "spun" else self._propose_wording(reading, hit, verdict)
+            yield from (proposal for proposal in known if self.timed_out.isdisjoint(proposal.rules))
 
-    def propose_if_spun(self, reading: Reading, hits: Iterable[Hit]) -> dict[Range, list[Proposal]]:
-        """What the rules would propose if the whole text were spun, by the range of the hit."""
-        return {(hit.start, hit.end): list(self._propose_wording(reading, hit, "spun")) for hit in hits if hit.forms}
+    def propose_if_spun(self, reading: Reading) -> IfSpun:
+        """What the rules would propose if the whole text were spun."""
+        return IfSpun(lambda hit: list(self._propose_wording(reading, hit, "spun")))
 
-    def find_signs(
-        self, reading: Reading, hits: Sequence[Hit], if_spun: Mapping[Range, Sequence[Proposal]], glance: Glance
-    ) -> Iterator[Sign]:
+    def find_signs(self, reading: Reading, hits: Sequence[Hit], if_spun: IfSpun, glance: Glance) -> Iterator[Sign]:
         """The signs of spin in a reading: what rules would undo by themselves if it were spun, and left-over braces.
 
         A form that no rule would undo where it stands says less, and is never a strong sign.
         hits: sorted by start, longer ones first.
         """
-        swaps = resolve(swap for found in if_spun.values() for swap in found if swap.tier in AUTOMATIC_TIERS)
+        concerned = _beside_signs(reading.text, hits, glance)
+        swaps = resolve(swap for hit in concerned for swap in if_spun.at(hit) if swap.tier in AUTOMATIC_TIERS)
         for swap in swaps:
             form = fold(reading.text[swap.start : swap.end])
             if odds := glance.sign(form):
@@ -246,7 +257,7 @@ class Proposer:
         """
         end, after = fit_possessive(text, end, text[start:end], after)
         degree = place.left[0]
-        if degree.lower() not in {"more", "most", "extra"}:
+        if degree.lower() not in _DEGREES:
             return start, end, after
         compared = compare(degree, after, self.lexicon.word_lists["Adj"], self.lexicon.irregulars)
         if compared is None:
@@ -270,6 +281,26 @@ class Proposer:
         except TimeoutError:
             self.timed_out.add(rule_id)
             return False
+
+
+def _beside_signs(text: str, hits: Sequence[Hit], glance: Glance) -> Iterator[Hit]:
+    """The hits that are signs of spin, or might overlap with what is made of one that is. `hits`: sorted by start."""
+    group: list[Hit] = []
+    reach, has_sign = 0, False
+    for hit in hits:
+        if group and _first_touched(text, hit.start) >= reach:
+            yield from group if has_sign else ()
+            group, has_sign = [], False
+        group.append(hit)
+        reach = max(reach, hit.end + 2 if text[hit.end : hit.end + 1] in {"'", "’"} else hit.end)
+        has_sign = has_sign or glance.sign(fold(text[hit.start : hit.end])) > 0
+    yield from group if has_sign else ()
+
+
+def _first_touched(text: str, start: int) -> int:
+    """Where an edit of what begins at `start` begins: a degree before it may be taken in."""
+    before = text[max(0, start - _LONGEST_DEGREE) : start]
+    return start - _LONGEST_DEGREE if before.lower().endswith(_BEFORE_ADJECTIVE) else start
 
 
 def _casing(reading: Reading, start: int, end: int) -> Casing:

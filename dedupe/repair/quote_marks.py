@@ -6,41 +6,50 @@ import re
 from collections.abc import Iterator, Sequence
 
 from dedupe.model import Flag
+from dedupe.repair.outline import Paragraph
 from dedupe.repair.spans import Range
 
+_STYLES = ("“”", '"', "’", "'")
+_NESTED = re.compile(r"“[^“”\n]*“")  # where two marks open and none closes in between, one quotation may hold another
+_DATELINE_ROOM = 60  # characters in which its bracket opens
 _FEWEST = 2  # marks of either style that make a mixture; one may be a sign of inches
 _DATELINE = re.compile(
     r"[A-Z][A-Z'’. -]{2,30}(?:, [A-Z][\w.]+(?: [A-Z]\w+)?)?,? \((?:AP|AFP|Reuters|UPI|Xinhua|ANI|CNN)\) ?[—–-]"
 )
 
 
-def flag_quote_marks(text: str, field: str, body: Sequence[Range]) -> Iterator[Flag]:
+def flag_quote_marks(text: str, field: str, body: Sequence[Paragraph]) -> Iterator[Flag]:
     """`splice`, `quote-style` and `nested-quotes`.
 
     A paragraph with straight marks in a text of curly ones, or a second dateline, is likely to come from elsewhere. The mixture
-    itself is flagged once. body: the ranges of the paragraphs that are body text.
+    itself is flagged once. body: the paragraphs that are body text.
 
-    >>> [flag.kind for flag in flag_quote_marks("He said “the “old” way”.", "text", [(0, 24)])]
+    >>> from dedupe.repair.outline import find_outline
+    >>> text = "He said “the “old” way”."
+    >>> [flag.kind for flag in flag_quote_marks(text, "text", find_outline(text))]
     ['nested-quotes']
     """
     yield from _flag_datelines(text, field, body)
     if text.isascii():
         return
-    curly_marks, straight_marks = "“”", '"'
-    curly = sum(text.count(mark, start, end) for start, end in body for mark in curly_marks)
-    straight = sum(text.count(straight_marks, start, end) for start, end in body)
-    if curly and "„" not in text:
-        for start, end in body:
-            yield from _flag_nested(text, field, start, end)
+    if "„" not in text and _NESTED.search(text):
+        for paragraph in body:
+            yield from _flag_nested(text, field, paragraph.start, paragraph.end)
+    if '"' in text or "'" in text:
+        yield from _flag_mixture(text, field, body)
+
+
+def _flag_mixture(text: str, field: str, body: Sequence[Paragraph]) -> Iterator[Flag]:
+    """`splice` and `quote-style` in a text that has straight marks, and others beyond ASCII."""
+    lines = [text[paragraph.start : paragraph.end] for paragraph in body]
+    curly, straight, apostrophes, primes = (sum(line.count(mark) for line in lines for mark in marks) for marks in _STYLES)
     if not curly and "’" not in text:
         return
-    all_curly = curly + sum(text.count("’", start, end) for start, end in body)
-    all_straight = straight + sum(text.count("'", start, end) for start, end in body)
-    for start, end in body:
-        line = text[start:end]
+    for paragraph, line in zip(body, lines, strict=True):
         marks = line.count('"') + line.count("'")
-        if marks >= _FEWEST and all_straight < all_curly and "“" not in line and "’" not in line:
-            yield Flag("splice", field, start, end, "straight quotation marks in a text of curly ones")
+        is_straight = marks >= _FEWEST and "“" not in line and "’" not in line
+        if is_straight and straight + primes < curly + apostrophes:
+            yield Flag("splice", field, paragraph.start, paragraph.end, "straight quotation marks in a text of curly ones")
     if curly >= _FEWEST and straight >= _FEWEST:
         yield Flag("quote-style", field, 0, 0, f"{curly} curly and {straight} straight double quotation marks")
 
@@ -60,10 +69,13 @@ def _flag_nested(text: str, field: str, start: int, end: int) -> Iterator[Flag]:
                 inner = []
 
 
-def _flag_datelines(text: str, field: str, body: Sequence[Range]) -> Iterator[Flag]:
+def _flag_datelines(text: str, field: str, body: Sequence[Paragraph]) -> Iterator[Flag]:
+    if "(" not in text:
+        return
     seen = False
-    for start, end in body:
-        if "(" in text[start : start + 60] and _DATELINE.match(text, start, end):
+    for paragraph in body:
+        start, end = paragraph.start, paragraph.end
+        if text.find("(", start, start + _DATELINE_ROOM) >= 0 and _DATELINE.match(text, start, end):
             if seen:
                 yield Flag("splice", field, start, end, "a second dateline")
             seen = True

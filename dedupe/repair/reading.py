@@ -11,10 +11,11 @@ from dedupe.repair.gate import Judgement, Verdict, is_splice, judge
 from dedupe.repair.glance import Glance
 from dedupe.repair.grammar import Casing, read_casing
 from dedupe.repair.layout import Layout, read_layout
-from dedupe.repair.neighbours import Neighbourhood, Paragraph
+from dedupe.repair.neighbours import Neighbourhood, ParagraphWords
+from dedupe.repair.outline import Paragraph, find_outline
 from dedupe.repair.shape import Shapes
 from dedupe.repair.slips import find_slips
-from dedupe.repair.spans import Range, find_paragraphs, find_protected, find_quotations, merge_ranges, overlapping
+from dedupe.repair.spans import Range, find_protected, find_quotations, merge_ranges, overlapping
 from dedupe.repair.spintax import Leftover, find_spintax
 from dedupe.text.lexicon import GateSettings, Lexicon
 from dedupe.text.spelling import POINTS, Leaning, Spellings
@@ -40,7 +41,7 @@ class Reading:
     @cached_property
     def layout(self) -> Layout:
         """The layout defects and the roles of the paragraphs."""
-        return read_layout(self.text, self.field, self.lexicon, self.shapes, self.paragraphs)
+        return read_layout(self.text, self.field, self.lexicon, self.shapes, self.outline)
 
     @cached_property
     def quotations(self) -> list[Range]:
@@ -59,9 +60,14 @@ class Reading:
         return [leftover for leftover in leftovers if not self.is_protected(leftover.start, leftover.end)]
 
     @cached_property
+    def outline(self) -> list[Paragraph]:
+        """The lines that hold any text, and what is known of them."""
+        return find_outline(self.text)
+
+    @cached_property
     def paragraphs(self) -> list[Range]:
-        """The ranges of the lines that hold any text."""
-        return find_paragraphs(self.text)
+        """The ranges of these lines."""
+        return [(paragraph.start, paragraph.end) for paragraph in self.outline]
 
     def fit_spelling(self, wording: str, is_name: bool) -> str:
         """The wording spelled as the document spells; a name keeps its letters, but not the points of "U.S."."""
@@ -88,11 +94,11 @@ class Reading:
         """The words around [start, end), which lies within one paragraph."""
         bounds = overlapping(self.paragraphs, start, end) or (start, end)
         if bounds not in self._words:
-            self._words[bounds] = Paragraph(self.text, *bounds)
+            self._words[bounds] = ParagraphWords(self.text, *bounds)
         return self._words[bounds].around(start, end)
 
     @cached_property
-    def _words(self) -> dict[Range, Paragraph]:
+    def _words(self) -> dict[Range, ParagraphWords]:
         return {}
 
     def is_protected(self, start: int, end: int) -> bool:

@@ -29,13 +29,13 @@ from dedupe.repair.encoding import fix_encoding
 from dedupe.repair.evidence import Witnesses
 from dedupe.repair.folding import fold
 from dedupe.repair.gate import CLEAN, TIER_ODDS, Judgement, Verdict, is_splice, judge
-from dedupe.repair.glance import Glance, Numbers
+from dedupe.repair.glance import Glance
 from dedupe.repair.grammar import article_before, fitting_article
 from dedupe.repair.layout import clean_residue
 from dedupe.repair.match import FormIndex, Hit, expand_rules
 from dedupe.repair.neighbours import PatternParser
 from dedupe.repair.opinion import Opinion
-from dedupe.repair.propose import Proposer
+from dedupe.repair.propose import IfSpun, Proposer
 from dedupe.repair.reading import Reading, Sign, judge_document, judge_paragraphs
 from dedupe.repair.resolve import Proposal, refuse_doubled, resolve
 from dedupe.repair.rounds import add_round, compose_edits, drop_overlapping, move_ranges, move_to_source, spans_of
@@ -51,6 +51,7 @@ _ROUNDS = 4
 _LONGEST = 1_000_000  # characters; what is longer is a book or a bomb, and is not repaired
 _MOST = 20_000  # edits, or flags; a text that seems to need more is no article
 _SHORT = 120  # words; a shorter text is looked at closely, for it has no room for many markers
+_SLACK = 1e-6  # nats; sums of floating-point numbers differ by far less
 _BEGINNING = 8 * _SHORT  # characters, of which a seventh or so are spaces
 
 
@@ -65,10 +66,10 @@ def _check(number: int, most: int, what: str) -> None:
 
 @dataclass(frozen=True)
 class _Findings:
-    """What is known of a field before anything is proposed. `if_spun`: what would be were it spun, by the range of the hit."""
+    """What is known of a field before anything is proposed. `if_spun`: what would be were it spun."""
 
     hits: Sequence[Hit]
-    if_spun: Mapping[Range, Sequence[Proposal]]
+    if_spun: IfSpun
     signs: Sequence[Sign]
 
 
@@ -239,36 +240,42 @@ class Repairer:
 
         Nearly all clean texts are clean at first sight; only tier `safe` acts there. Of the others all hits are found.
         """
-        seen = self._look_at([reading.text for reading in readings])
-        if seen is not None:
-            may_be_safe = self._glance.may_be_safe(seen)
+        may_be_safe = self._look_at([reading.text for reading in readings])
+        if may_be_safe is not None:
             hits = {reading.field: self._safe.find(reading.text) if may_be_safe else [] for reading in readings}
             _check(sum(map(len, hits.values())), _MOST, "edits")
-            return {field: _Findings(found, {}, ()) for field, found in hits.items()}, self._forced(CLEAN)
+            known = {r.field: _Findings(hits[r.field], proposer.propose_if_spun(r), ()) for r in readings}
+            return known, self._forced(CLEAN)
         findings = {}
         for reading in readings:
             found = self._all.find(reading.text)
             _check(len(found), _MOST, "spun forms")
-            if_spun = proposer.propose_if_spun(reading, found)
+            if_spun = proposer.propose_if_spun(reading)
             signs = list(proposer.find_signs(reading, found, if_spun, self._glance))
             findings[reading.field] = _Findings(found, if_spun, signs)
         all_signs = [sign for field in findings.values() for sign in field.signs]
         return findings, self._forced(judge_document(readings, all_signs, self._glance, self.lexicon.gate))
 
-    def _look_at(self, texts: Collection[str]) -> Numbers | None:
-        """The forms that the texts may hold if they are clean at first sight, the whole and each paragraph; else None."""
+    def _look_at(self, texts: Collection[str]) -> bool | None:
+        """None unless the texts are clean at first sight, as a whole and paragraph by paragraph.
+
+        Then whether they may hold a form of tier `safe`.
+        """
         gate, glance = self.lexicon.gate, self._glance
         if self.settings.spin != "auto" or not self._is_long(texts) or any("{" in text for text in texts):
             return None
         found = [glance.possible(text) for text in texts]
         numbers = found[0] if len(found) == 1 else np.unique(np.concatenate(found))
-        strong = glance.count_strong(numbers, gate.strong)
-        if strong < min(gate.spun_strong, gate.suspect_strong, gate.splice_strong):
-            return numbers
-        if judge(glance.odds(numbers), sum(map(_count_spaces, texts)), gate).verdict != "clean":
+        weight = glance.weigh(numbers, gate.strong)
+        if weight.strong < min(gate.spun_strong, gate.suspect_strong, gate.splice_strong):
+            return weight.may_be_safe
+        if (
+            weight.odds > min(gate.spun_odds, gate.suspect_odds) - _SLACK
+            and judge(glance.odds(numbers), sum(map(_count_spaces, texts)), gate).verdict != "clean"
+        ):
             return None
-        signs = glance.strong(numbers, gate.strong) if strong >= gate.splice_strong else ()
-        return None if signs and any(self._may_hold_splice(text, signs) for text in texts) else numbers
+        signs = glance.strong(numbers, gate.strong) if weight.strong >= gate.splice_strong else ()
+        return None if signs and any(self._may_hold_splice(text, signs) for text in texts) else weight.may_be_safe
 
     def _is_long(self, texts: Collection[str]) -> bool:
         """Whether the texts are long enough for a first glance; of most the beginning tells."""

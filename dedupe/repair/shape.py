@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from dedupe.kernel import compiled_kernel
+from dedupe.kernel import compiled_kernel, read_text
 
 Shapes = int  # bits, all together
 
@@ -26,24 +26,26 @@ MOJIBAKE = 64  # two characters beyond ASCII side by side, not both of prose, or
 INVISIBLE = 128  # characters that nobody sees, line ends and tabs aside
 MARKUP = 256  # < & = [ # *
 TEMPLATE = 512  # % { [ |
-DOUBLED = 1024  # the the
+DOUBLED = 1024  # the the, of those that are never meant to stand twice
 CUT = 2048  # a hyphen at the end of a line
 ROUND = 4096  # 1000's
 ALL: Shapes = 8191
 
+NEVER_TWICE = ("the", "of", "a", "and", "to", "is", "was", "with", "for", "from")
+_TWICE = f" {' '.join(NEVER_TWICE)} ".encode()
 # The kinds of bytes, each later one taking its bytes from those before: "x" any other, "u" beyond ASCII, and of these the last
-# bytes of ”, of ’, and of € and £; "o" what the names of numbers begin with.
+# bytes of ”, of ’, and of € and £; "o" what the names of numbers begin with, " " also what a space without a break ends with.
 _KINDS = {
     "x": range(256), "u": range(128, 256), "”": b"\x9d", "’": b"\x99", "€": b"\xac\xa3", "A": range(65, 91),
-    "a": range(97, 123), "o": b"aefnostz", "0": range(48, 58), ".": b".!?", "-": b"/-", ",": b",", ":": b":)", "%": b"%$",
-    " ": b" ", "\n": b"\n",
+    "a": range(97, 123), "o": b"aefnostz", "0": range(48, 58), ".": b".!?", "-": b"/-", ",": b",", ":": b":)$", "%": b"%",
+    " ": b" \xa0", "\n": b"\n",
 }  # fmt: skip
 _ANY = {"*": "".join(_KINDS), "a": "ao", "_": " ", "/": "\n"}
 _SHAPES = {
     GLUED_STOP: "a.A .:A u”A u’A",
     GLUED_QUOTE: "u”a u”A",
     GLUED_WORDS: "aaA",
-    SLIP: "*a% *_% *%a *%A u€a u€A a.0 a-0 a,0 a:0 0.o 0.A 0-o 0-A 0,o 0,A 0:o 0:A a:a",
+    SLIP: "*a% *_% *:a *:A u€a u€A a.0 a-0 a,0 a:0 0.o 0.A 0-o 0-A 0,o 0,A 0:o 0:A a:a",
     SPACED_MARK: "*_, *_.",
     LOST: "a.a",
     CUT: "*-/ -_/ __/",
@@ -53,7 +55,6 @@ _SHAPES = {
 SOUND = ("’", "“", "”", "‘", "–", "—", "…")
 _MARKED, _SOUND = 0x2100, 0x8000  # as in the compiled kernel
 _MARKS = {
-    SPACED_MARK: "\N{NO-BREAK SPACE}",
     LOST: "âÃ",
     MOJIBAKE: "ÂÃŒœ",
     MARKUP: "<&=[#*",
@@ -70,7 +71,7 @@ def find_shapes(text: str) -> Shapes:
     kernel = compiled_kernel()
     if kernel is None:
         return ALL
-    shapes: Shapes = kernel.shapes(text.encode("utf-8", "surrogatepass"), *_tables(), DOUBLED, MOJIBAKE)
+    shapes: Shapes = read_text(kernel.shapes, text, *_tables(), _TWICE, DOUBLED, MOJIBAKE)
     return shapes
 
 

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from dedupe.kernel import compiled_kernel
+from dedupe.kernel import compiled_kernel, read_text
 from dedupe.repair.folding import SEPARATING, fold, fold_tables
 
 Key = bytes | tuple[bytes, bytes]  # a word, or two neighbouring ones
@@ -64,7 +64,7 @@ class Sieve:
         """
         kernel = compiled_kernel()
         if kernel:
-            found = kernel.find_forms(text.encode("utf-8", "surrogatepass"), False, *fold_tables(), *self._tables)
+            found = read_text(kernel.find_forms, text, False, *fold_tables(), *self._tables)
             if found is None:
                 found = kernel.find_forms(fold(text).encode("utf-8", "replace"), True, *fold_tables(), *self._tables)
             return np.frombuffer(found, np.int32)
@@ -72,7 +72,7 @@ class Sieve:
         held = self._look_up(split_words(folded))
         numbers = list(itertools.chain.from_iterable(map(self._short.__getitem__, held & self._short.keys())))
         for form, needed in itertools.chain.from_iterable(map(self._long.__getitem__, held & self._long.keys())):
-            if held.issuperset(needed) and self.forms[form] in folded:
+            if held.issuperset(needed) and _holds(folded, self.forms[form]):
                 numbers.append(form)
         return np.array(numbers, np.int32)
 
@@ -117,6 +117,14 @@ def split_words(folded: str) -> list[bytes]:
         for mark in SEPARATING:
             folded = folded.replace(mark, " ")
     return folded.encode("utf-8", "replace").translate(_SEPARATORS).split()
+
+
+def _holds(folded: str, form: str) -> bool:
+    """Whether a folded text holds a form, from the beginning of its first word on."""
+    at = folded.find(form)
+    while at > 0 and split_words(form[0]) and split_words(folded[at - 1]):
+        at = folded.find(form, at + 1)
+    return at >= 0
 
 
 def _keys(words: Sequence[bytes]) -> Sequence[Key]:

@@ -7,7 +7,18 @@ from collections.abc import Iterator
 
 from dedupe.model import Flag
 from dedupe.repair.defects import Change
-from dedupe.repair.shape import ALL, CUT, DOUBLED, GLUED_QUOTE, GLUED_STOP, GLUED_WORDS, INVISIBLE, SPACED_MARK, Shapes
+from dedupe.repair.shape import (
+    ALL,
+    CUT,
+    DOUBLED,
+    GLUED_QUOTE,
+    GLUED_STOP,
+    GLUED_WORDS,
+    INVISIBLE,
+    NEVER_TWICE,
+    SPACED_MARK,
+    Shapes,
+)
 from dedupe.text.lexicon import Lexicon
 
 # A stripped link leaves its space before the comma or the stop. French sets one before ; : ! ? and «»: these are left alone.
@@ -18,7 +29,7 @@ _GLUED_STOP = re.compile(r"[.!?](?<=[a-z]{3}[.!?])[”’)]?(?=(?:[A-Z][a-z]+|[A
 _GLUED_QUOTE = re.compile(r"”(?<=[.,!?]”)(?=[A-Za-z])")
 _GLUED_WORDS = re.compile(r"[TBAWHM](?<=[a-z]{3}[A-Z])(?:h(?:e|is|ey|ese)|ut|nd|hen|hile|owever|eanwhile|fter)\b(?![.(/])")
 _WORD_BEFORE = re.compile(r"(?<![\w.@/#-])[a-z]{3,}$")
-_NEVER_TWICE = [(word, f" {word} {word} ") for word in ("the", "of", "a", "and", "to", "is", "was", "with", "for", "from")]
+_DOUBLED = [(word, f" {word} {word} ") for word in NEVER_TWICE]
 _LONGEST_WORD = 30
 _CUT_WORD = re.compile(r"(?<![\w-])([^\W\d_]{2,})(-|\N{SOFT HYPHEN})[ \t]*\n[ \t]*([a-zß-öø-ÿ]+)(?![\w-])")
 # "pre- and post-war": a hyphen that is meant to hang.
@@ -61,7 +72,7 @@ def flag_spacing(text: str, field: str, shapes: Shapes = ALL) -> Iterator[Flag]:
     for match in _GLUED_WORDS.finditer(text) if shapes & GLUED_WORDS else ():
         if before := _word_before(text, match.start()):
             yield Flag("glued-words", field, match.start() - len(before), match.end(), "two words without a space or stop")
-    for word, twice in _NEVER_TWICE if shapes & DOUBLED else ():
+    for word, twice in _DOUBLED if shapes & DOUBLED else ():
         if twice in text:
             for match in re.finditer(f"(?<= ){word} {word}(?= )", text):
                 yield Flag("doubled-word", field, *match.span(), f"{word!r} stands twice")

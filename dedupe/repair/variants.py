@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
-from dedupe.kernel import compiled_kernel
+from dedupe.kernel import compiled_kernel, read_text
 from dedupe.model import Flag
 
 # A capitalised word after a small one or before another capitalised one, so no mere first word of a sentence.
@@ -44,7 +44,7 @@ def flag_variants(text: str, field: str) -> Iterator[Flag]:
 def _may_vary(text: str) -> bool:
     """Whether a text may spell a name in two ways: False only where `spellings` of the compiled kernel saw that it does not."""
     kernel = compiled_kernel()
-    return kernel is None or bool(kernel.spellings(text.encode("utf-8", "surrogatepass"), *_tables()))
+    return kernel is None or bool(read_text(kernel.spellings, text, *_tables()))
 
 
 @lru_cache(maxsize=1)

@@ -15,8 +15,9 @@ class Summary:
 
     `counts`: read, kept, repaired, duplicate, quarantined records. `relations`: pairs by kind. `clusters` of versions, and
     by kind those of articles that are `linked` and all kept. `verdicts`: articles by the spin
-    gate's class. `edits`: edits by tier, made or proposed. `rules`: edits by rule, most frequent first. `emptied`: sources
-    that would lose more than half of their articles, with the share. `notes`: what else the user should know.
+    gate's class. `made`: edits that were made. `edits`: by tier, the automatic ones of them, and of the others those that wait
+    for a decision. `rules`: edits by rule, made or proposed, most frequent first. `emptied`: sources that would lose more
+    than half of their articles, with the share. `notes`: what else the user should know.
     `examples`: some edits in their sentence, for a dry run. `decisions` were in force; `stale` are on edits that no longer
     exist. `finding` tells how pairs were found. `corpus` is the name of the clean corpus below the output folder.
     """
@@ -26,6 +27,7 @@ class Summary:
     clusters: int = 0
     linked: Mapping[str, int] = field(default_factory=dict)
     verdicts: Mapping[str, int] = field(default_factory=dict)
+    made: int = 0
     edits: Mapping[str, int] = field(default_factory=dict)
     rules: Mapping[str, int] = field(default_factory=dict)
     emptied: Mapping[str, float] = field(default_factory=dict)
@@ -88,6 +90,5 @@ def describe_summary(summary: Summary, out: str, dry_run: bool = False) -> str:
 
 
 def _edits(summary: Summary) -> str:
-    automatic = sum(n for tier, n in summary.edits.items() if tier not in {"ask", "flag"})
     asked = summary.edits.get("ask", 0)
-    return f"{automatic:,} edits" + (f"; {asked:,} more proposed for review" if asked else "")
+    return f"{summary.made:,} edits" + (f"; {asked:,} more proposed for review" if asked else "")

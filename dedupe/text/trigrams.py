@@ -10,6 +10,7 @@ import zlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -117,6 +118,7 @@ class Trigrams:
         self._pair_cost, self._pair_weight = columns.pair_cost.tobytes(), array("b", columns.pair_weight.tobytes())
         self._triples, self._further = _starts(columns.triples), array("H", columns.further.tobytes())
         self._triple_cost = columns.triple_cost.tobytes()
+        self._pair = lru_cache(1 << 16)(self._find_pair)  # pairs come again with every word before and behind them
 
     def number(self, word: str) -> int:
         """The number of a word in small letters; NO_WORD for one that the table does not hold."""
@@ -139,7 +141,7 @@ class Trigrams:
         seen = self._pair(before, further)
         return cost - self._pair_weight[seen] if seen >= 0 else cost
 
-    def _pair(self, word: int, before: int) -> int:
+    def _find_pair(self, word: int, before: int) -> int:
         """The place of a pair in the table; below 0 if it is not there."""
         if word < 0 or before < 0:
             return -1
