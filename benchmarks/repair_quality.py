@@ -42,6 +42,7 @@ from dedupe.model import Article, Edit, Rule
 from dedupe.repair.match import expand_rule
 from dedupe.repair.neighbours import PatternParser
 from dedupe.repair.repairer import Repairer
+from dedupe.repair.synonyms import expand_rows
 from dedupe.text.edits import Span, apply_spans
 from dedupe.text.lexicon import Lexicon, load_lexicon
 
@@ -323,14 +324,18 @@ def explain_misses(rows: Sequence[Substitution], lexicon: Lexicon) -> Iterator[s
     for rule in lexicon.rules:
         for form in expand_rule(rule, lexicon, parser):
             known[fold(form.text)].append((rule.tier, tuple(map(fold, (*form.originals, *form.participles)))))
+    for spun, original, *_ in expand_rows(lexicon):
+        known[fold(spun)].append(("synonym", (fold(original),)))
     for row in rows:
         rules = known.get(fold(row.spun), [])
         tiers = {tier for tier, originals in rules if fold(row.original) in originals}
         if not rules:
-            yield "no rule knows the form"
+            yield "neither rules nor synonyms know the form"
+        elif tiers == {"synonym"}:
+            yield "only synonyms know the pair, and its sentence does not speak for it"
         elif not tiers:
             yield "the form is known, this original of it is not"
-        elif tiers <= {"ask", "flag", "witness"}:
+        elif tiers <= {"ask", "flag", "witness", "synonym"}:
             yield "the pair is known, but both words fit too often: it only asks"
         else:
             yield "the pair is known, but its neighbours are none the rules name, or speak against it"
